@@ -1,0 +1,2 @@
+//! busyhour.
+pub use busyhour_trace as trace;
