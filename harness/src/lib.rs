@@ -1,2 +1,4 @@
 //! busyhour.
 pub use busyhour_trace as trace;
+
+pub mod world;

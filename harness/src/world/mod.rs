@@ -1,0 +1,3 @@
+//! The kernel.
+mod random;
+pub use random::Random;
