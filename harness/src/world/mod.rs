@@ -1,3 +1,22 @@
-//! The kernel.
+//! The kernel: seed, thread, clock, entropy, scheduler, hosts. It knows no telephony, and no network either: that
+//! room comes below it.
+//!
+//! - [`random`](Random): seeded streams, one a concern.
+//! - `interpose`: libc's clocks and entropy, answered from the universe.
+//! - `thread`: a universe's thread, its supervisor and its watchdog ([`Limits`]).
+//! - `kernel`: what everybody shares, and how a run fails ([`Cause`]).
+//! - `host`: machines ([`Host`]).
+//! - `fault`: what was installed and what it hit ([`Faults`]).
+
+mod fault;
+mod host;
+pub(crate) mod interpose;
+pub(crate) mod kernel;
 mod random;
+pub(crate) mod thread;
+
+pub use fault::{Fault, FaultId, FaultKind, FaultOutcome, Faults};
+pub use host::{Host, HostState, Power};
+pub use kernel::{CastError, Cause, Kernel, Lifecycle, Mode, Tap};
 pub use random::Random;
+pub use thread::{Limits, last_panic_location, panic_message};

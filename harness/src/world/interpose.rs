@@ -1,0 +1,374 @@
+//! The one place with `unsafe`: libc's entropy and clocks, answered from the universe's seed and clock.
+//!
+//! Libraries ask the operating system for random bytes and for the time. On a universe's thread these questions are
+//! answered here; on every other thread they reach the real function. ring and old getrandom crates go through
+//! `syscall(SYS_getrandom)`, so that is intercepted as well. Sockets, threads and blocking sleeps would tie a run to
+//! the real world: asked for on a universe's thread, they are refused and the run fails, naming who asked.
+//!
+//! The definitions take precedence over libc's because the linker resolves a symbol to the program itself first;
+//! `dlsym(RTLD_NEXT)` finds the ones behind.
+
+use std::cell::{Cell, RefCell};
+use std::ffi::{CStr, c_char, c_int, c_long, c_uint, c_void};
+use std::sync::atomic::{AtomicPtr, Ordering};
+
+use libc::{clockid_t, size_t, ssize_t, timespec};
+
+use super::random::Random;
+use crate::trace::HostId;
+
+/// The monotonic clock at a universe's birth: far from zero, so that `Instant - Duration` has room.
+const MONOTONIC_AT_BIRTH: u64 = 1_000_000 * 1_000_000_000;
+
+thread_local! {
+    /// Set on a universe's thread only.
+    static INSIDE: Cell<bool> = const { Cell::new(false) };
+    /// The host whose code runs now; none while the kernel or a step runs.
+    static CURRENT: Cell<Option<HostId>> = const { Cell::new(None) };
+    static READING_CLOCK: Cell<bool> = const { Cell::new(false) };
+    static BIRTH: Cell<Option<std::time::Instant>> = const { Cell::new(None) };
+    static LAST_NANOS: Cell<u64> = const { Cell::new(0) };
+    static STATE: RefCell<Option<Inside>> = const { RefCell::new(None) };
+}
+
+/// What a universe's thread answers from.
+struct Inside {
+    seed: u64,
+    wall_at_birth: u64,
+    harness: Random,
+    hosts: Vec<HostSenses>,
+    forbidden: Vec<Forbidden>,
+}
+
+/// What one host's programs sense of the world beside packets: entropy and the time of day.
+struct HostSenses {
+    random: Random,
+    skew_nanos: i64,
+    wall_clock_reads: u64,
+}
+
+/// A piece of the real world that was asked for inside a universe.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Forbidden {
+    pub(crate) host: Option<HostId>,
+    pub(crate) what: &'static str,
+}
+
+/// Makes this thread a universe's; dropping it gives the thread back.
+pub(crate) struct Interposed(());
+
+impl Interposed {
+    /// `wall_at_birth` is the time of day at the universe's birth, in nanoseconds since 1970.
+    pub(crate) fn enter(seed: u64, wall_at_birth: u64) -> Interposed {
+        assert!(!INSIDE.get(), "a universe's thread holds one universe");
+        let inside = Inside {
+            seed,
+            wall_at_birth,
+            harness: Random::stream(seed, "harness"),
+            hosts: Vec::new(),
+            forbidden: Vec::new(),
+        };
+        STATE.with(|state| *state.borrow_mut() = Some(inside));
+        CURRENT.set(None);
+        LAST_NANOS.set(0);
+        INSIDE.set(true);
+        BIRTH.set(Some(std::time::Instant::now()));
+        // std draws one pair of keys a thread for its hash maps, at the first map: draw it now, from the harness's
+        // stream, so that it's not taken from the host that happens to make the first map.
+        let _ = std::collections::hash_map::RandomState::new();
+        Interposed(())
+    }
+}
+
+impl Drop for Interposed {
+    fn drop(&mut self) {
+        INSIDE.set(false);
+        STATE.with(|state| *state.borrow_mut() = None);
+    }
+}
+
+/// True on a universe's thread.
+pub(crate) fn is_inside() -> bool {
+    INSIDE.get()
+}
+
+/// The host whose code runs now.
+pub(crate) fn current_host() -> Option<HostId> {
+    CURRENT.get()
+}
+
+/// Says whose code runs from now on, and returns whose ran before.
+pub(crate) fn set_current_host(host: Option<HostId>) -> Option<HostId> {
+    CURRENT.replace(host)
+}
+
+fn with_inside<R>(f: impl FnOnce(&mut Inside) -> R) -> Option<R> {
+    STATE.try_with(|state| state.try_borrow_mut().ok().and_then(|mut state| state.as_mut().map(f))).ok().flatten()
+}
+
+/// Gives the newest host its entropy and its clock.
+pub(crate) fn add_host(name: &str) {
+    with_inside(|inside| {
+        let random = Random::stream(inside.seed, &format!("host {name}"));
+        inside.hosts.push(HostSenses { random, skew_nanos: 0, wall_clock_reads: 0 });
+    });
+}
+
+/// Sets how far the time of day on `host` is ahead of the universe's.
+pub(crate) fn set_skew(host: HostId, skew_nanos: i64) {
+    with_inside(|inside| inside.hosts[usize::from(host.0)].skew_nanos = skew_nanos);
+}
+
+/// How often programs on `host` have read the time of day.
+pub(crate) fn wall_clock_reads(host: HostId) -> u64 {
+    with_inside(|inside| inside.hosts[usize::from(host.0)].wall_clock_reads).unwrap_or(0)
+}
+
+/// What was asked for and refused since the last call.
+pub(crate) fn take_forbidden() -> Vec<Forbidden> {
+    with_inside(|inside| std::mem::take(&mut inside.forbidden)).unwrap_or_default()
+}
+
+/// Nanoseconds since the universe's birth.
+pub(crate) fn nanos_since_birth() -> u64 {
+    // tokio's clock may itself ask for the time (while the runtime is being built, or outside of it): that question
+    // is answered with the last known moment.
+    if READING_CLOCK.replace(true) {
+        return LAST_NANOS.get();
+    }
+    if let Some(birth) = BIRTH.get() {
+        let now = tokio::time::Instant::now().into_std();
+        LAST_NANOS.set(u64::try_from(now.saturating_duration_since(birth).as_nanos()).unwrap_or(u64::MAX));
+    }
+    READING_CLOCK.set(false);
+    LAST_NANOS.get()
+}
+
+fn fill_from_seed(bytes: &mut [u8]) {
+    let host = CURRENT.get();
+    with_inside(|inside| {
+        let stream = match host.and_then(|host| inside.hosts.get_mut(usize::from(host.0))) {
+            Some(senses) => &mut senses.random,
+            None => &mut inside.harness,
+        };
+        stream.fill(bytes);
+    })
+    .expect("nothing draws entropy while entropy is drawn");
+}
+
+fn refuse(what: &'static str, errno: c_int) {
+    let host = CURRENT.get();
+    with_inside(|inside| inside.forbidden.push(Forbidden { host, what }));
+    super::kernel::wake_supervisor();
+    set_errno(errno);
+}
+
+fn set_errno(errno: c_int) {
+    // SAFETY: __errno_location returns this thread's errno, which is always valid to write.
+    unsafe { *libc::__errno_location() = errno };
+}
+
+/// The real function called `name`, looked up once.
+fn real(slot: &AtomicPtr<c_void>, name: &CStr) -> *mut c_void {
+    let known = slot.load(Ordering::Relaxed);
+    if !known.is_null() {
+        return known;
+    }
+    // SAFETY: `name` is a C string, and RTLD_NEXT needs no open library.
+    let found = unsafe { libc::dlsym(libc::RTLD_NEXT, name.as_ptr().cast::<c_char>()) };
+    assert!(!found.is_null(), "libc has no {name:?}");
+    slot.store(found, Ordering::Relaxed);
+    found
+}
+
+macro_rules! real_function {
+    ($name:literal as $signature:ty) => {{
+        static SLOT: AtomicPtr<c_void> = AtomicPtr::new(std::ptr::null_mut());
+        // SAFETY: the symbol of this name has this signature in glibc.
+        unsafe { std::mem::transmute::<*mut c_void, $signature>(real(&SLOT, $name)) }
+    }};
+}
+
+/// libc's `getrandom`.
+///
+/// # Safety
+/// As libc's: `buffer` holds `length` writable bytes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn getrandom(buffer: *mut c_void, length: size_t, flags: c_uint) -> ssize_t {
+    if INSIDE.get() {
+        // SAFETY: the caller's promise.
+        fill_from_seed(unsafe { std::slice::from_raw_parts_mut(buffer.cast::<u8>(), length) });
+        return length as ssize_t;
+    }
+    let real = real_function!(c"getrandom" as unsafe extern "C" fn(*mut c_void, size_t, c_uint) -> ssize_t);
+    // SAFETY: the caller's promise.
+    unsafe { real(buffer, length, flags) }
+}
+
+/// libc's `getentropy`.
+///
+/// # Safety
+/// As libc's: `buffer` holds `length` writable bytes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn getentropy(buffer: *mut c_void, length: size_t) -> c_int {
+    if INSIDE.get() {
+        if length > 256 {
+            set_errno(libc::EIO);
+            return -1;
+        }
+        // SAFETY: the caller's promise.
+        fill_from_seed(unsafe { std::slice::from_raw_parts_mut(buffer.cast::<u8>(), length) });
+        return 0;
+    }
+    let real = real_function!(c"getentropy" as unsafe extern "C" fn(*mut c_void, size_t) -> c_int);
+    // SAFETY: the caller's promise.
+    unsafe { real(buffer, length) }
+}
+
+/// libc's `syscall`. It is variadic in C; both platforms that we run on pass variadic integers as they pass others.
+///
+/// # Safety
+/// As libc's.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn syscall(
+    number: c_long,
+    a: c_long,
+    b: c_long,
+    c: c_long,
+    d: c_long,
+    e: c_long,
+    f: c_long,
+) -> c_long {
+    if number == libc::SYS_getrandom && INSIDE.get() {
+        // SAFETY: the caller's promise; these are getrandom's buffer and length.
+        fill_from_seed(unsafe { std::slice::from_raw_parts_mut(a as *mut u8, b as usize) });
+        return b;
+    }
+    type Syscall = unsafe extern "C" fn(c_long, c_long, c_long, c_long, c_long, c_long, c_long) -> c_long;
+    let real = real_function!(c"syscall" as Syscall);
+    // SAFETY: the caller's promise.
+    unsafe { real(number, a, b, c, d, e, f) }
+}
+
+/// libc's `clock_gettime`.
+///
+/// # Safety
+/// As libc's: `time` is writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn clock_gettime(clock: clockid_t, time: *mut timespec) -> c_int {
+    if INSIDE.get() {
+        let nanos = match clock {
+            libc::CLOCK_REALTIME | libc::CLOCK_REALTIME_COARSE | libc::CLOCK_TAI => Some(wall_nanos()),
+            libc::CLOCK_MONOTONIC
+            | libc::CLOCK_MONOTONIC_RAW
+            | libc::CLOCK_MONOTONIC_COARSE
+            | libc::CLOCK_BOOTTIME => Some(MONOTONIC_AT_BIRTH + nanos_since_birth()),
+            // CPU time is a measurement of the simulator, not of the universe.
+            _ => None,
+        };
+        if let Some(nanos) = nanos {
+            let answer =
+                timespec { tv_sec: (nanos / 1_000_000_000) as i64, tv_nsec: (nanos % 1_000_000_000) as c_long };
+            // SAFETY: the caller's promise.
+            unsafe { time.write(answer) };
+            return 0;
+        }
+    }
+    let real = real_function!(c"clock_gettime" as unsafe extern "C" fn(clockid_t, *mut timespec) -> c_int);
+    // SAFETY: the caller's promise.
+    unsafe { real(clock, time) }
+}
+
+fn wall_nanos() -> u64 {
+    let since_birth = nanos_since_birth();
+    let host = CURRENT.get();
+    with_inside(|inside| {
+        let true_time = inside.wall_at_birth + since_birth;
+        match host.and_then(|host| inside.hosts.get_mut(usize::from(host.0))) {
+            Some(senses) => {
+                senses.wall_clock_reads += 1;
+                true_time.saturating_add_signed(senses.skew_nanos)
+            }
+            None => true_time,
+        }
+    })
+    .unwrap_or(since_birth)
+}
+
+/// libc's `socket`: refused inside a universe.
+///
+/// # Safety
+/// As libc's.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn socket(domain: c_int, kind: c_int, protocol: c_int) -> c_int {
+    if INSIDE.get() {
+        refuse("a real socket", libc::EPERM);
+        return -1;
+    }
+    let real = real_function!(c"socket" as unsafe extern "C" fn(c_int, c_int, c_int) -> c_int);
+    // SAFETY: the caller's promise.
+    unsafe { real(domain, kind, protocol) }
+}
+
+/// libc's `pthread_create`: refused inside a universe.
+///
+/// # Safety
+/// As libc's.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn pthread_create(
+    thread: *mut libc::pthread_t,
+    attributes: *const libc::pthread_attr_t,
+    start: *mut c_void,
+    argument: *mut c_void,
+) -> c_int {
+    if INSIDE.get() {
+        refuse("a real thread (a blocking task needs one as well)", libc::EAGAIN);
+        return libc::EAGAIN;
+    }
+    type PthreadCreate = unsafe extern "C" fn(
+        *mut libc::pthread_t,
+        *const libc::pthread_attr_t,
+        *mut c_void,
+        *mut c_void,
+    ) -> c_int;
+    let real = real_function!(c"pthread_create" as PthreadCreate);
+    // SAFETY: the caller's promise.
+    unsafe { real(thread, attributes, start, argument) }
+}
+
+/// libc's `nanosleep`: refused inside a universe.
+///
+/// # Safety
+/// As libc's.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn nanosleep(time: *const timespec, rest: *mut timespec) -> c_int {
+    if INSIDE.get() {
+        // Answered as if it had slept: std retries an interrupted sleep for ever.
+        refuse("a blocking sleep", 0);
+        return 0;
+    }
+    let real = real_function!(c"nanosleep" as unsafe extern "C" fn(*const timespec, *mut timespec) -> c_int);
+    // SAFETY: the caller's promise.
+    unsafe { real(time, rest) }
+}
+
+/// libc's `clock_nanosleep`: refused inside a universe.
+///
+/// # Safety
+/// As libc's.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn clock_nanosleep(
+    clock: clockid_t,
+    flags: c_int,
+    time: *const timespec,
+    rest: *mut timespec,
+) -> c_int {
+    if INSIDE.get() {
+        refuse("a blocking sleep", 0);
+        return 0;
+    }
+    type ClockNanosleep = unsafe extern "C" fn(clockid_t, c_int, *const timespec, *mut timespec) -> c_int;
+    let real = real_function!(c"clock_nanosleep" as ClockNanosleep);
+    // SAFETY: the caller's promise.
+    unsafe { real(clock, flags, time, rest) }
+}
