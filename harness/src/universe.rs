@@ -271,12 +271,14 @@ impl Builder {
                 born = Some(net);
                 (kernel, scenario(universe))
             },
-            |kernel| finished = Some(kernel.now()),
+            |kernel| {
+                kernel.settle_faults();
+                finished = Some(kernel.now());
+            },
         );
         let net = born.expect("the universe was born");
         let ended_at = finished.expect("the universe has ended");
         let packets = net.finish(ended_at);
-        kernel.settle_faults();
         let (log, hash) = kernel.finish(ended_at);
         kernel.disconnect_network();
         crate::net::set_net(None);

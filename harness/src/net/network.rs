@@ -200,6 +200,11 @@ impl Network {
         self.0.wire.borrow().counts
     }
 
+    /// Counts, or stops to count, packets by pairs of hosts: it costs a look-up a packet, and is on at first.
+    pub fn count_pairs(&self, on: bool) {
+        self.0.wire.borrow_mut().count_pairs = on;
+    }
+
     /// Counts of the way from one host to another.
     pub fn counts_between(&self, from: &Host, to: &Host) -> PairCounts {
         self.0.wire.borrow().pair_counts(from.id(), to.id())

@@ -69,6 +69,14 @@ pub struct Segment {
     pub payload: Bytes,
 }
 
+impl Segment {
+    /// It acknowledges, and does nothing else.
+    pub fn is_bare_ack(&self) -> bool {
+        let flags = self.flags;
+        flags.ack && !flags.syn && !flags.fin && !flags.rst && self.payload.is_empty()
+    }
+}
+
 /// Which piece of a datagram a fragment carries (RFC 791 section 3.2). The whole datagram travels along, so that a
 /// NAT box needn't reassemble it to see the ports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -667,7 +667,10 @@ impl Wire {
         };
         if let Some(loss) = loss {
             self.note_lost(at, &flight.packet, sender, Some(to), loss);
-            if !flight.copy {
+            // Nobody repeats a bare acknowledgement: here a repetition stands for the one that the receiver's own
+            // repeated data would have called for, and a receiver that's down sends none.
+            let in_vain = loss == Loss::HostDown && flight.packet.segment().is_some_and(Segment::is_bare_ack);
+            if !flight.copy && !in_vain {
                 self.retry_later(at, flight.packet, flight.from, flight.tcp, Some(to));
             }
             return;
@@ -825,7 +828,7 @@ impl Wire {
             let flight = self.slots[slot as usize].take().expect("a queued slot holds a flight");
             if !flight.retry {
                 let sender = flight.from.map(|(host, _)| host);
-                self.note_fate(now, &flight.packet, sender, Some(flight.to), Stage::Lost(Loss::StillInFlight));
+                self.note_lost(now, &flight.packet, sender, Some(flight.to), Loss::StillInFlight);
             }
         }
     }

@@ -144,6 +144,16 @@ pub(crate) fn nanos_since_birth() -> u64 {
     LAST_NANOS.get()
 }
 
+/// CPU time that this process has taken so far: what a bench measures. It is no universe's business, so it's never
+/// simulated.
+pub fn process_cpu_time() -> std::time::Duration {
+    let mut time = timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: `time` is writable.
+    let result = unsafe { clock_gettime(libc::CLOCK_PROCESS_CPUTIME_ID, &mut time) };
+    assert_eq!(result, 0, "every Linux has this clock");
+    std::time::Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
+}
+
 fn fill_from_seed(bytes: &mut [u8]) {
     let host = CURRENT.get();
     with_inside(|inside| {

@@ -15,6 +15,7 @@ pub(crate) mod kernel;
 mod random;
 pub(crate) mod thread;
 
+pub use interpose::process_cpu_time;
 pub use fault::{Fault, FaultId, FaultKind, FaultOutcome, Faults};
 pub use host::{Host, HostState, Power};
 pub use kernel::{CastError, Cause, Kernel, Lifecycle, Mode, Tap};

@@ -1,0 +1,1 @@
+fn main() { busyhour_scenarios::bench::wire::run(|m| println!("{m}")); }
