@@ -234,3 +234,26 @@ fn a_closed_lid_delays_what_is_sent_to_it_until_it_opens() {
         assert_eq!(request.await.unwrap().unwrap(), (200, "hello".into()));
     });
 }
+
+/// A server that stops listening and listens again, while a connection of before is still open: SO_REUSEADDR, as
+/// tokio's listeners set it.
+#[test]
+fn a_port_can_be_listened_on_again_while_old_connections_linger() {
+    lived(1, |u| async move {
+        let (a, b) = (u.host("a"), u.host("b"));
+        let mut kept = Vec::new();
+        for _ in 0..5 {
+            let listener = b.listen(80).await.unwrap();
+            assert_eq!(b.listen(80).await.unwrap_err().kind(), ErrorKind::AddrInUse);
+            let mut mine = a.connect(web(&b, 80)).await.unwrap();
+            let (mut theirs, _) = listener.accept().await.unwrap();
+            assert_eq!((theirs.local_addr(), mine.peer_addr()), (web(&b, 80), web(&b, 80)));
+            drop(listener);
+            assert_eq!(a.connect(web(&b, 80)).await.unwrap_err().kind(), ErrorKind::ConnectionRefused);
+            mine.write_all(b"still here").await.unwrap();
+            let mut text = [0; 10];
+            theirs.read_exact(&mut text).await.unwrap();
+            kept.push((mine, theirs));
+        }
+    });
+}

@@ -127,12 +127,13 @@ impl Network {
         let index = wire.nats.len();
         let number = u8::try_from(index + 1).expect("a universe has at most 255 NAT boxes");
         let outside = Ipv4Addr::new(10, 200, 0, number);
-        let mut nat = Nat::new(kind, outside);
+        let mut behaviour = kind.behaviour();
         if let Some(lifetime) = lifetime {
-            nat.set_udp_lifetime(lifetime);
+            behaviour.udp_lifetime = lifetime;
         }
+        let nat = Nat::new(outside, behaviour);
         wire.owners.insert(outside, Owner::Nat(index));
-        wire.nats.push(NatBox { name: name.to_owned(), nat, resets: Vec::new() });
+        wire.nats.push(NatBox { name: name.to_owned(), nat });
         drop(wire);
         let kernel = &self.0.kernel;
         let event = kernel.world_event("nat").with("name", name).with("kind", kind.to_string());
@@ -152,7 +153,7 @@ impl Network {
 
     /// A NAT box's outside address.
     pub fn nat_address(&self, nat: NatHandle) -> Ipv4Addr {
-        self.0.wire.borrow().nats[nat.0].nat.outside()
+        self.0.wire.borrow().nats[nat.0].nat.external()
     }
 
     /// The NAT box forgets its bindings, as one that restarts does. It has hit if there was one to lose.
@@ -161,7 +162,7 @@ impl Network {
         let mut wire = self.0.wire.borrow_mut();
         let what = format!("{} forgets its bindings", wire.nats[nat.0].name);
         let fault = kernel.faults.install(what, FaultKind::Aimed, kernel.now());
-        let lost = wire.nats[nat.0].nat.forget_bindings();
+        let lost = wire.nats[nat.0].nat.forget_bindings(kernel.now());
         for _ in 0..lost {
             kernel.faults.hit(fault);
         }

@@ -30,15 +30,27 @@ const READ_AHEAD: usize = 64 * 1024;
 /// Hosts that may still join once TCP has been used.
 const LATECOMERS: usize = 64;
 
-fn stack_address(host: usize) -> Ipv4Addr {
-    let number = u32::try_from(host + 1).expect("hosts are numbered by 16 bits");
-    Ipv4Addr::from(u32::from(Ipv4Addr::new(100, 64, 0, 0)) + number)
+/// Addresses that a stack has. A listener that is bound again takes the next: turmoil-net doesn't let go of a port
+/// while a connection that was accepted on it is still closing.
+const ALIASES: u8 = 16;
+
+/// A stack's address. Each alias is a network of its own, 100.64.0.0/16, 100.65.0.0/16, ..., and the host its number.
+fn stack_address(host: usize, alias: u8) -> Ipv4Addr {
+    let [high, low] = u16::try_from(host).expect("hosts are numbered by 16 bits").to_be_bytes();
+    Ipv4Addr::new(100, 64 + alias, high, low)
 }
 
-fn host_of(address: IpAddr) -> HostId {
+fn host_of(address: IpAddr) -> (HostId, u8) {
     let IpAddr::V4(address) = address else { unreachable!("our stacks have IPv4 addresses") };
-    let number = u32::from(address) - u32::from(Ipv4Addr::new(100, 64, 0, 0));
-    HostId(u16::try_from(number - 1).expect("hosts are numbered by 16 bits"))
+    let [_, network, high, low] = address.octets();
+    (HostId(u16::from_be_bytes([high, low])), network - 64)
+}
+
+/// Where a connection's end is: its address on the wire, and the one that its stack knows it by.
+#[derive(Clone, Copy)]
+struct Local {
+    address: Ipv4Addr,
+    alias: u8,
 }
 
 /// All TCP stacks of a universe.
@@ -46,7 +58,9 @@ pub(crate) struct Stacks {
     guard: EnterGuard,
     ids: Vec<turmoil_net::HostId>,
     /// The wire's address of each connection: (host, local port, peer).
-    locals: FxHashMap<(HostId, u16, SocketAddrV4), Ipv4Addr>,
+    locals: FxHashMap<(HostId, u16, SocketAddrV4), Local>,
+    /// The ports that a host listens on, and by which of its stack's addresses.
+    listening: FxHashMap<(HostId, u16), u8>,
     /// Connections that were given up: they end in a time-out, not in a reset.
     gave_up: Vec<(HostId, u16, SocketAddrV4)>,
     /// Connections whose handshake waits for its last ACK, with the number that it must bear.
@@ -61,12 +75,14 @@ impl Stacks {
     pub(crate) fn new(hosts: usize) -> Stacks {
         // Retransmission is the wire's: turmoil-net counts passes of its own loop, not time.
         let mut net = turmoil_net::Net::with_config(KernelConfig::default().retx_threshold(u32::MAX));
+        let addresses = |host| (0..ALIASES).map(move |alias| IpAddr::V4(stack_address(host, alias)));
         let ids: Vec<_> =
-            (0..hosts + LATECOMERS).map(|host| net.add_host(IpAddr::V4(stack_address(host)))).collect();
+            (0..hosts + LATECOMERS).map(|host| net.add_host(addresses(host).collect::<Vec<_>>())).collect();
         Stacks {
             guard: net.enter(),
             ids,
             locals: FxHashMap::default(),
+            listening: FxHashMap::default(),
             gave_up: Vec::new(),
             half_open: FxHashMap::default(),
             outgoing: Vec::new(),
@@ -96,15 +112,15 @@ impl Stacks {
         for packet in outgoing.drain(..) {
             let Transport::Tcp(tcp) = packet.payload else { unreachable!("UDP doesn't go through these stacks") };
             let IpAddr::V4(peer) = packet.dst else { unreachable!("IPv4 only") };
-            let host = host_of(packet.src);
+            let (host, alias) = host_of(packet.src);
             let peer = SocketAddrV4::new(peer, tcp.dst_port);
             let key = (host, tcp.src_port, peer);
             let local = if tcp.flags.syn && !tcp.flags.ack {
-                let local = address_of(host);
-                self.locals.insert(key, local);
-                local
+                let address = address_of(host);
+                self.locals.insert(key, Local { address, alias });
+                address
             } else {
-                self.locals.get(&key).copied().unwrap_or_else(|| address_of(host))
+                self.locals.get(&key).map_or_else(|| address_of(host), |local| local.address)
             };
             if tcp.flags.syn && tcp.flags.ack {
                 self.half_open.insert(key, tcp.seq.wrapping_add(1));
@@ -126,7 +142,8 @@ impl Stacks {
         let Body::Tcp(segment) = packet.body else { unreachable!("only TCP is delivered here") };
         let key = (host, packet.dst.port(), packet.src);
         if segment.flags.syn && !segment.flags.ack {
-            self.locals.insert(key, *packet.dst.ip());
+            let alias = self.listening.get(&(host, packet.dst.port())).copied().unwrap_or(0);
+            self.locals.insert(key, Local { address: *packet.dst.ip(), alias });
         } else if segment.flags.rst {
             self.complete_handshake(host, packet.dst.port(), packet.src);
         } else {
@@ -145,7 +162,9 @@ impl Stacks {
     }
 
     fn inject(&self, host: HostId, src: Ipv4Addr, tcp: TcpSegment) {
-        let dst = IpAddr::V4(stack_address(usize::from(host.0)));
+        let peer = SocketAddrV4::new(src, tcp.src_port);
+        let alias = self.locals.get(&(host, tcp.dst_port, peer)).map_or(0, |local| local.alias);
+        let dst = IpAddr::V4(stack_address(usize::from(host.0), alias));
         self.guard.deliver(turmoil_net::Packet { src: IpAddr::V4(src), dst, ttl: 64, payload: Transport::Tcp(tcp) });
     }
 
@@ -198,8 +217,8 @@ impl Stacks {
             sockets.into_values().partition(|socket| matches!(socket.kind, SocketKind::Listener(_)));
         // Listeners first: they take the connections with them that nobody has accepted yet.
         self.drop_as_host(listeners);
-        let address = IpAddr::V4(stack_address(usize::from(host.0)));
-        for entry in turmoil_net::netstat(address).entries {
+        self.listening.retain(|(owner, _), _| *owner != host);
+        for entry in turmoil_net::netstat(IpAddr::V4(stack_address(usize::from(host.0), 0))).entries {
             if let Some(SocketAddr::V4(peer)) = entry.peer {
                 self.reset(host, entry.local.port(), peer);
             }
@@ -224,7 +243,7 @@ impl Stacks {
         if usize::from(host.0) >= self.ids.len() {
             return 0;
         }
-        turmoil_net::netstat(IpAddr::V4(stack_address(usize::from(host.0)))).entries.len()
+        turmoil_net::netstat(IpAddr::V4(stack_address(usize::from(host.0), 0))).entries.len()
     }
 
     fn keep(&mut self, host: HostId, kind: SocketKind) -> u64 {
@@ -236,7 +255,7 @@ impl Stacks {
     fn wire_address(&self, host: HostId, local: SocketAddr, peer: Option<SocketAddrV4>) -> SocketAddrV4 {
         let SocketAddr::V4(local) = local else { unreachable!("IPv4 only") };
         match peer.and_then(|peer| self.locals.get(&(host, local.port(), peer))) {
-            Some(address) => SocketAddrV4::new(*address, local.port()),
+            Some(known) => SocketAddrV4::new(known.address, local.port()),
             None => local,
         }
     }
@@ -311,6 +330,11 @@ impl Drop for Owned {
         let mut stacks = net.stacks();
         if stacks.pin(self.host).is_ok() {
             let socket = stacks.sockets.remove(&(self.host, self.key));
+            if let Some(Socket { kind: SocketKind::Listener(listener), .. }) = &socket
+                && let Ok(local) = listener.local_addr()
+            {
+                stacks.listening.remove(&(self.host, local.port()));
+            }
             drop(socket);
             drop(stacks);
             net.stir_tcp();
@@ -543,15 +567,30 @@ impl TcpListener {
         let name = state.name().to_owned();
         drop(state);
         the_net().ready_for_tcp();
-        let mut bind = std::pin::pin!(shim::TcpListener::bind(SocketAddr::from((Ipv4Addr::UNSPECIFIED, port))));
-        let socket = poll_fn(|cx| {
+        let taken = || io::Error::new(io::ErrorKind::AddrInUse, format!("TCP port {port} of {name} is taken"));
+        if port != 0 && the_net().stacks().listening.contains_key(&(host, port)) {
+            return Err(taken());
+        }
+        let mut bound = Err(taken());
+        for alias in 0..ALIASES {
+            // All of the host's addresses at first: the loopback one is among them.
+            let address =
+                if alias == 0 { Ipv4Addr::UNSPECIFIED } else { stack_address(usize::from(host.0), alias) };
             the_net().stacks().pin(host)?;
-            bind.as_mut().poll(cx)
-        })
-        .await
-        .map_err(|error| io::Error::new(error.kind(), format!("TCP port {port} of {name}: {error}")))?;
+            // It is ready at once; nobody comes in between.
+            match shim::TcpListener::bind(SocketAddr::from((address, port))).await {
+                Ok(socket) => {
+                    bound = Ok((socket, alias));
+                    break;
+                }
+                Err(error) if error.kind() == io::ErrorKind::AddrInUse => {}
+                Err(error) => return Err(io::Error::new(error.kind(), format!("TCP port {port} of {name}: {error}"))),
+            }
+        }
+        let (socket, alias) = bound?;
         the_net().stacks().pin(host)?;
         let port = socket.local_addr()?.port();
+        the_net().stacks().listening.insert((host, port), alias);
         let local = SocketAddrV4::new(the_net().wire.borrow().address(host), port);
         let owned = Owned::new(host, SocketKind::Listener(socket));
         Ok(TcpListener(ListenerKind::Simulated { owned, local }))

@@ -23,7 +23,7 @@ use crate::world::{FaultId, HostState, Kernel, Power, Random};
 
 use super::fault::{Aim, Cut, Sabotage};
 use super::link::{Impairment, Impossible, Segment as Link, Touch, Verdict};
-use super::nat::{Nat, NatProtocol};
+use super::nat::{self, Mapping, Nat};
 use super::packet::{Body, DEFAULT_MTU, Fragment, IPV4_HEADER, Packet, Protocol, Segment, UDP_HEADER};
 use super::udp::UdpPort;
 
@@ -145,8 +145,6 @@ struct Pieces {
 pub(crate) struct NatBox {
     pub(crate) name: String,
     pub(crate) nat: Nat,
-    /// Faults that wait for a binding to be lost.
-    pub(crate) resets: Vec<FaultId>,
 }
 
 /// One direction of a TCP connection, as its sender names it.
@@ -212,6 +210,7 @@ pub(crate) struct Wire {
     flows: FxHashMap<Flow, FlowState>,
     pub(crate) patience: Patience,
     network: Random,
+    nat_ports: Random,
     verdict: Verdict,
     pub(crate) counts: PacketCounts,
     pairs: BTreeMap<(HostId, HostId), PairCounts>,
@@ -226,6 +225,7 @@ pub(crate) struct Wire {
 impl Wire {
     pub(crate) fn new(kernel: Rc<Kernel>) -> Wire {
         let network = kernel.stream("network");
+        let nat_ports = kernel.stream("nat ports");
         Wire {
             kernel,
             queue: BinaryHeap::new(),
@@ -245,6 +245,7 @@ impl Wire {
             flows: FxHashMap::default(),
             patience: Patience::default(),
             network,
+            nat_ports,
             verdict: Verdict::default(),
             counts: PacketCounts::default(),
             pairs: BTreeMap::new(),
@@ -454,17 +455,26 @@ impl Wire {
             }
         }
         let protocol = match packet.protocol() {
-            Protocol::Tcp => NatProtocol::Tcp,
-            Protocol::Udp | Protocol::Icmp => NatProtocol::Udp,
+            Protocol::Tcp => nat::Protocol::Tcp,
+            Protocol::Udp | Protocol::Icmp => nat::Protocol::Udp,
         };
         if let Some(lan) = lan {
+            let nat = &mut self.nats[lan].nat;
+            if owner == Owner::Nat(lan) && nat.behaviour().mapping != Mapping::EndpointIndependent {
+                // RFC 4787 REQ-9: such a box has no address that its own hosts could be reached at from inside.
+                return Err(Loss::NatRefused);
+            }
             if let Body::PortUnreachable { dst, .. } = &mut packet.body {
                 // The quoted datagram was addressed to the outside of the binding; its inside is our sender.
                 let inside = SocketAddrV4::new(*packet.src.ip(), dst.port());
-                *dst = self.nats[lan].nat.outbound(now, protocol, inside, packet.dst);
+                *dst = nat
+                    .outbound(now, protocol, inside, packet.dst, &mut self.nat_ports)
+                    .map_err(|_| Loss::NatRefused)?;
                 packet.src = SocketAddrV4::new(*dst.ip(), packet.src.port());
             } else {
-                packet.src = self.nats[lan].nat.outbound(now, protocol, packet.src, packet.dst);
+                packet.src = nat
+                    .outbound(now, protocol, packet.src, packet.dst, &mut self.nat_ports)
+                    .map_err(|_| Loss::NatRefused)?;
             }
         }
         match owner {
