@@ -84,14 +84,14 @@ impl Network {
         let kernel = &self.0.kernel;
         let what = format!("{} is on {:?}", host.name(), profile.name);
         let fault = kernel.faults.install(what, FaultKind::Random, kernel.now());
-        let build = |impairments: &[Impairment]| {
+        let build = |impairments: Vec<Impairment>| {
             let mut segment = Segment::default();
             for impairment in impairments {
-                segment.install(fault, *impairment).expect("a profile was checked when it was read");
+                segment.install(fault, impairment).expect("a profile was checked when it was read");
             }
             segment
         };
-        let access = Access::Profile { up: build(&profile.up), down: build(&profile.down) };
+        let access = Access::Profile { up: build(profile.up.impairments()), down: build(profile.down.impairments()) };
         self.0.wire.borrow_mut().attachment(host.id()).access = access;
         let event = kernel.world_event("access").on(host.id()).with("profile", profile.name.clone());
         kernel.record(event);
