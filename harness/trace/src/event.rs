@@ -49,7 +49,10 @@ impl fmt::Display for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Value::Number(n) => write!(f, "{n}"),
-            Value::Text(t) if t.is_empty() || t.contains([' ', '"', '\n', '=']) => write!(f, "{t:?}"),
+            // A log line stays one line, and its fields can be told apart.
+            Value::Text(t) if t.is_empty() || t.contains(|c: char| c.is_control() || [' ', '"', '='].contains(&c)) => {
+                write!(f, "{t:?}")
+            }
             Value::Text(t) => f.write_str(t),
             Value::List(l) => write!(f, "[{}]", l.join(" ")),
         }
@@ -108,8 +111,49 @@ pub struct Event {
     /// What happened, in a word: `crash`, `cut`, `registered`.
     pub kind: Cow<'static, str>,
     /// The rest of it, in a fixed order.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty", with = "as_object")]
     pub fields: Vec<Field>,
+}
+
+/// Fields as one JSON object, in their order: `.fields.epoch` is what somebody with `jq` wants to write.
+pub(crate) mod as_object {
+    use std::fmt;
+
+    use serde::de::{MapAccess, Visitor};
+    use serde::ser::SerializeMap;
+    use serde::{Deserializer, Serializer};
+
+    use super::{Field, Value};
+
+    pub(crate) fn serialize<S: Serializer>(fields: &[Field], serializer: S) -> Result<S::Ok, S::Error> {
+        let mut object = serializer.serialize_map(Some(fields.len()))?;
+        for field in fields {
+            object.serialize_entry(&field.name, &field.value)?;
+        }
+        object.end()
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Field>, D::Error> {
+        struct InOrder;
+
+        impl<'de> Visitor<'de> for InOrder {
+            type Value = Vec<Field>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object of fields")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<Vec<Field>, A::Error> {
+                let mut fields = Vec::new();
+                while let Some((name, value)) = object.next_entry::<String, Value>()? {
+                    fields.push(Field { name: name.into(), value });
+                }
+                Ok(fields)
+            }
+        }
+
+        deserializer.deserialize_map(InOrder)
+    }
 }
 
 impl Event {
@@ -144,6 +188,22 @@ impl Event {
             _ => None,
         }
     }
+
+    /// The number of the field called `name`, if it is one.
+    pub fn number(&self, name: &str) -> Option<i64> {
+        match self.field(name)? {
+            Value::Number(number) => Some(*number),
+            _ => None,
+        }
+    }
+
+    /// The texts of the field called `name`, if it is a list.
+    pub fn list(&self, name: &str) -> Option<&[String]> {
+        match self.field(name)? {
+            Value::List(list) => Some(list),
+            _ => None,
+        }
+    }
 }
 
 /// The log of one universe: entries in the order in which they happened.
@@ -173,6 +233,12 @@ impl Log {
     /// The names of all hosts, by id.
     pub fn hosts(&self) -> &[String] {
         &self.hosts
+    }
+
+    /// The host called `name`.
+    pub fn host_called(&self, name: &str) -> Option<HostId> {
+        let place = self.hosts.iter().position(|host| host == name)?;
+        Some(HostId(u16::try_from(place).expect("a universe has fewer than 65,536 hosts")))
     }
 
     /// The name of `host`.

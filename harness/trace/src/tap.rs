@@ -61,11 +61,29 @@ pub enum Loss {
 }
 
 impl Loss {
+    /// Every reason, in the order of their numbers.
+    pub const ALL: [Loss; 14] = [
+        Loss::Random,
+        Loss::Aimed,
+        Loss::Cut,
+        Loss::QueueFull,
+        Loss::Corrupt,
+        Loss::HostDown,
+        Loss::HostAsleep,
+        Loss::NatRefused,
+        Loss::NoRoute,
+        Loss::BufferFull,
+        Loss::NoSocket,
+        Loss::FragmentsMissing,
+        Loss::AddressGone,
+        Loss::StillInFlight,
+    ];
+
     /// The reason in words.
     pub fn words(self) -> &'static str {
         match self {
-            Loss::Random => "lost at random",
-            Loss::Aimed => "lost by an aimed fault",
+            Loss::Random => "dropped at random",
+            Loss::Aimed => "dropped by an aimed fault",
             Loss::Cut => "the network was cut",
             Loss::QueueFull => "the link's queue was full",
             Loss::Corrupt => "corrupted, dropped for its checksum",
