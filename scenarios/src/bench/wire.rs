@@ -10,36 +10,29 @@ use bytes::Bytes;
 use super::measure::{Measurement, measured};
 
 /// A frame of G.711: 12 bytes of RTP header and 160 of sound.
-const FRAME: usize = 172;
-const FRAME_TIME: Duration = Duration::from_millis(20);
+pub(super) const FRAME: usize = 172;
+pub(super) const FRAME_TIME: Duration = Duration::from_millis(20);
 
-/// A workload, as a list of (hosts, simulated time).
-struct Load {
-    name: &'static str,
+/// A workload, and how large it is when it's not compared with anything.
+pub(super) struct Load {
+    pub(super) name: &'static str,
+    pub(super) kind: Kind,
     hosts: usize,
     time: Duration,
-    run: fn(Universe, usize, Duration) -> std::pin::Pin<Box<dyn Future<Output = ()>>>,
+}
+
+/// What the hosts of a workload do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Idle,
+    Datagrams,
+    Calls,
 }
 
 const LOADS: [Load; 3] = [
-    Load {
-        name: "idle hosts",
-        hosts: 1000,
-        time: Duration::from_secs(3600),
-        run: |u, hosts, time| Box::pin(idle(u, hosts, time)),
-    },
-    Load {
-        name: "udp, 50 a second each",
-        hosts: 1000,
-        time: Duration::from_secs(60),
-        run: |u, hosts, time| Box::pin(datagrams(u, hosts, time)),
-    },
-    Load {
-        name: "4 calls among 12 hosts",
-        hosts: 12,
-        time: Duration::from_secs(600),
-        run: |u, hosts, time| Box::pin(calls(u, hosts, time)),
-    },
+    Load { name: "idle hosts", kind: Kind::Idle, hosts: 1000, time: Duration::from_secs(3600) },
+    Load { name: "udp, 50 a second each", kind: Kind::Datagrams, hosts: 1000, time: Duration::from_secs(60) },
+    Load { name: "4 calls and keepalives", kind: Kind::Calls, hosts: 12, time: Duration::from_secs(600) },
 ];
 
 /// Runs all of the wire's benches.
@@ -50,12 +43,31 @@ pub fn run(mut print: impl FnMut(&Measurement)) {
     print(&side_by_side());
 }
 
+/// Runs the wire's benches with 10 and 50 hosts, each beside the same on classic turmoil.
+#[cfg(feature = "against-turmoil")]
+pub fn run_against_turmoil(mut print: impl FnMut(&Measurement)) {
+    const TIME: Duration = Duration::from_secs(30);
+    for load in &LOADS {
+        for hosts in [10, 50] {
+            let ours = one(load, hosts, TIME);
+            let theirs = super::turmoil::run(load, hosts, TIME);
+            let times = theirs.cpu_s / ours.cpu_s.max(1e-4);
+            print(&ours);
+            print(&theirs.noting(format!("{times:.0} times our CPU time")));
+        }
+    }
+}
+
 fn one(load: &Load, hosts: usize, time: Duration) -> Measurement {
-    let run = load.run;
+    let kind = load.kind;
     let (outcome, cpu) = measured(|| {
         Universe::seeded(1).run(move |u| async move {
             u.network().count_pairs(false);
-            run(u, hosts, time).await;
+            match kind {
+                Kind::Idle => idle(u, hosts, time).await,
+                Kind::Datagrams => datagrams(u, hosts, time).await,
+                Kind::Calls => calls(u, hosts, time).await,
+            }
         })
     });
     if let Err(cause) = &outcome.result {
@@ -116,14 +128,14 @@ async fn datagrams(u: Universe, hosts: usize, time: Duration) {
     u.sleep(time + Duration::from_millis(100)).await;
 }
 
-/// Twelve hosts that keep their bindings alive each 30 s; four calls of a minute each way among them.
+/// Hosts that keep their bindings alive each 30 s; four calls among them, each a tenth of the time long.
 async fn calls(u: Universe, hosts: usize, time: Duration) {
     let cast = cast(&u, hosts);
     for (index, host) in cast.iter().enumerate() {
         receive(host, 5060);
         receive(host, 4000);
         let to = SocketAddrV4::new(cast[0].address(), 5060);
-        let offset = Duration::from_millis(997 * index as u64);
+        let offset = Duration::from_millis(997 * index as u64 % 30_000);
         let host = host.clone();
         host.clone().spawn(async move {
             let socket = host.udp(0).await.expect("a port is free");
@@ -136,8 +148,8 @@ async fn calls(u: Universe, hosts: usize, time: Duration) {
     }
     for call in 0..4usize.min(hosts / 2) {
         let (a, b) = (&cast[hosts - 1 - 2 * call], &cast[hosts - 2 - 2 * call]);
-        let start = Duration::from_secs(60 + 100 * call as u64);
-        let frames = 60 * 50;
+        let start = time / 10 + time / 6 * u32::try_from(call).expect("four calls");
+        let frames = (time.as_millis() / 10 / FRAME_TIME.as_millis()) as u64;
         a.spawn(send_frames(a.clone(), SocketAddrV4::new(b.address(), 4000), start, frames));
         b.spawn(send_frames(b.clone(), SocketAddrV4::new(a.address(), 4000), start, frames));
     }
