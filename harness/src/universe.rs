@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::future::Future;
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -163,6 +164,7 @@ pub struct Builder {
     profiles: Profiles,
     hash: RunHash,
     taps: Vec<Box<dyn Tap + Send>>,
+    files: Option<PathBuf>,
 }
 
 impl Builder {
@@ -175,6 +177,7 @@ impl Builder {
             profiles: Profiles::builtin(),
             hash: RunHash::default(),
             taps: Vec::new(),
+            files: None,
         }
     }
 
@@ -220,6 +223,14 @@ impl Builder {
         self
     }
 
+    /// Sets the folder in which live hosts keep their files, each in a folder of its own name. Simulated ones have
+    /// disks.
+    #[must_use]
+    pub fn files(mut self, folder: impl Into<PathBuf>) -> Builder {
+        self.files = Some(folder.into());
+        self
+    }
+
     /// Lives the universe through: `scenario` runs inside it, on a fresh thread.
     pub fn run<T, F, Fut>(self, scenario: F) -> Outcome<T>
     where
@@ -246,7 +257,8 @@ impl Builder {
         F: FnOnce(Universe) -> Fut,
         Fut: Future<Output = T>,
     {
-        let Builder { mode, seed, wall_at_birth, limits, profiles, hash, taps } = self;
+        let Builder { mode, seed, wall_at_birth, limits, profiles, hash, taps, files } = self;
+        let files = files.unwrap_or_else(|| std::env::temp_dir().join(format!("busyhour-{}", std::process::id())));
         let taps = taps.into_iter().map(|tap| tap as Box<dyn Tap>).collect();
         let plan = Plan { mode, seed, wall_at_birth, limits };
         let mut finished = None;
@@ -255,7 +267,7 @@ impl Builder {
             &plan,
             pulse.clone(),
             || {
-                let kernel = Kernel::new(mode, seed, wall_at_birth, hash, taps, pulse);
+                let kernel = Kernel::new(mode, seed, wall_at_birth, hash, taps, pulse, files);
                 let net = Net::new(kernel.clone(), profiles);
                 kernel.connect_network(net.clone());
                 crate::world::kernel::set_kernel(Some(kernel.clone()));

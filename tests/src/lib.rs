@@ -134,7 +134,8 @@ pub async fn everything_that_could_differ(u: Universe) -> String {
                 () = std::future::ready(()) => 2,
                 () = std::future::ready(()) => 3,
             };
-            let answer = fetch(&me, web, "/echo", Bytes::from(seen.clone())).await.map(|(status, body)| (status, body.len()));
+            let answer =
+                fetch(&me, web, "/echo", Bytes::from(seen.clone())).await.map(|(status, body)| (status, body.len()));
             seen.push_str(&format!("{winner} {answer:?} {:?}\n", started.elapsed()));
             me.sleep(Duration::from_millis(me.random(|random| random.below(500)))).await;
         }

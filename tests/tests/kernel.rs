@@ -71,7 +71,9 @@ fn a_real_thread_and_a_blocking_task_fail_the_run() {
         });
         u.sleep(SECOND).await;
     });
-    assert!(matches!(&thread.result, Err(Cause::Forbidden { host: Some(host), what }) if host == "crm" && what.contains("thread")));
+    assert!(
+        matches!(&thread.result, Err(Cause::Forbidden { host: Some(host), what }) if host == "crm" && what.contains("thread"))
+    );
     let blocking = Universe::seeded(1).run(|u| async move {
         u.host("crm").spawn(async {
             let _ = tokio::task::spawn_blocking(|| ()).await;

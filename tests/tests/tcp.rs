@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use busyhour::net::Patience;
 use busyhour::world::Host;
-use bytes::Bytes;
 use busyhour_tests::{fetch, lived, serve_http, serve_websocket, websocket_echo};
+use bytes::Bytes;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 const SECOND: Duration = Duration::from_secs(1);

@@ -91,11 +91,7 @@ impl LiveTcp {
         Ok(LiveTcp { host, stream, local, peer, written: 0, read: 0 })
     }
 
-    pub(crate) async fn connect(
-            host: HostId,
-        from: Ipv4Addr,
-        to: SocketAddrV4,
-    ) -> io::Result<LiveTcp> {
+    pub(crate) async fn connect(host: HostId, from: Ipv4Addr, to: SocketAddrV4) -> io::Result<LiveTcp> {
         let socket = tokio::net::TcpSocket::new_v4()?;
         socket.bind(SocketAddr::from((from, 0)))?;
         let stream = socket.connect(SocketAddr::V4(to)).await?;
@@ -121,11 +117,7 @@ impl LiveTcp {
 }
 
 impl AsyncRead for LiveTcp {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
         ready!(Pin::new(&mut self.stream).poll_read(cx, buffer))?;
         let bytes = &buffer.filled()[before..];

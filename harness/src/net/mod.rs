@@ -42,16 +42,19 @@ use profile::Profiles;
 use tcp::Stacks;
 use wire::{Access, ForTcp, Owner, Wire};
 
+pub use crate::trace::record::PacketCounts;
 pub use fault::{Only, Sabotage};
 pub(crate) use names::serve as serve_names;
 pub use names::{Endpoint, Service};
 pub use network::{Between, NatHandle, Network};
 pub use tcp::{TcpListener, TcpStream};
 pub use udp::UdpSocket;
-pub use wire::{PacketCounts, PairCounts, Patience};
+pub use wire::{PairCounts, Patience};
 
 /// The name of the host that answers DNS.
 pub const DNS_HOST: &str = "dns";
+/// How long a resolver may keep an answer, in seconds. Ours keeps none.
+const TTL: u32 = 60;
 /// Half of an office LAN's millisecond: the way from a host to the office's middle.
 const OFFICE_LAN_HALF: u64 = 500_000;
 
@@ -193,10 +196,7 @@ impl Net {
         let mut leaving = Vec::new();
         {
             let wire = self.wire.borrow();
-            stacks.egress(
-                |host| wire.address(host),
-                |host, src, dst, segment| leaving.push((host, src, dst, segment)),
-            );
+            stacks.egress(|host| wire.address(host), |host, src, dst, segment| leaving.push((host, src, dst, segment)));
         }
         for (host, src, dst, segment) in leaving {
             let host = self.kernel.host(host);
@@ -298,9 +298,10 @@ impl Net {
     /// Puts a host's address into DNS; one behind a NAT box has none that anybody could use.
     fn name(&self, name: &str, address: Option<Ipv4Addr>) {
         let mut zone = self.zone.borrow_mut();
-        zone.remove_addresses(name);
+        zone.remove(name);
         if let Some(address) = address {
-            zone.add_address(name, address);
+            // A name that DNS can't write is one that nobody can ask for.
+            let _ = zone.a(name, address, TTL);
         }
     }
 }
@@ -398,9 +399,9 @@ impl Host {
             Endpoint::Address(address) => address,
             Endpoint::Name(name, port) => {
                 let addresses = self.resolve(&name).await?;
-                let address = addresses.first().ok_or_else(|| {
-                    io::Error::new(io::ErrorKind::NotFound, format!("{name:?} has no address"))
-                })?;
+                let address = addresses
+                    .first()
+                    .ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, format!("{name:?} has no address")))?;
                 SocketAddrV4::new(*address, port)
             }
         };

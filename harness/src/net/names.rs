@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::world::{Host, Mode};
 
-use super::dns::{Answer, DnsError, Query, Zone, parse_answer};
+use super::dns::{self, Answer, DnsError, Query, Zone, parse_answer};
 use super::the_net;
 
 /// DNS's port (RFC 1035 section 4.2).
@@ -69,19 +69,20 @@ pub(crate) async fn serve(host: Host, zone: Rc<RefCell<Zone>>) {
 }
 
 /// Asks DNS, as `host`, over UDP.
-async fn ask(host: &Host, make: impl Fn(u16) -> Query, name: &str) -> io::Result<Answer> {
+async fn ask(host: &Host, make: impl Fn(u16) -> Result<Query, DnsError>, name: &str) -> io::Result<Answer> {
     let socket = host.udp(0).await?;
     let server = SocketAddrV4::new(the_net().dns_address(), DNS_PORT);
     socket.connect(server).await?;
     for _ in 0..ATTEMPTS {
         let id = host.random(|random| random.next_u64()) as u16;
-        socket.send_to(make(id).encode(), server).await?;
+        let query = make(id).map_err(|error| explain(error, name))?;
+        socket.send_to(query.to_bytes(), server).await?;
         let answer = tokio::time::timeout(ATTEMPT, async {
             loop {
                 let (bytes, _) = socket.recv().await?;
                 match parse_answer(&bytes, id, name) {
                     // Something else came to this port: an old answer, a stranger.
-                    Err(DnsError::NotOurs { .. }) => {}
+                    Err(DnsError::OtherId { .. } | DnsError::OtherQuestion { .. }) => {}
                     answer => return Ok::<_, io::Error>(answer),
                 }
             }
@@ -100,6 +101,7 @@ async fn ask(host: &Host, make: impl Fn(u16) -> Query, name: &str) -> io::Result
 
 fn explain(error: DnsError, name: &str) -> io::Error {
     match error {
+        DnsError::BadName { .. } => io::Error::new(io::ErrorKind::InvalidInput, error.to_string()),
         DnsError::NoSuchName(_) => io::Error::new(io::ErrorKind::NotFound, format!("there is no host called {name:?}")),
         other => io::Error::new(io::ErrorKind::InvalidData, format!("DNS answered nonsense for {name:?}: {other}")),
     }
@@ -108,12 +110,13 @@ fn explain(error: DnsError, name: &str) -> io::Error {
 /// See [`Host::resolve`](crate::world::Host::resolve).
 pub(crate) async fn resolve(host: &Host, name: &str) -> io::Result<Vec<Ipv4Addr>> {
     if host.kernel().mode() == Mode::Live {
-        return the_net().live_address_of(name).map(|address| vec![address]).ok_or_else(|| {
-            io::Error::new(io::ErrorKind::NotFound, format!("there is no host called {name:?}"))
-        });
+        return the_net()
+            .live_address_of(name)
+            .map(|address| vec![address])
+            .ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, format!("there is no host called {name:?}")));
     }
     let answer = ask(host, |id| Query::a(id, name), name).await?;
-    Ok(answer.addresses)
+    Ok(answer.addresses.iter().map(|found| found.address).collect())
 }
 
 /// See [`Host::resolve_service`](crate::world::Host::resolve_service).
@@ -122,5 +125,15 @@ pub(crate) async fn resolve_service(host: &Host, name: &str) -> io::Result<Vec<S
         return Err(io::Error::new(io::ErrorKind::Unsupported, "live mode has no SRV records"));
     }
     let answer = ask(host, |id| Query::srv(id, name), name).await?;
-    Ok(answer.services)
+    let mut services: Vec<Service> = answer
+        .services
+        .into_iter()
+        .map(|dns::Service { priority, weight, port, target, .. }| {
+            let addresses = answer.additional.get(&target).map(Vec::as_slice).unwrap_or_default();
+            let addresses = addresses.iter().map(|found| found.address).collect();
+            Service { priority, weight, port, target, addresses }
+        })
+        .collect();
+    services.sort_by_key(|service| service.priority);
+    Ok(services)
 }

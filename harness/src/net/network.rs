@@ -7,13 +7,14 @@ use std::time::Duration;
 use crate::trace::HostId;
 use crate::world::{FaultId, FaultKind, Host, Mode};
 
-use super::Net;
+use super::dns::{DnsError, Service};
 use super::fault::{Aim, Cut, Only, Sabotage};
 use super::link::{GilbertElliott, Impairment, Impossible, Segment};
 use super::nat::{Nat, NatKind};
 use super::packet::Packet;
 use super::profile::{Profile, Profiles, UnknownProfile};
-use super::wire::{Access, NatBox, Owner, PacketCounts, PairCounts, Patience};
+use super::wire::{Access, NatBox, Owner, PairCounts, Patience};
+use super::{Net, PacketCounts};
 
 /// How long a packet that is to be overtaken is held back. At the 20 ms between two packets of a call, at least two
 /// others pass it.
@@ -83,7 +84,7 @@ impl Network {
     fn connect_by(&self, host: &Host, profile: &Profile) -> FaultId {
         let kernel = &self.0.kernel;
         let what = format!("{} is on {:?}", host.name(), profile.name);
-        let fault = kernel.faults.install(what, FaultKind::Random, kernel.now());
+        let fault = kernel.faults.install(what, FaultKind::Always, kernel.now());
         let build = |impairments: Vec<Impairment>| {
             let mut segment = Segment::default();
             for impairment in impairments {
@@ -212,8 +213,12 @@ impl Network {
     }
 
     /// Adds an SRV record to DNS: `service` is `_sip._udp.example.test`, `target` a host's name.
-    pub fn announce(&self, service: &str, priority: u16, weight: u16, port: u16, target: &str) {
-        self.0.zone.borrow_mut().add_service(service, priority, weight, port, target);
+    ///
+    /// # Errors
+    /// One of the names is none that DNS can write.
+    pub fn announce(&self, service: &str, priority: u16, weight: u16, port: u16, target: &str) -> Result<(), DnsError> {
+        let record = Service { priority, weight, port, target: target.to_owned(), ttl: 60 };
+        self.0.zone.borrow_mut().srv(service, record)
     }
 
     /// Breaks a rule of the kernel, for the proof that an oracle notices.
@@ -311,7 +316,7 @@ impl Between {
     /// None today.
     pub fn has_latency(&self, latency: Duration) -> Result<FaultId, Impossible> {
         let what = format!("has {} latency", plain(latency));
-        self.impair(&what, FaultKind::Aimed, &[Impairment::Latency(latency)])
+        self.impair(&what, FaultKind::Always, &[Impairment::Latency(latency)])
     }
 
     /// Adds latency that varies by up to `jitter` either way.
@@ -320,7 +325,7 @@ impl Between {
     /// None today.
     pub fn has_jitter(&self, latency: Duration, jitter: Duration) -> Result<FaultId, Impossible> {
         let what = format!("has {} latency and {} jitter", plain(latency), plain(jitter));
-        self.impair(&what, FaultKind::Aimed, &[Impairment::Latency(latency), Impairment::Jitter(jitter)])
+        self.impair(&what, FaultKind::Always, &[Impairment::Latency(latency), Impairment::Jitter(jitter)])
     }
 
     /// Carries no more than this, with a queue of one second in front.

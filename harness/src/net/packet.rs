@@ -183,9 +183,8 @@ impl Packet {
             None => payload,
             Some(fragment) => {
                 let from = (fragment.offset as usize).saturating_sub(UDP_HEADER).min(payload.len());
-                let to = (fragment.offset as usize + fragment.length as usize)
-                    .saturating_sub(UDP_HEADER)
-                    .min(payload.len());
+                let to =
+                    (fragment.offset as usize + fragment.length as usize).saturating_sub(UDP_HEADER).min(payload.len());
                 &payload[from..to]
             }
         }

@@ -17,8 +17,8 @@ use turmoil_net::shim::tokio::net as shim;
 use turmoil_net::{EnterGuard, KernelConfig, TcpFlags, TcpSegment, Transport};
 
 use crate::trace::HostId;
-use crate::world::kernel::kernel_here;
 use crate::world::Power;
+use crate::world::kernel::kernel_here;
 
 use super::live::{LiveListener, LiveTcp};
 use super::packet::{Body, Packet, Segment};
@@ -93,8 +93,7 @@ impl Stacks {
 
     fn pin(&self, host: HostId) -> io::Result<()> {
         let id = self.ids.get(usize::from(host.0)).ok_or_else(|| {
-            let message =
-                format!("more than {LATECOMERS} hosts joined after TCP was first used: declare them before");
+            let message = format!("more than {LATECOMERS} hosts joined after TCP was first used: declare them before");
             io::Error::other(message)
         })?;
         self.guard.set_current(*id);
@@ -125,13 +124,8 @@ impl Stacks {
             if tcp.flags.syn && tcp.flags.ack {
                 self.half_open.insert(key, tcp.seq.wrapping_add(1));
             }
-            let segment = Segment {
-                seq: tcp.seq,
-                ack: tcp.ack,
-                flags: tcp.flags,
-                window: tcp.window,
-                payload: tcp.payload,
-            };
+            let segment =
+                Segment { seq: tcp.seq, ack: tcp.ack, flags: tcp.flags, window: tcp.window, payload: tcp.payload };
             send(host, SocketAddrV4::new(local, tcp.src_port), peer, segment);
         }
         self.outgoing = outgoing;
@@ -502,11 +496,7 @@ impl SimStream {
 }
 
 impl AsyncRead for TcpStream {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         match &mut self.0 {
             StreamKind::Simulated(stream) => stream.poll_read(cx, buffer),
             StreamKind::Live(stream) => Pin::new(stream).poll_read(cx, buffer),
@@ -574,8 +564,7 @@ impl TcpListener {
         let mut bound = Err(taken());
         for alias in 0..ALIASES {
             // All of the host's addresses at first: the loopback one is among them.
-            let address =
-                if alias == 0 { Ipv4Addr::UNSPECIFIED } else { stack_address(usize::from(host.0), alias) };
+            let address = if alias == 0 { Ipv4Addr::UNSPECIFIED } else { stack_address(usize::from(host.0), alias) };
             the_net().stacks().pin(host)?;
             // It is ready at once; nobody comes in between.
             match shim::TcpListener::bind(SocketAddr::from((address, port))).await {

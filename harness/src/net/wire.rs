@@ -18,6 +18,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use rustc_hash::FxHashMap;
 
+use crate::trace::record::PacketCounts;
 use crate::trace::{HostId, Loss, PacketId, PacketSeen, SimTime, Stage};
 use crate::world::{FaultId, HostState, Kernel, Power, Random};
 
@@ -48,28 +49,6 @@ pub struct Patience {
 impl Default for Patience {
     fn default() -> Patience {
         Patience { connect: Duration::from_secs(127), data: Duration::from_secs(924) }
-    }
-}
-
-/// How many packets became what.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct PacketCounts {
-    /// Put on the wire, copies that the network made included.
-    pub sent: u64,
-    /// Reached a host.
-    pub arrived: u64,
-    /// Never will.
-    pub lost: u64,
-    /// Second copies among the sent.
-    pub copied: u64,
-    /// Arrived behind a packet of the same flow that was sent later.
-    pub overtaken: u64,
-}
-
-impl PacketCounts {
-    /// On their way now.
-    pub fn in_flight(&self) -> u64 {
-        self.sent - self.arrived - self.lost
     }
 }
 
@@ -370,13 +349,7 @@ impl Wire {
     }
 
     /// Puts a packet on the wire: numbers it, shows it to the taps, judges it, and schedules what becomes of it.
-    fn launch(
-        &mut self,
-        now: SimTime,
-        mut packet: Packet,
-        from: Option<(HostId, u32)>,
-        tcp: Option<TcpAttempt>,
-    ) {
+    fn launch(&mut self, now: SimTime, mut packet: Packet, from: Option<(HostId, u32)>, tcp: Option<TcpAttempt>) {
         packet.id = self.take_id();
         let sender = from.map(|(host, _)| host);
         self.note_sent(now, &packet, sender);
@@ -484,7 +457,8 @@ impl Wire {
                     Body::PortUnreachable { dst, .. } => *dst,
                     _ => packet.src,
                 };
-                let inside = self.nats[nat].nat.inbound(now, protocol, packet.dst, about).map_err(|_| Loss::NatRefused)?;
+                let inside =
+                    self.nats[nat].nat.inbound(now, protocol, packet.dst, about).map_err(|_| Loss::NatRefused)?;
                 match self.owners.get(inside.ip()) {
                     Some(Owner::Host(to)) => Ok((*to, inside)),
                     _ => Err(Loss::NoRoute),
@@ -611,7 +585,8 @@ impl Wire {
         if now + tcp.rto > tcp.first_sent + limit {
             let wait = (tcp.first_sent + limit).since(now);
             tcp.rto = Duration::MAX;
-            let flight = Flight { inside: packet.dst, packet, from, to: host, tcp: Some(tcp), copy: false, retry: true };
+            let flight =
+                Flight { inside: packet.dst, packet, from, to: host, tcp: Some(tcp), copy: false, retry: true };
             self.schedule(now + wait, flight);
             return;
         }
@@ -861,7 +836,6 @@ impl Wire {
     }
 
     fn note_copied(&mut self, now: SimTime, packet: &Packet, of: PacketId, from: Option<HostId>, to: HostId) {
-        self.counts.sent += 1;
         self.counts.copied += 1;
         if let Some(pair) = self.pair(from, Some(to)) {
             pair.copied += 1;

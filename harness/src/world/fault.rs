@@ -7,34 +7,15 @@ use std::cell::RefCell;
 
 use serde::{Deserialize, Serialize};
 
+pub use crate::trace::record::{FaultKind, FaultOutcome};
+
 use crate::trace::SimTime;
+use crate::trace::record;
 
 /// A fault's number in its universe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct FaultId(pub u32);
-
-/// What a fault owes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum FaultKind {
-    /// It's aimed at something: a packet, a cut between two. It must hit, or the scenario proves nothing.
-    Aimed,
-    /// It strikes by chance. It must see traffic; that chance spared all of it is reported.
-    Random,
-}
-
-/// What became of a fault.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum FaultOutcome {
-    /// It hit at least once.
-    Hit,
-    /// There was traffic, and chance spared all of it.
-    Spared,
-    /// Nothing came its way.
-    MetNothing,
-}
 
 /// A fault and its counts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,6 +43,19 @@ impl Fault {
             _ => FaultOutcome::MetNothing,
         }
     }
+
+    /// As a run record holds it.
+    pub fn record(&self) -> record::Fault {
+        record::Fault {
+            id: self.id.0,
+            what: self.what.clone(),
+            kind: self.kind,
+            installed_at: self.installed_at,
+            seen: self.seen,
+            hits: self.hits,
+            outcome: self.outcome(),
+        }
+    }
 }
 
 /// All faults of a universe.
@@ -87,6 +81,13 @@ impl Faults {
         let fault = &mut self.0.borrow_mut()[id.0 as usize];
         fault.seen += 1;
         fault.hits += 1;
+    }
+
+    /// So many things came the fault's way and were struck.
+    pub fn hit_times(&self, id: FaultId, times: u64) {
+        let fault = &mut self.0.borrow_mut()[id.0 as usize];
+        fault.seen += times;
+        fault.hits += times;
     }
 
     /// How often the fault has struck.

@@ -14,7 +14,9 @@ use tokio::task::{AbortHandle, JoinHandle};
 
 use crate::trace::{Event, HostId, SimTime, Source};
 
+use super::disk::Filesystem;
 use super::fault::FaultId;
+use super::files::{self, CAPACITY, WaitsFor};
 use super::interpose;
 use super::kernel::{Kernel, Mode, kernel_here};
 use super::random::Random;
@@ -43,10 +45,14 @@ pub struct HostState {
     frozen: RefCell<Vec<Waker>>,
     programs: RefCell<Vec<Program>>,
     random: RefCell<Random>,
+    pub(crate) disk: RefCell<Filesystem>,
+    pub(crate) disk_faults: RefCell<Vec<(FaultId, WaitsFor)>>,
+    /// Decides what a crash leaves of unsynced files.
+    pub(crate) crash_random: RefCell<Random>,
 }
 
 impl HostState {
-    pub(crate) fn new(id: HostId, name: &str, random: Random) -> Rc<HostState> {
+    pub(crate) fn new(id: HostId, name: &str, random: Random, crash_random: Random) -> Rc<HostState> {
         Rc::new(HostState {
             id,
             name: name.to_owned(),
@@ -57,6 +63,9 @@ impl HostState {
             frozen: RefCell::default(),
             programs: RefCell::default(),
             random: RefCell::new(random),
+            disk: RefCell::new(Filesystem::new(CAPACITY)),
+            disk_faults: RefCell::default(),
+            crash_random: RefCell::new(crash_random),
         })
     }
 
@@ -215,7 +224,10 @@ impl Host {
             return;
         }
         let epoch = self.state().epoch() + 1;
-        self.kernel().record(self.kernel().world_event("crash").on(self.id()).with("life", epoch));
+        let files = files::crash(&self.state());
+        let event = self.kernel().world_event("crash").on(self.id()).with("life", epoch);
+        let event = event.with("writes_lost", files.lost).with("writes_torn", files.torn);
+        self.kernel().record(event);
         self.state().power.set(Power::Down);
         self.state().epoch.set(epoch);
         self.kernel().network().crashed(&self.state());
@@ -283,7 +295,7 @@ impl Host {
         self.kernel().skew_clock(&self.state(), nanos, format!("{}'s clock is {words}", self.name()))
     }
 
-    fn assert_simulated(&self, what: &str) {
+    pub(crate) fn assert_simulated(&self, what: &str) {
         assert!(self.kernel().mode() == Mode::Simulated, "live has no faults of its own: can't {what} {}", self.name());
     }
 }

@@ -87,11 +87,6 @@ impl Drop for Interposed {
     }
 }
 
-/// True on a universe's thread.
-pub(crate) fn is_inside() -> bool {
-    INSIDE.get()
-}
-
 /// The host whose code runs now.
 pub(crate) fn current_host() -> Option<HostId> {
     CURRENT.get()
@@ -269,10 +264,9 @@ pub unsafe extern "C" fn clock_gettime(clock: clockid_t, time: *mut timespec) ->
     if INSIDE.get() {
         let nanos = match clock {
             libc::CLOCK_REALTIME | libc::CLOCK_REALTIME_COARSE | libc::CLOCK_TAI => Some(wall_nanos()),
-            libc::CLOCK_MONOTONIC
-            | libc::CLOCK_MONOTONIC_RAW
-            | libc::CLOCK_MONOTONIC_COARSE
-            | libc::CLOCK_BOOTTIME => Some(MONOTONIC_AT_BIRTH + nanos_since_birth()),
+            libc::CLOCK_MONOTONIC | libc::CLOCK_MONOTONIC_RAW | libc::CLOCK_MONOTONIC_COARSE | libc::CLOCK_BOOTTIME => {
+                Some(MONOTONIC_AT_BIRTH + nanos_since_birth())
+            }
             // CPU time is a measurement of the simulator, not of the universe.
             _ => None,
         };
@@ -335,12 +329,8 @@ pub unsafe extern "C" fn pthread_create(
         refuse("a real thread (a blocking task needs one as well)", libc::EAGAIN);
         return libc::EAGAIN;
     }
-    type PthreadCreate = unsafe extern "C" fn(
-        *mut libc::pthread_t,
-        *const libc::pthread_attr_t,
-        *mut c_void,
-        *mut c_void,
-    ) -> c_int;
+    type PthreadCreate =
+        unsafe extern "C" fn(*mut libc::pthread_t, *const libc::pthread_attr_t, *mut c_void, *mut c_void) -> c_int;
     let real = real_function!(c"pthread_create" as PthreadCreate);
     // SAFETY: the caller's promise.
     unsafe { real(thread, attributes, start, argument) }

@@ -3,6 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::fmt;
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Waker;
@@ -178,12 +179,11 @@ pub struct Kernel {
     taps: RefCell<Vec<Box<dyn Tap>>>,
     tapped: Cell<bool>,
     network: RefCell<Option<Rc<dyn Lifecycle>>>,
-    failure: RefCell<Option<Cause>>,
-    closing: Cell<bool>,
     /// What was installed, and what it hit.
     pub faults: Faults,
     skewed: RefCell<Vec<(HostId, FaultId, u64)>>,
     pulse: Arc<Pulse>,
+    files: PathBuf,
 }
 
 /// The kernel of the universe that lives on this thread.
@@ -199,7 +199,15 @@ pub(crate) fn set_kernel(kernel: Option<Rc<Kernel>>) {
 }
 
 impl Kernel {
-    pub(crate) fn new(mode: Mode, seed: u64, wall_at_birth: u64, hash: RunHash, taps: Vec<Box<dyn Tap>>, pulse: Arc<Pulse>) -> Rc<Kernel> {
+    pub(crate) fn new(
+        mode: Mode,
+        seed: u64,
+        wall_at_birth: u64,
+        hash: RunHash,
+        taps: Vec<Box<dyn Tap>>,
+        pulse: Arc<Pulse>,
+        files: PathBuf,
+    ) -> Rc<Kernel> {
         Rc::new(Kernel {
             mode,
             seed,
@@ -212,11 +220,10 @@ impl Kernel {
             tapped: Cell::new(!taps.is_empty()),
             taps: RefCell::new(taps),
             network: RefCell::default(),
-            failure: RefCell::default(),
-            closing: Cell::new(false),
             faults: Faults::default(),
             skewed: RefCell::default(),
             pulse,
+            files,
         })
     }
 
@@ -251,6 +258,11 @@ impl Kernel {
         self.wall_at_birth
     }
 
+    /// The folder in which live hosts have theirs.
+    pub(crate) fn files(&self) -> &PathBuf {
+        &self.files
+    }
+
     /// Connects the network, once.
     pub(crate) fn connect_network(&self, network: Rc<dyn Lifecycle>) {
         let before = self.network.borrow_mut().replace(network);
@@ -282,7 +294,8 @@ impl Kernel {
             interpose::add_host(name);
         }
         self.pulse.name_host(name);
-        let state = HostState::new(id, name, self.stream(&format!("program {name}")));
+        let program = self.stream(&format!("program {name}"));
+        let state = HostState::new(id, name, program, self.stream(&format!("crash {name}")));
         self.hosts.borrow_mut().push(state.clone());
         self.by_name.borrow_mut().insert(name.to_owned(), id);
         self.network().joined(&state);
@@ -350,25 +363,6 @@ impl Kernel {
         f(&self.log.borrow())
     }
 
-    /// Ends the run with this cause; the first one counts.
-    pub(crate) fn fail(&self, cause: Cause) {
-        self.failure.borrow_mut().get_or_insert(cause);
-        wake_supervisor();
-    }
-
-    pub(crate) fn take_failure(&self) -> Option<Cause> {
-        self.failure.borrow_mut().take()
-    }
-
-    /// True while the universe is being taken down: nothing that happens now counts.
-    pub(crate) fn is_closing(&self) -> bool {
-        self.closing.get()
-    }
-
-    pub(crate) fn close(&self) {
-        self.closing.set(true);
-    }
-
     /// Sets the time of day on `host` ahead of the universe's by `nanos`, or behind if negative.
     pub(crate) fn skew_clock(&self, host: &HostState, nanos: i64, what: String) -> FaultId {
         let fault = self.faults.install(what, FaultKind::Aimed, self.now());
@@ -378,11 +372,15 @@ impl Kernel {
         fault
     }
 
-    /// Counts what can only be counted by looking: a skewed clock has hit once a program has read it.
+    /// Counts what can only be counted by looking: a skewed clock has hit once a program has read it, a full disk once
+    /// it has refused a write.
     pub(crate) fn settle_faults(&self) {
         for (host, fault, reads_before) in self.skewed.borrow_mut().drain(..) {
-            for _ in reads_before..interpose::wall_clock_reads(host) {
-                self.faults.hit(fault);
+            self.faults.hit_times(fault, interpose::wall_clock_reads(host) - reads_before);
+        }
+        for host in self.hosts.borrow().iter() {
+            for (fault, met) in super::files::met(host) {
+                self.faults.hit_times(fault, met);
             }
         }
     }

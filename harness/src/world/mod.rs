@@ -6,18 +6,22 @@
 //! - `thread`: a universe's thread, its supervisor and its watchdog ([`Limits`]).
 //! - `kernel`: what everybody shares, and how a run fails ([`Cause`]).
 //! - `host`: machines ([`Host`]).
+//! - [`disk`], `files`: a machine's disk, and its programs' way to it ([`Disk`]).
 //! - `fault`: what was installed and what it hit ([`Faults`]).
 
+pub mod disk;
 mod fault;
+mod files;
 mod host;
 pub(crate) mod interpose;
 pub(crate) mod kernel;
 mod random;
 pub(crate) mod thread;
 
-pub use interpose::process_cpu_time;
 pub use fault::{Fault, FaultId, FaultKind, FaultOutcome, Faults};
+pub use files::Disk;
 pub use host::{Host, HostState, Power};
+pub use interpose::process_cpu_time;
 pub use kernel::{CastError, Cause, Kernel, Lifecycle, Mode, Tap};
 pub use random::Random;
 pub use thread::{Limits, last_panic_location, panic_message};

@@ -280,15 +280,11 @@ where
     TASKS.with(|tasks| tasks.borrow_mut().clear());
     PANICS.with(|panics| panics.borrow_mut().clear());
     PULSE.with(|slot| *slot.borrow_mut() = Some(pulse));
-    BUDGET.set(Budget {
-        events: plan.limits.events,
-        turns_in_an_instant: plan.limits.turns_in_an_instant,
-    });
+    BUDGET.set(Budget { events: plan.limits.events, turns_in_an_instant: plan.limits.turns_in_an_instant });
     let runtime = build_runtime(plan).expect("a runtime without sockets can always be built");
     let (kernel, result) = runtime.block_on(async {
         let (kernel, future) = begin();
         let result = supervise(&kernel, plan, future).await;
-        kernel.close();
         (kernel, result)
     });
     end(&kernel);
@@ -345,9 +341,6 @@ fn trouble(kernel: &Kernel, plan: &Plan) -> Option<Cause> {
     let fatal = PANICS.with(|panics| panics.borrow().iter().find(|note| note.in_task).cloned());
     if let Some(note) = fatal {
         return Some(Cause::Panicked { host: name(note.host), message: note.message, location: note.location });
-    }
-    if let Some(cause) = kernel.take_failure() {
-        return Some(cause);
     }
     if let Some(forbidden) = interpose::take_forbidden().into_iter().next() {
         return Some(Cause::Forbidden { host: name(forbidden.host), what: forbidden.what });

@@ -191,6 +191,11 @@ pub struct PacketCounts {
 }
 
 impl PacketCounts {
+    /// On their way now.
+    pub fn in_flight(&self) -> u64 {
+        self.sent + self.copied - self.arrived - self.lost
+    }
+
     /// Counts a sighting.
     pub fn count(&mut self, stage: Stage) {
         *match stage {

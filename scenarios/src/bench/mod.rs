@@ -1,8 +1,8 @@
 //! `busyhour bench`: what a simulated second costs, measured in CPU seconds.
 
 mod measure;
-pub mod wire;
 #[cfg(feature = "against-turmoil")]
 mod turmoil;
+pub mod wire;
 
 pub use measure::Measurement;
