@@ -68,6 +68,7 @@ pub(super) const PHRASES: &[Phrase] = &[
             "the network goes down",
             "alice is offline",
             "a partition between alice and the server",
+            "the network is partitioned",
         ]),
     Phrase::arranges_around("{link} heals", |world, matches| Box::pin(heals(world, matches)))
         .doc("Lifts every cut between the two, both ways.")
