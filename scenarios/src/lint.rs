@@ -345,7 +345,7 @@ impl Lint<'_> {
             }
             (kind, _) => format!("this phrase {} the scene, and stands under Given, not under {under}", kind.word()),
         };
-        let twin = phrase.twin.filter(|twin| vocabulary::step_of(twin).ty == step.ty).map(str::to_owned);
+        let twin = phrase.twin.map(str::to_owned);
         let moved = format!("{} {}", keyword_word(phrase.kind.home()), step.value);
         self.say(line, column, sentence, twin.into_iter().chain([moved]).collect());
         false
