@@ -1,16 +1,25 @@
 //! Scenarios.
 pub mod argument;
+pub mod bench;
+pub mod cli;
+pub mod determinism;
 pub mod feature;
+pub mod libtest;
 pub mod lint;
 pub mod outcome;
+pub mod paint;
 pub mod phrase;
 pub mod play;
 pub mod problem;
+pub mod progress;
+pub mod report;
 pub mod run;
 mod scan;
 pub mod script;
 pub mod similar;
 pub mod stage;
+pub mod steps;
+pub mod suite;
 pub mod tags;
 pub mod tally;
 pub mod vocabulary;

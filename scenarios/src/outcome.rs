@@ -234,6 +234,12 @@ impl ScenarioResult {
         self.account.steps.iter().find(|step| step.status == StepStatus::Failed)
     }
 
+    /// What chance spared with this seed, each fault in a sentence.
+    pub fn spared(&self) -> Vec<String> {
+        let spared = self.account.faults.iter().filter(|fault| fault.outcome == Exercise::Spared);
+        spared.map(|fault| format!("`{}` hit none of {} with this seed", fault.what, fault.seen)).collect()
+    }
+
     /// A hash over all that must be the same when the scenario is run again: the hash of what happened, and what is shown
     /// of it. Paths and wall time are no part of it.
     pub fn fingerprint(&self) -> u64 {

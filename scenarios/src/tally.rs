@@ -30,6 +30,8 @@ pub struct Tally {
     pub packets: Option<u64>,
     /// Notes of all runs, each once.
     pub notes: Vec<String>,
+    /// What chance spared, in the first run in which it did, each in a sentence.
+    pub spared: Vec<String>,
     bugs: usize,
     chances: Vec<Chance>,
 }
@@ -45,6 +47,7 @@ impl Tally {
             sim_time: Duration::ZERO,
             packets: None,
             notes: Vec::new(),
+            spared: Vec::new(),
             bugs: 0,
             chances: Vec::new(),
         }
@@ -59,7 +62,12 @@ impl Tally {
         }
         match result.verdict {
             Verdict::Passed => {}
-            Verdict::NotExercised => self.not_exercised.push(result.seed),
+            Verdict::NotExercised => {
+                self.not_exercised.push(result.seed);
+                if self.spared.is_empty() {
+                    self.spared = result.spared();
+                }
+            }
             Verdict::Failed | Verdict::Bug => {
                 self.failed.push(result.seed);
                 self.bugs += usize::from(result.verdict == Verdict::Bug);
