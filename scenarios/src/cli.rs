@@ -1,10 +1,11 @@
 //! The `busyhour` command.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::num::NonZeroUsize;
 use std::ops::Range;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -71,7 +72,7 @@ struct RunArgs {
     paths: Vec<PathBuf>,
 
     /// Run each scenario with this seed [default: 0]
-    #[arg(long, value_name = "N", conflicts_with = "seeds")]
+    #[arg(long, value_name = "N", conflicts_with = "seeds", value_parser = one_seed)]
     seed: Option<u64>,
 
     /// Run each scenario with each of these seeds; B is not among them
@@ -79,16 +80,16 @@ struct RunArgs {
     seeds: Option<Range<u64>>,
 
     /// Run so many scenarios at once; it changes nothing but the time it takes [default: all cores]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = jobs)]
     jobs: Option<NonZeroUsize>,
 
     /// Run the scenarios with such tags, as in '@slow and not (@nightly or @live)'
     #[arg(long, value_name = "EXPR")]
-    tags: Option<TagExpression>,
+    tags: Option<Typed<TagExpression>>,
 
     /// Run the scenarios whose name matches
     #[arg(long, value_name = "REGEX")]
-    name: Option<Regex>,
+    name: Option<Typed<Regex>>,
 
     /// Put the records of the run below this folder
     #[arg(long, value_name = "DIR", default_value = "target/busyhour")]
@@ -101,6 +102,34 @@ struct RunArgs {
     /// Print a fingerprint for each job and nothing else
     #[arg(long, hide = true)]
     fingerprints: bool,
+}
+
+/// What was read of an argument, and what was typed: an expression can't be written back from what was read.
+#[derive(Debug, Clone)]
+struct Typed<T> {
+    typed: String,
+    read: T,
+}
+
+impl<T: FromStr> FromStr for Typed<T> {
+    type Err = T::Err;
+
+    fn from_str(typed: &str) -> Result<Self, T::Err> {
+        Ok(Typed { typed: typed.to_owned(), read: typed.parse()? })
+    }
+}
+
+fn one_seed(text: &str) -> Result<u64, String> {
+    match text.parse::<u64>() {
+        // A run is a range of seeds, and there is none that holds the greatest number alone.
+        Ok(u64::MAX) => Err(format!("the greatest seed is {}", u64::MAX - 1)),
+        Ok(seed) => Ok(seed),
+        Err(_) => Err(format!("`{text}` is not a seed: seeds are whole numbers")),
+    }
+}
+
+fn jobs(text: &str) -> Result<NonZeroUsize, String> {
+    text.parse().map_err(|_| "write how many scenarios may run at once, at least 1".to_owned())
 }
 
 fn seeds(text: &str) -> Result<Range<u64>, String> {
@@ -152,18 +181,20 @@ fn run_features(arguments: &RunArgs, stage: &dyn Stage) -> ExitCode {
             return ExitCode::from(EXIT_USAGE);
         }
     };
-    let choice = Choice { tags: arguments.tags.clone(), name: arguments.name.clone() };
+    let choice = Choice {
+        tags: arguments.tags.clone().map(|tags| tags.read),
+        name: arguments.name.clone().map(|name| name.read),
+    };
     let cases = suite.chosen(&choice);
     if cases.is_empty() {
         let all = suite.cases().count();
         eprintln!("busyhour: none of {all} scenarios is chosen by these --tags and --name");
         return ExitCode::from(EXIT_NOTHING_CHOSEN);
     }
-    let one_seed = arguments.seed.unwrap_or(0);
-    let Some(seeds) = arguments.seeds.clone().or_else(|| Some(one_seed..one_seed.checked_add(1)?)) else {
-        eprintln!("busyhour: --seed {one_seed} is the one number that can't be a seed; take a smaller one");
-        return ExitCode::from(EXIT_USAGE);
-    };
+    let seeds = arguments.seeds.clone().unwrap_or_else(|| {
+        let seed = arguments.seed.unwrap_or(0);
+        seed..seed + 1
+    });
     let all_cores = thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
     let plan = Plan { cases, seeds, workers: arguments.jobs.unwrap_or(all_cores), out: arguments.out.clone() };
     let interrupted = Arc::new(AtomicBool::new(false));
@@ -229,29 +260,32 @@ fn print_report(arguments: &RunArgs, plan: &Plan, stage: &dyn Stage, interrupted
         }
     });
     progress.clear();
-    let was_interrupted = interrupted.load(Ordering::Relaxed) && told < plan.job_count();
-    let finished = report.finish(was_interrupted);
+    let cut_short = told < plan.job_count();
+    let mut finished = report.finish(cut_short);
     let verdict = report.verdict();
     let sim_time = report.sim_time();
     drop(report);
-    let different = match twin {
-        Some(twin) if was_interrupted => {
-            twin.abandon();
-            0
-        }
+    let mut different = 0;
+    match twin {
+        None => {}
+        Some(twin) if cut_short => twin.abandon(),
         Some(twin) => match compare(twin, &done) {
-            Ok(different) => different,
+            Ok((said, count)) => {
+                different = count;
+                finished = finished.and(io::stdout().write_all(said.as_bytes()));
+            }
+            // An interrupt at the keyboard reaches the second process as well.
+            Err(_) if interrupted.load(Ordering::Relaxed) => return ExitCode::from(EXIT_INTERRUPTED),
             Err(error) => {
                 eprintln!("busyhour: {error}");
                 return ExitCode::from(EXIT_BUG);
             }
         },
-        None => 0,
-    };
+    }
     eprintln!("{}", wall_time_shown(began.elapsed(), sim_time));
     let code = match verdict {
         Verdict::Bug => EXIT_BUG,
-        _ if was_interrupted => EXIT_INTERRUPTED,
+        _ if cut_short => EXIT_INTERRUPTED,
         _ if different > 0 => EXIT_NOT_DETERMINISTIC,
         Verdict::Failed => EXIT_FAILED,
         Verdict::Passed | Verdict::NotExercised => EXIT_PASSED,
@@ -260,53 +294,36 @@ fn print_report(arguments: &RunArgs, plan: &Plan, stage: &dyn Stage, interrupted
 }
 
 fn start_twin(arguments: &RunArgs, plan: &Plan) -> Result<Twin, determinism::TwinError> {
-    let mut again = vec!["run".to_owned(), "--seeds".to_owned(), format!("{}..{}", plan.seeds.start, plan.seeds.end)];
-    again.extend(["--jobs".to_owned(), plan.workers.to_string()]);
-    // The expressions are passed on as they were typed: what was read of them can't be written back.
-    for (flag, given) in [("--tags", arguments.tags.is_some()), ("--name", arguments.name.is_some())] {
-        if given {
-            again.push(format!("{flag}={}", typed(flag)));
-        }
-    }
-    again.push("--".to_owned());
-    again.extend(arguments.paths.iter().map(|path| path.to_string_lossy().into_owned()));
-    Twin::start(&again, &plan.out.join("second"))
+    let mut flags = vec![format!("--seeds={}..{}", plan.seeds.start, plan.seeds.end)];
+    flags.push(format!("--jobs={}", plan.workers));
+    flags.extend(arguments.tags.iter().map(|tags| format!("--tags={}", tags.typed)));
+    flags.extend(arguments.name.iter().map(|name| format!("--name={}", name.typed)));
+    Twin::start(&flags, &arguments.paths, &plan.out.join("second"))
 }
 
-/// What was typed behind a flag, as `--flag value` or `--flag=value`.
-fn typed(flag: &str) -> String {
-    let mut words = std::env::args().skip_while(|word| word != flag && !word.starts_with(&format!("{flag}=")));
-    match words.next() {
-        Some(word) if word == flag => words.next().unwrap_or_default(),
-        Some(word) => word[flag.len() + 1..].to_owned(),
-        None => String::new(),
-    }
-}
-
-fn compare(twin: Twin, done: &[(Job, u64, Option<PathBuf>)]) -> Result<usize, determinism::TwinError> {
+/// Compares both runs; returns what is to be printed of it, and how many differ.
+fn compare(twin: Twin, done: &[(Job, u64, Option<PathBuf>)]) -> Result<(String, usize), determinism::TwinError> {
     let told = twin.finish(done.len())?;
-    let mut different = 0;
-    for (index, (job, fingerprint, record)) in done.iter().enumerate() {
-        if let Some(difference) = told.compare(index, job, *fingerprint, record.as_deref()) {
-            println!("{difference}");
-            different += 1;
-        }
-    }
-    match different {
-        0 => println!("Deterministic: {} runs were the same in two processes.", done.len()),
-        _ => println!("Not deterministic: {different} of {} runs differ.", done.len()),
-    }
-    Ok(different)
+    let different: Vec<String> = done
+        .iter()
+        .enumerate()
+        .filter_map(|(index, (job, fingerprint, record))| told.compare(index, job, *fingerprint, record.as_deref()))
+        .collect();
+    let summary = match different.len() {
+        0 => format!("Deterministic: {} were the same in two processes.", report::counted(done.len(), "run")),
+        some => format!("Not deterministic: {some} of {} came out differently.", report::counted(done.len(), "run")),
+    };
+    Ok((
+        format!("\n{}{summary}\n", different.iter().map(|one| format!("{one}\n")).collect::<String>()),
+        different.len(),
+    ))
 }
 
 /// Wall time goes to standard error, so that standard output is the same from run to run.
 fn wall_time_shown(wall: Duration, simulated: Duration) -> String {
     let ratio = simulated.as_secs_f64() / wall.as_secs_f64().max(1e-6);
-    let mut shown = format!("Took {}", report::time_shown(wall));
-    if ratio >= 1.0 {
-        shown.push_str(&format!(", {ratio:.0} times faster than real time"));
-    }
-    if io::stderr().is_terminal() { shown } else { shown + "." }
+    let took = format!("Took {}", report::time_shown(wall));
+    if ratio >= 1.0 { format!("{took}, {ratio:.0} times faster than real time.") } else { format!("{took}.") }
 }
 
 #[cfg(test)]

@@ -52,13 +52,16 @@ pub struct Twin {
 }
 
 impl Twin {
-    /// Starts this program a second time with those arguments, its records below `out`.
-    pub fn start(arguments: &[String], out: &Path) -> Result<Twin, TwinError> {
+    /// Starts this program a second time with those flags and feature files, its records below `out`.
+    pub fn start(flags: &[String], features: &[PathBuf], out: &Path) -> Result<Twin, TwinError> {
         let mut child = Command::new(std::env::current_exe()?)
-            .args(arguments)
+            .arg("run")
+            .args(flags)
             .arg("--out")
             .arg(out)
             .arg(FINGERPRINTS_FLAG)
+            .arg("--")
+            .args(features)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::inherit())

@@ -160,8 +160,9 @@ impl<W: Write> Report<W> {
         let time = told.iter().map(|(_, tally)| tally.sim_time).sum();
         writeln!(self.out, "{scenarios}: {}; {seeds}{packets}; {} simulated", parts.join(", "), time_shown(time))?;
         if interrupted {
-            let left = self.case_count - told.len();
-            writeln!(self.out, "Interrupted: {} not run, or not with all seeds.", counted(left.max(1), "scenario"))?;
+            let whole = told.iter().filter(|(_, tally)| tally.runs as u64 == self.seeds_count()).count();
+            let left = counted(self.case_count - whole, "scenario");
+            writeln!(self.out, "Interrupted: {left} not run, or not with all seeds.")?;
         }
         Ok(())
     }
@@ -250,7 +251,8 @@ fn indented(text: &str) -> String {
     text.replace('\n', "\n            ")
 }
 
-fn counted(count: usize, what: &str) -> String {
+/// A number with what it counts: `1 seed`, `2 seeds`.
+pub fn counted(count: usize, what: &str) -> String {
     if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }
 
@@ -266,7 +268,7 @@ fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut out = String::new();
     for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index) % 3 == 0 {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
             out.push(',');
         }
         out.push(digit);
