@@ -1,2 +1,48 @@
-//! Scenarios.
+//! Scenarios: the language that QA writes, and the command that runs it.
+//!
+//! A feature file goes through these rooms, in this order:
+//!
+//! - [`feature`] finds and reads the files, and unfolds outlines into scenarios; [`suite`] holds what was read, and
+//!   chooses from it by name and by [`tags`].
+//! - [`lint`] finds all that's wrong before anything runs ([`problem`] says it), with [`similar`] to guess what was
+//!   meant, and binds each step to what it does: a [`script`].
+//! - [`vocabulary`] holds the phrases, a file a subject; a [`phrase`] is declared in one place, and each of its gaps is an
+//!   [`argument`] that reads itself.
+//! - [`run`] makes a job of each scenario and seed, and performs them on a [`stage`]: there the step loop, [`play`], runs
+//!   inside a universe against a [`World`].
+//! - [`outcome`] judges one scenario with one seed, [`tally`] one scenario over all its seeds (law 6 is judged in these
+//!   two and nowhere else).
+//! - [`report`] prints, with [`paint`] and [`progress`] where there's a terminal; [`determinism`] compares two processes.
+//!
+//! Three front ends stand before the same jobs: [`cli`] (the `busyhour` command, with [`steps`] and [`mod@bench`]),
+//! [`libtest`] (each scenario a test) and [`cucumber_runner`] (cucumber's own writers).
+
+pub mod argument;
 pub mod bench;
+pub mod cli;
+pub mod cucumber_runner;
+pub mod determinism;
+pub mod feature;
+pub mod libtest;
+pub mod lint;
+pub mod outcome;
+pub mod paint;
+pub mod phrase;
+pub mod play;
+pub mod problem;
+pub mod progress;
+pub mod report;
+pub mod run;
+mod scan;
+pub mod script;
+pub mod similar;
+pub mod stage;
+pub mod steps;
+pub mod suite;
+pub mod tags;
+pub mod tally;
+pub mod vocabulary;
+pub mod world;
+
+pub use phrase::{StepFailure, StepResult};
+pub use world::World;

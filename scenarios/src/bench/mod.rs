@@ -5,4 +5,76 @@ mod measure;
 mod turmoil;
 pub mod wire;
 
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand, ValueEnum};
+
+#[cfg(not(feature = "against-turmoil"))]
+use crate::cli::EXIT_USAGE;
+use crate::cli::{EXIT_BUG, EXIT_PASSED};
+
 pub use measure::Measurement;
+
+/// What to measure.
+#[derive(Debug, Subcommand)]
+pub enum Bench {
+    /// The kernel and the wire: idle hosts, datagrams, a small call center, universes side by side
+    Wire(WireArgs),
+}
+
+/// How to measure the wire.
+#[derive(Debug, Args)]
+pub struct WireArgs {
+    /// Print one JSON object a line
+    #[arg(long)]
+    json: bool,
+
+    /// Run the same workloads with 10 and 50 hosts on this as well, and compare
+    #[arg(long, value_name = "BASELINE")]
+    against: Option<Baseline>,
+}
+
+/// What the wire can be compared with.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum Baseline {
+    /// turmoil 0.7, which moves every host each millisecond
+    Turmoil,
+}
+
+/// Runs the benches that were asked for.
+pub fn run(bench: &Bench) -> ExitCode {
+    let Bench::Wire(arguments) = bench;
+    let mut written = Ok(());
+    let mut print = |line: &Measurement| {
+        let text = if arguments.json {
+            serde_json::to_string(line).expect("a measurement is plain data")
+        } else {
+            line.to_string()
+        };
+        // A line at a time: the longest bench takes a while.
+        let result = writeln!(io::stdout(), "{text}");
+        written = std::mem::replace(&mut written, Ok(())).and(result);
+    };
+    match arguments.against {
+        None => wire::run(&mut print),
+        Some(Baseline::Turmoil) => {
+            #[cfg(feature = "against-turmoil")]
+            wire::run_against_turmoil(&mut print);
+            #[cfg(not(feature = "against-turmoil"))]
+            {
+                eprintln!(
+                    "busyhour: this build has no turmoil to measure against; build it with --features against-turmoil"
+                );
+                return ExitCode::from(EXIT_USAGE);
+            }
+        }
+    }
+    match written {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            eprintln!("busyhour: the output can't be written: {error}");
+            ExitCode::from(EXIT_BUG)
+        }
+        _ => ExitCode::from(EXIT_PASSED),
+    }
+}

@@ -1,0 +1,196 @@
+//! What may stand in the gaps of a phrase: names, parties, durations, shares, counts.
+//!
+//! Each kind of argument is a type that reads itself from the words of a step. The pattern by which a phrase finds
+//! an argument is wider than what the argument accepts, on purpose: `loses 5 percent of packets` should be told
+//! "write 5%", not "no such phrase". Every argument is read once before anything runs (see [`crate::lint`]), and
+//! again by the step that uses it.
+
+mod measures;
+mod names;
+mod network;
+
+use std::fmt::Debug;
+
+pub use measures::{Amount, Count, For, Rate, Share, Skew, Status, Within};
+pub use names::{Machine, Machines, Name, Party, Quoted, RESERVED};
+pub use network::{Jitter, Link, Route};
+
+/// Why some words can't stand where they stand. Each is a sentence for the person who wrote the feature file.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ArgumentError {
+    /// A word of the language used as a name.
+    #[error("`{0}` is a word of the language and can't be a name")]
+    Reserved(String),
+    /// A name with signs that a bare word doesn't have.
+    #[error("`{0}` is not a name: a name is one bare word of letters, digits, `-` and `_`")]
+    NotAName(String),
+    /// One name given to two things at once.
+    #[error("`{0}` is named twice")]
+    NamedTwice(String),
+    /// Nobody whom the network knows.
+    #[error(
+        "`{0}` is nobody on the network: write a name (`alice`, `crm`), `the server`, `the first server`, `the second server`, `the carrier` or `every agent`"
+    )]
+    NotAParty(String),
+    /// A network between one party and itself.
+    #[error("both ends of this network are `{0}`: name two parties")]
+    SameEnds(String),
+    /// Text that doesn't stand in double quotes.
+    #[error("`{0}` is free text: put it in \"double quotes\"")]
+    NotQuoted(String),
+    /// Not a duration.
+    #[error(
+        "`{0}` is not a duration: write a number and a unit, such as `500 ms`, `3 seconds`, `2 minutes`, `1 hour`, `2 days`"
+    )]
+    NotADuration(String),
+    /// Finer than a millisecond.
+    #[error("`{0}` is finer than a millisecond, which is the finest that a timer keeps")]
+    TooFine(String),
+    /// Longer than any simulation.
+    #[error("`{0}` is too long: the longest duration is 10000 days")]
+    TooLong(String),
+    /// Not a share.
+    #[error("`{0}` is not a share: write a number with a percent sign, such as `5%` or `2.5%`")]
+    NotAShare(String),
+    /// A share that is none.
+    #[error("`{0}` is not between 0% and 100%")]
+    ShareOutOfRange(String),
+    /// Not a count.
+    #[error("`{0}` is not a count: write digits without a separator, or `no`, `once`, `twice`, `never`")]
+    NotACount(String),
+    /// Not an amount.
+    #[error(
+        "`{0}` is not an amount: write a count, or `at least 5`, `at most 5`, `between 930 and 970`, `all`, `none`"
+    )]
+    NotAnAmount(String),
+    /// A range that nothing lies in.
+    #[error("nothing lies between {least} and {most}: put the smaller number first")]
+    EmptyRange {
+        /// The number that was written first.
+        least: u64,
+        /// The number that was written second.
+        most: u64,
+    },
+    /// Not an HTTP status.
+    #[error("`{0}` is not an HTTP status: those are the numbers 100 to 599")]
+    NotAStatus(String),
+    /// Not a rate.
+    #[error("`{0}` is not a rate: write a number and a unit, such as `256 kbit per second` or `2 Mbit per second`")]
+    NotARate(String),
+    /// A clock that is neither ahead nor behind.
+    #[error("`{0}` is no place for a clock: write a duration and `ahead` or `behind`, such as `10 minutes ahead`")]
+    NotASkew(String),
+    /// Not a piece of network.
+    #[error(
+        "`{0}` is not a network: write `the network between alice and the server`, `the network from alice to the server` or `every network`"
+    )]
+    NotALink(String),
+    /// Not a route.
+    #[error("`{0}` is not a route: write `between alice and the server` or `from alice to the server`")]
+    NotARoute(String),
+}
+
+/// A type that reads itself from the words of a step.
+pub trait Argument: Sized + Debug {
+    /// How an expression calls it: `{duration}` has the name `duration`.
+    const NAME: &'static str;
+    /// The pattern by which a phrase finds it; no capturing groups, and wider than what [`Argument::read`] accepts.
+    const PATTERN: &'static str;
+    /// How a list of phrases shows it where `{duration}` alone would not do: an optional tail.
+    const SHOWN: Option<&'static str> = None;
+    /// One line: what may be written here.
+    const DOC: &'static str;
+
+    /// Reads the words.
+    fn read(words: &str) -> Result<Self, ArgumentError>;
+}
+
+/// A kind of argument, without its type: what the registry of phrases knows of it.
+#[derive(Debug, Clone, Copy)]
+pub struct ArgumentKind {
+    /// See [`Argument::NAME`].
+    pub name: &'static str,
+    /// See [`Argument::PATTERN`].
+    pub pattern: &'static str,
+    /// See [`Argument::SHOWN`].
+    pub shown: Option<&'static str>,
+    /// See [`Argument::DOC`].
+    pub doc: &'static str,
+    /// Reads the words and forgets them: is this argument in order?
+    pub check: fn(&str) -> Result<(), ArgumentError>,
+}
+
+impl ArgumentKind {
+    const fn of<T: Argument>() -> ArgumentKind {
+        fn check<T: Argument>(words: &str) -> Result<(), ArgumentError> {
+            T::read(words).map(|_| ())
+        }
+        ArgumentKind { name: T::NAME, pattern: T::PATTERN, shown: T::SHOWN, doc: T::DOC, check: check::<T> }
+    }
+}
+
+/// Every kind of argument that an expression may name.
+pub const KINDS: &[ArgumentKind] = &[
+    ArgumentKind::of::<Name>(),
+    ArgumentKind::of::<Machine>(),
+    ArgumentKind::of::<Machines>(),
+    ArgumentKind::of::<Party>(),
+    ArgumentKind::of::<Quoted>(),
+    ArgumentKind::of::<std::time::Duration>(),
+    ArgumentKind::of::<Within>(),
+    ArgumentKind::of::<For>(),
+    ArgumentKind::of::<Share>(),
+    ArgumentKind::of::<Count>(),
+    ArgumentKind::of::<Amount>(),
+    ArgumentKind::of::<Status>(),
+    ArgumentKind::of::<Rate>(),
+    ArgumentKind::of::<Skew>(),
+    ArgumentKind::of::<Link>(),
+    ArgumentKind::of::<Route>(),
+    ArgumentKind::of::<Jitter>(),
+];
+
+/// The kind of that name.
+pub fn kind(name: &str) -> Option<&'static ArgumentKind> {
+    KINDS.iter().find(|kind| kind.name == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use regex::Regex;
+
+    /// What a kind says to some words: `None` if its pattern doesn't even find them.
+    fn ask<T: Argument>(words: &str) -> Option<Result<T, ArgumentError>> {
+        let found = Regex::new(&format!("^(?:{})$", T::PATTERN)).unwrap().is_match(words);
+        found.then(|| T::read(words))
+    }
+
+    #[test]
+    fn no_two_kinds_share_a_name() {
+        let mut names: Vec<_> = KINDS.iter().map(|kind| kind.name).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), KINDS.len());
+    }
+
+    #[test]
+    fn no_pattern_captures_a_group_of_its_own() {
+        for kind in KINDS {
+            let pattern = Regex::new(kind.pattern).unwrap_or_else(|error| panic!("{}: {error}", kind.name));
+            assert_eq!(pattern.captures_len(), 1, "{} would shift the arguments after it", kind.name);
+        }
+    }
+
+    #[test]
+    fn the_pattern_of_a_kind_finds_the_mistakes_that_people_make_too() {
+        assert_eq!(
+            ask::<Share>("5 percent"),
+            Some(Err(ArgumentError::NotAShare("5 percent".into()))),
+            "so that the error can name the mend"
+        );
+        assert_eq!(ask::<Count>("1,000"), Some(Err(ArgumentError::NotACount("1,000".into()))));
+        assert_eq!(ask::<std::time::Duration>("5 sec"), Some(Err(ArgumentError::NotADuration("5 sec".into()))));
+        assert_eq!(ask::<Rate>("256 kbps"), Some(Err(ArgumentError::NotARate("256 kbps".into()))));
+    }
+}

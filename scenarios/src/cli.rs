@@ -1,0 +1,344 @@
+//! The `busyhour` command.
+
+use std::io::{self, Write};
+use std::num::NonZeroUsize;
+use std::ops::Range;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use clap::{Args, Parser, Subcommand};
+use regex::Regex;
+
+use crate::bench;
+use crate::determinism::{self, Twin};
+use crate::outcome::Verdict;
+use crate::paint::Paint;
+use crate::progress::Progress;
+use crate::report::{self, Report};
+use crate::run::{self, Event, Job, Plan};
+use crate::stage::{EmptyStage, Stage};
+use crate::steps;
+use crate::suite::{Choice, Suite};
+use crate::tags::TagExpression;
+use crate::vocabulary::Vocabulary;
+
+/// Every scenario passed.
+pub const EXIT_PASSED: u8 = 0;
+/// A scenario failed.
+pub const EXIT_FAILED: u8 = 1;
+/// The command was used wrongly, or a feature file can't be read or holds a step that nobody knows.
+pub const EXIT_USAGE: u8 = 2;
+/// There are scenarios, and none was chosen.
+pub const EXIT_NOTHING_CHOSEN: u8 = 4;
+/// A scenario was not the same when it was run again.
+pub const EXIT_NOT_DETERMINISTIC: u8 = 5;
+/// A bug of busyhour itself.
+pub const EXIT_BUG: u8 = 70;
+/// Interrupted at the keyboard.
+pub const EXIT_INTERRUPTED: u8 = 130;
+
+/// Rehearses a contact center's worst hour in a second, the same way every time.
+#[derive(Debug, Parser)]
+#[command(name = "busyhour", version, max_term_width = 100, disable_help_subcommand = true)]
+struct Command {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Run the scenarios of feature files
+    #[command(after_help = "Exit codes: 0 passed, 1 a scenario failed, 2 usage or a feature file that can't be read, \
+        4 nothing chosen, 5 not deterministic, 70 a bug of busyhour, 130 interrupted.")]
+    Run(RunArgs),
+    /// List every phrase that a scenario may be written with
+    Steps,
+    /// Measure this build on this machine
+    #[command(subcommand)]
+    Bench(bench::Bench),
+}
+
+#[derive(Debug, Args)]
+struct RunArgs {
+    /// Feature files and folders of them [default: features]
+    paths: Vec<PathBuf>,
+
+    /// Run each scenario with this seed [default: 0]
+    #[arg(long, value_name = "N", conflicts_with = "seeds", value_parser = one_seed)]
+    seed: Option<u64>,
+
+    /// Run each scenario with each of these seeds; B is not among them
+    #[arg(long, value_name = "A..B", value_parser = seeds)]
+    seeds: Option<Range<u64>>,
+
+    /// Run so many scenarios at once; it changes nothing but the time it takes [default: all cores]
+    #[arg(long, value_name = "N", value_parser = jobs)]
+    jobs: Option<NonZeroUsize>,
+
+    /// Run the scenarios with such tags, as in '@slow and not (@nightly or @live)'
+    #[arg(long, value_name = "EXPR")]
+    tags: Option<Typed<TagExpression>>,
+
+    /// Run the scenarios whose name matches
+    #[arg(long, value_name = "REGEX")]
+    name: Option<Typed<Regex>>,
+
+    /// Put the records of the run below this folder
+    #[arg(long, value_name = "DIR", default_value = "target/busyhour")]
+    out: PathBuf,
+
+    /// Run each scenario a second time, in another process, and compare
+    #[arg(long)]
+    check_determinism: bool,
+
+    /// Print a fingerprint for each job and nothing else
+    #[arg(long, hide = true)]
+    fingerprints: bool,
+}
+
+/// What was read of an argument, and what was typed: an expression can't be written back from what was read.
+#[derive(Debug, Clone)]
+struct Typed<T> {
+    typed: String,
+    read: T,
+}
+
+impl<T: FromStr> FromStr for Typed<T> {
+    type Err = T::Err;
+
+    fn from_str(typed: &str) -> Result<Self, T::Err> {
+        Ok(Typed { typed: typed.to_owned(), read: typed.parse()? })
+    }
+}
+
+fn one_seed(text: &str) -> Result<u64, String> {
+    match text.parse::<u64>() {
+        // A run is a range of seeds, and there is none that holds the greatest number alone.
+        Ok(u64::MAX) => Err(format!("the greatest seed is {}", u64::MAX - 1)),
+        Ok(seed) => Ok(seed),
+        Err(_) => Err(format!("`{text}` is not a seed: seeds are whole numbers")),
+    }
+}
+
+fn jobs(text: &str) -> Result<NonZeroUsize, String> {
+    text.parse().map_err(|_| "write how many scenarios may run at once, at least 1".to_owned())
+}
+
+fn seeds(text: &str) -> Result<Range<u64>, String> {
+    let (start, end) = text.split_once("..").ok_or("write a range such as 0..50")?;
+    let number =
+        |text: &str| text.parse::<u64>().map_err(|_| format!("`{text}` is not a seed: seeds are whole numbers"));
+    let (start, end) = (number(start)?, number(end)?);
+    if start < end { Ok(start..end) } else { Err(format!("no seed lies in {start}..{end}: the end is not among them")) }
+}
+
+/// The command on a stage without a universe.
+pub fn main() -> ExitCode {
+    main_on(Arc::new(EmptyStage))
+}
+
+/// The command on that stage. A crate with steps of its own calls it from its own `main`.
+pub fn main_on(stage: Arc<dyn Stage>) -> ExitCode {
+    let command = Command::parse();
+    match command.verb {
+        Verb::Run(arguments) => run_features(&arguments, &*stage),
+        Verb::Steps => list_steps(),
+        Verb::Bench(bench) => bench::run(&bench),
+    }
+}
+
+fn list_steps() -> ExitCode {
+    let vocabulary = Vocabulary::of_this_build();
+    let written = io::stdout().write_all(steps::listed(vocabulary.foreign()).as_bytes());
+    exit_unless_read(written, EXIT_PASSED)
+}
+
+/// A reader that has seen enough (`busyhour steps | head`) is no failure; a full disk is.
+fn exit_unless_read(written: io::Result<()>, code: u8) -> ExitCode {
+    match written {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            eprintln!("busyhour: the output can't be written: {error}");
+            ExitCode::from(EXIT_BUG)
+        }
+        _ => ExitCode::from(code),
+    }
+}
+
+fn run_features(arguments: &RunArgs, stage: &dyn Stage) -> ExitCode {
+    let suite = match Suite::load(&arguments.paths, &Vocabulary::of_this_build()) {
+        Ok(suite) => suite,
+        Err(error) => {
+            let lead = if matches!(error, crate::suite::LoadError::Find(_)) { "busyhour: " } else { "" };
+            eprintln!("{lead}{error}");
+            return ExitCode::from(EXIT_USAGE);
+        }
+    };
+    let choice = Choice {
+        tags: arguments.tags.clone().map(|tags| tags.read),
+        name: arguments.name.clone().map(|name| name.read),
+    };
+    let cases = suite.chosen(&choice);
+    if cases.is_empty() {
+        let all = suite.cases().count();
+        eprintln!("busyhour: none of {all} scenarios is chosen by these --tags and --name");
+        return ExitCode::from(EXIT_NOTHING_CHOSEN);
+    }
+    let seeds = arguments.seeds.clone().unwrap_or_else(|| {
+        let seed = arguments.seed.unwrap_or(0);
+        seed..seed + 1
+    });
+    let all_cores = thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+    let plan = Plan { cases, seeds, workers: arguments.jobs.unwrap_or(all_cores), out: arguments.out.clone() };
+    let interrupted = Arc::new(AtomicBool::new(false));
+    if let Err(error) = listen_for_interrupts(&interrupted) {
+        eprintln!("busyhour: interrupts can't be listened for: {error}");
+        return ExitCode::from(EXIT_BUG);
+    }
+    if arguments.fingerprints {
+        print_fingerprints(&plan, stage, &interrupted)
+    } else {
+        print_report(arguments, &plan, stage, &interrupted)
+    }
+}
+
+/// The first interrupt ends the run behind the scenarios that are under way, the second ends the program at once.
+fn listen_for_interrupts(interrupted: &Arc<AtomicBool>) -> io::Result<()> {
+    use signal_hook::consts::SIGINT;
+    // In this order: at the first interrupt the first action finds the flag down, and the second raises it.
+    signal_hook::flag::register_conditional_shutdown(SIGINT, i32::from(EXIT_INTERRUPTED), Arc::clone(interrupted))?;
+    signal_hook::flag::register(SIGINT, Arc::clone(interrupted))?;
+    Ok(())
+}
+
+fn print_fingerprints(plan: &Plan, stage: &dyn Stage, interrupted: &AtomicBool) -> ExitCode {
+    let mut written = Ok(());
+    let mut index = 0;
+    run::run(plan, stage, interrupted, |event| {
+        if let Event::Done(_, result) = event {
+            let line = writeln!(io::stdout(), "{}", determinism::line(index, result));
+            written = std::mem::replace(&mut written, Ok(())).and(line);
+            index += 1;
+        }
+    });
+    exit_unless_read(written, EXIT_PASSED)
+}
+
+fn print_report(arguments: &RunArgs, plan: &Plan, stage: &dyn Stage, interrupted: &AtomicBool) -> ExitCode {
+    let began = Instant::now();
+    let twin = match arguments.check_determinism.then(|| start_twin(arguments, plan)).transpose() {
+        Ok(twin) => twin,
+        Err(error) => {
+            eprintln!("busyhour: {error}");
+            return ExitCode::from(EXIT_BUG);
+        }
+    };
+    let stdout = io::stdout();
+    let mut report = Report::new(stdout.lock(), Paint::on(&stdout), plan);
+    let mut progress = Progress::new(plan.job_count());
+    let mut done: Vec<(Job, u64, Option<PathBuf>)> = Vec::new();
+    let mut written = Ok(());
+    let told = run::run(plan, stage, interrupted, |event| match event {
+        Event::TakenUp(job) => progress.draw(&job.case.title()),
+        Event::Done(job, result) => {
+            progress.step();
+            if twin.is_some() {
+                done.push((job.clone(), result.fingerprint(), result.account.record_folder.clone()));
+            }
+            if report.add(job, result) {
+                progress.clear();
+                written = std::mem::replace(&mut written, Ok(())).and(report.tell());
+            }
+            progress.draw(&job.case.title());
+        }
+    });
+    progress.clear();
+    let cut_short = told < plan.job_count();
+    let mut finished = report.finish(cut_short);
+    let verdict = report.verdict();
+    let sim_time = report.sim_time();
+    drop(report);
+    let mut different = 0;
+    match twin {
+        None => {}
+        Some(twin) if cut_short => twin.abandon(),
+        Some(twin) => match compare(twin, &done) {
+            Ok((said, count)) => {
+                different = count;
+                finished = finished.and(io::stdout().write_all(said.as_bytes()));
+            }
+            // An interrupt at the keyboard reaches the second process as well.
+            Err(_) if interrupted.load(Ordering::Relaxed) => return ExitCode::from(EXIT_INTERRUPTED),
+            Err(error) => {
+                eprintln!("busyhour: {error}");
+                return ExitCode::from(EXIT_BUG);
+            }
+        },
+    }
+    eprintln!("{}", wall_time_shown(began.elapsed(), sim_time));
+    let code = match verdict {
+        Verdict::Bug => EXIT_BUG,
+        _ if cut_short => EXIT_INTERRUPTED,
+        _ if different > 0 => EXIT_NOT_DETERMINISTIC,
+        Verdict::Failed => EXIT_FAILED,
+        Verdict::Passed | Verdict::NotExercised => EXIT_PASSED,
+    };
+    exit_unless_read(written.and(finished), code)
+}
+
+fn start_twin(arguments: &RunArgs, plan: &Plan) -> Result<Twin, determinism::TwinError> {
+    let mut flags = vec![format!("--seeds={}..{}", plan.seeds.start, plan.seeds.end)];
+    flags.push(format!("--jobs={}", plan.workers));
+    flags.extend(arguments.tags.iter().map(|tags| format!("--tags={}", tags.typed)));
+    flags.extend(arguments.name.iter().map(|name| format!("--name={}", name.typed)));
+    Twin::start(&flags, &arguments.paths, &plan.out.join("second"))
+}
+
+/// Compares both runs; returns what is to be printed of it, and how many differ.
+fn compare(twin: Twin, done: &[(Job, u64, Option<PathBuf>)]) -> Result<(String, usize), determinism::TwinError> {
+    let told = twin.finish(done.len())?;
+    let different: Vec<String> = done
+        .iter()
+        .enumerate()
+        .filter_map(|(index, (job, fingerprint, record))| told.compare(index, job, *fingerprint, record.as_deref()))
+        .collect();
+    let summary = match different.len() {
+        0 => format!("Deterministic: {} were the same in two processes.", report::counted(done.len(), "run")),
+        some => format!("Not deterministic: {some} of {} came out differently.", report::counted(done.len(), "run")),
+    };
+    Ok((
+        format!("\n{}{summary}\n", different.iter().map(|one| format!("{one}\n")).collect::<String>()),
+        different.len(),
+    ))
+}
+
+/// Wall time goes to standard error, so that standard output is the same from run to run.
+fn wall_time_shown(wall: Duration, simulated: Duration) -> String {
+    let ratio = simulated.as_secs_f64() / wall.as_secs_f64().max(1e-6);
+    let took = format!("Took {}", report::time_shown(wall));
+    if ratio >= 1.0 { format!("{took}, {ratio:.0} times faster than real time.") } else { format!("{took}.") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Command::command().debug_assert();
+    }
+
+    #[test]
+    fn a_range_of_seeds_leaves_out_its_end_and_is_never_empty() {
+        assert_eq!(seeds("0..50"), Ok(0..50));
+        assert!(seeds("5..5").unwrap_err().contains("no seed lies in 5..5"));
+        assert!(seeds("5").unwrap_err().contains("write a range"));
+        assert!(seeds("a..5").unwrap_err().contains("`a` is not a seed"));
+        assert!(seeds("-1..5").is_err());
+    }
+}

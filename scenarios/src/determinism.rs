@@ -1,0 +1,223 @@
+//! Is a run the same when it's run again? Each scenario is run a second time, in another process, while the first run
+//! goes on; what differs is reported with the first event that does.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{self, BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread::{self, JoinHandle};
+
+use crate::outcome::ScenarioResult;
+use crate::report;
+use crate::run::Job;
+
+/// The file of a record that holds the events, one a line.
+pub const EVENTS_FILE: &str = "events.txt";
+
+/// The flag that makes a run print fingerprints and nothing else.
+pub const FINGERPRINTS_FLAG: &str = "--fingerprints";
+
+/// The line by which the second run tells of a job.
+pub fn line(index: usize, result: &ScenarioResult) -> String {
+    format!("{index} {:016x}", result.fingerprint())
+}
+
+/// Why the second run could not be compared.
+#[derive(Debug, thiserror::Error)]
+pub enum TwinError {
+    /// The second process could not be started or read.
+    #[error("the second run, for the check of determinism, can't be started: {0}")]
+    Start(#[from] io::Error),
+    /// It ended before its time.
+    #[error("the second run, for the check of determinism, ended early ({status}) with {told} of {expected} scenarios")]
+    EndedEarly {
+        /// How it ended.
+        status: String,
+        /// How many jobs it told of.
+        told: usize,
+        /// How many there are.
+        expected: usize,
+    },
+    /// It printed something else.
+    #[error("the second run, for the check of determinism, printed `{0}` where a fingerprint should stand")]
+    Unreadable(String),
+}
+
+/// The second run, under way.
+pub struct Twin {
+    child: Child,
+    reader: JoinHandle<Result<BTreeMap<usize, u64>, TwinError>>,
+    out: PathBuf,
+}
+
+impl Twin {
+    /// Starts this program a second time with those flags and feature files, its records below `out`.
+    pub fn start(flags: &[String], features: &[PathBuf], out: &Path) -> Result<Twin, TwinError> {
+        let mut child = Command::new(std::env::current_exe()?)
+            .arg("run")
+            .args(flags)
+            .arg("--out")
+            .arg(out)
+            .arg(FINGERPRINTS_FLAG)
+            .arg("--")
+            .args(features)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::inherit())
+            .spawn()?;
+        let stdout = child.stdout.take().expect("the output was asked for as a pipe");
+        let reader = thread::spawn(move || {
+            let mut told = BTreeMap::new();
+            for line in BufReader::new(stdout).lines() {
+                let line = line?;
+                let (index, fingerprint) = read(&line).ok_or_else(|| TwinError::Unreadable(line.clone()))?;
+                told.insert(index, fingerprint);
+            }
+            Ok(told)
+        });
+        Ok(Twin { child, reader, out: out.to_owned() })
+    }
+
+    /// Waits for its end and hands over the fingerprint of each job.
+    pub fn finish(mut self, expected: usize) -> Result<Told, TwinError> {
+        let told = self.reader.join().expect("reading lines does not panic");
+        let status = self.child.wait()?;
+        let fingerprints = told?;
+        if fingerprints.len() != expected {
+            let status = status.to_string();
+            return Err(TwinError::EndedEarly { status, told: fingerprints.len(), expected });
+        }
+        Ok(Told { fingerprints, out: self.out })
+    }
+
+    /// Ends it before its time.
+    pub fn abandon(mut self) {
+        // It may have ended by itself, for an interrupt at the keyboard reaches both.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        let _ = self.reader.join();
+    }
+}
+
+fn read(line: &str) -> Option<(usize, u64)> {
+    let (index, fingerprint) = line.split_once(' ')?;
+    Some((index.parse().ok()?, u64::from_str_radix(fingerprint, 16).ok()?))
+}
+
+/// What the second run told.
+#[derive(Debug)]
+pub struct Told {
+    fingerprints: BTreeMap<usize, u64>,
+    out: PathBuf,
+}
+
+impl Told {
+    /// Compares the job at a place in the order; returns what to print if it differs.
+    pub fn compare(&self, index: usize, job: &Job, fingerprint: u64, record: Option<&Path>) -> Option<String> {
+        let second = *self.fingerprints.get(&index)?;
+        if second == fingerprint {
+            return None;
+        }
+        let mut lines = vec![
+            format!("not deterministic: {} with seed {}", job.case, job.seed),
+            format!("  first run   {fingerprint:016x}"),
+            format!("  second run  {second:016x}"),
+        ];
+        let twin_record = Job::new(&job.case, job.seed, &self.out).record_folder;
+        let difference = record.and_then(|record| {
+            first_difference(&record.join(EVENTS_FILE), &twin_record.join(EVENTS_FILE)).ok().flatten()
+        });
+        match difference {
+            Some(difference) => lines.push(difference.to_string()),
+            None => lines.push("  No event differs that was recorded; the outcome or the hash does.".to_owned()),
+        }
+        let seed = format!("--seed {} --check-determinism", job.seed);
+        lines.push(format!("  replay      {}", report::replay(&job.case, &seed)));
+        lines.push(String::new());
+        Some(lines.join("\n"))
+    }
+}
+
+/// The first event in which two runs differ.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Difference {
+    /// Its line in both event logs.
+    pub line: usize,
+    /// The event of the first run; nothing if it has no more.
+    pub first: Option<String>,
+    /// The event of the second run.
+    pub second: Option<String>,
+}
+
+impl std::fmt::Display for Difference {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let shown = |event: &Option<String>| event.clone().unwrap_or_else(|| "(no more events)".to_owned());
+        writeln!(f, "  The first event that differs is number {}:", self.line)?;
+        writeln!(f, "    first     {}", shown(&self.first))?;
+        write!(f, "    second    {}", shown(&self.second))
+    }
+}
+
+/// Compares two event logs line by line.
+pub fn first_difference(first: &Path, second: &Path) -> io::Result<Option<Difference>> {
+    let mut first = BufReader::new(fs::File::open(first)?).lines();
+    let mut second = BufReader::new(fs::File::open(second)?).lines();
+    for line in 1.. {
+        match (first.next().transpose()?, second.next().transpose()?) {
+            (None, None) => break,
+            (one, other) if one == other => {}
+            (first, second) => return Ok(Some(Difference { line, first, second })),
+        }
+    }
+    Ok(None)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::outcome::Account;
+    use crate::run::tests::job;
+
+    fn folder(name: &str) -> PathBuf {
+        let folder = std::env::temp_dir().join(format!("busyhour-determinism-{}-{name}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        folder
+    }
+
+    #[test]
+    fn the_first_event_that_differs_is_found_be_it_another_or_missing() {
+        let folder = folder("events");
+        let write = |name: &str, text: &str| {
+            fs::write(folder.join(name), text).unwrap();
+            folder.join(name)
+        };
+        let whole = write("whole", "one\ntwo\nthree\n");
+        assert_eq!(first_difference(&whole, &whole).unwrap(), None);
+        let other = first_difference(&whole, &write("other", "one\n2\nthree\n")).unwrap().unwrap();
+        assert_eq!((other.line, other.first.as_deref(), other.second.as_deref()), (2, Some("two"), Some("2")));
+        let short = first_difference(&whole, &write("short", "one\ntwo\n")).unwrap().unwrap();
+        assert_eq!((short.line, short.second), (3, None));
+        fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn a_difference_is_reported_with_both_fingerprints_and_a_replay() {
+        let job = job("s", &[], 7);
+        let told = Told { fingerprints: BTreeMap::from([(0, 1), (1, 2)]), out: "out/second".into() };
+        assert_eq!(told.compare(0, &job, 1, None), None);
+        insta::assert_snapshot!(told.compare(1, &job, 0xabc, None).unwrap());
+    }
+
+    #[test]
+    fn a_fingerprint_takes_in_the_hash_and_leaves_out_the_paths() {
+        let of = |hash: &str, folder: &str| {
+            let account = Account { hash: Some(hash.into()), record_folder: Some(folder.into()), ..Account::default() };
+            account.conclude(&job("s", &[], 7)).fingerprint()
+        };
+        assert_eq!(of("1", "here"), of("1", "there"));
+        assert_ne!(of("1", "here"), of("2", "here"));
+        let result = Account::default().conclude(&job("s", &[], 7));
+        assert_eq!(read(&line(3, &result)), Some((3, result.fingerprint())));
+    }
+}

@@ -1,0 +1,65 @@
+//! Scenarios as tests: `cargo test NAME` and `cargo nextest run` see each scenario by itself.
+//!
+//! ```no_run
+//! // tests/features.rs, with `harness = false` in its [[test]] section
+//! fn main() -> std::process::ExitCode {
+//!     busyhour_scenarios::libtest::main(&["features"])
+//! }
+//! ```
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use libtest_mimic::{Arguments, Failed, Trial};
+
+use crate::cli::EXIT_USAGE;
+use crate::outcome::Verdict;
+use crate::paint::Paint;
+use crate::report;
+use crate::run::Job;
+use crate::script::Case;
+use crate::stage::{EmptyStage, Stage};
+use crate::suite::Suite;
+use crate::vocabulary::Vocabulary;
+
+/// Lists or runs the scenarios of some feature files and folders as the arguments of the test binary ask, each with
+/// seed 0, on a stage without a universe.
+pub fn main<P: AsRef<Path>>(paths: &[P]) -> ExitCode {
+    main_on(Arc::new(EmptyStage), paths)
+}
+
+/// The same on that stage.
+pub fn main_on<P: AsRef<Path>>(stage: Arc<dyn Stage>, paths: &[P]) -> ExitCode {
+    let arguments = Arguments::from_args();
+    let paths: Vec<PathBuf> = paths.iter().map(|path| path.as_ref().to_owned()).collect();
+    match Suite::load(&paths, &Vocabulary::of_this_build()) {
+        Ok(suite) => libtest_mimic::run(&arguments, trials(&suite, &stage)).exit_code(),
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::from(EXIT_USAGE)
+        }
+    }
+}
+
+/// Each scenario as a test of its own, named `features/network.feature::Rule::Scenario [row]`.
+pub fn trials(suite: &Suite, stage: &Arc<dyn Stage>) -> Vec<Trial> {
+    let trial = |case: &Arc<Case>| {
+        let (case, stage) = (Arc::clone(case), Arc::clone(stage));
+        Trial::test(case.to_string(), move || perform(&case, &*stage))
+    };
+    suite.cases().map(trial).collect()
+}
+
+fn perform(case: &Arc<Case>, stage: &dyn Stage) -> Result<(), Failed> {
+    let job = Job::new(case, 0, Path::new("target/busyhour"));
+    let result = stage.perform(&job);
+    match result.verdict {
+        // One seed says nothing of chance; a run over several does, and fails where nothing is ever hit.
+        Verdict::Passed | Verdict::NotExercised => Ok(()),
+        Verdict::Failed | Verdict::Bug => {
+            let place = format!("{}:{}", case.feature.file, case.line);
+            Err(format!("{}  {place}\n{}", case.title(), report::failure_shown(&job, &result, Paint::OFF)).into())
+        }
+    }
+}

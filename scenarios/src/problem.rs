@@ -1,0 +1,87 @@
+//! What is wrong with a feature file, told so that it can be mended.
+
+use std::fmt;
+
+/// A place in a feature file; lines and columns count from 1.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    /// The file as it was given or found.
+    pub file: String,
+    /// The line.
+    pub line: usize,
+    /// The column, in characters.
+    pub column: usize,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}:{}", self.file, self.line, self.column)
+    }
+}
+
+/// One thing that's wrong, in one sentence, with what to write instead where that is known.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Problem {
+    /// Where.
+    pub place: Place,
+    /// The line that stands there.
+    pub source: String,
+    /// What's wrong.
+    pub sentence: String,
+    /// What the offers are.
+    pub lead: Lead,
+    /// What to write instead, the likeliest first.
+    pub offers: Vec<String>,
+}
+
+/// What stands before the offers of a problem.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Lead {
+    /// One of them is right.
+    Write,
+    /// They are near to what was written; nobody knows whether they're right.
+    Nearest,
+    /// They are what it could be.
+    Either,
+}
+
+impl fmt::Display for Lead {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Lead::Write => "write",
+            Lead::Nearest => "nearest phrases",
+            Lead::Either => "they are",
+        })
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}: {}", self.place, self.sentence)?;
+        let shown = self.source.trim();
+        if !shown.is_empty() {
+            let indent = self.source.chars().take_while(|sign| sign.is_whitespace()).count();
+            writeln!(f, "    {shown}")?;
+            writeln!(f, "    {}^", " ".repeat(self.place.column.saturating_sub(indent + 1)))?;
+        }
+        match self.offers.as_slice() {
+            [] => Ok(()),
+            [one] if self.lead == Lead::Write => writeln!(f, "    write: {one}"),
+            several => {
+                let one_of = if self.lead == Lead::Write { " one of" } else { "" };
+                writeln!(f, "    {}{one_of}:", self.lead)?;
+                several.iter().try_for_each(|offer| writeln!(f, "      {offer}"))
+            }
+        }
+    }
+}
+
+/// All problems as one text, in the order of files and lines.
+pub fn shown(problems: &[Problem]) -> String {
+    let each: Vec<String> = problems.iter().map(Problem::to_string).collect();
+    let count = match problems.len() {
+        1 => "1 problem; nothing was run.".to_owned(),
+        many => format!("{many} problems; nothing was run."),
+    };
+    format!("{}\n{count}\n", each.join("\n"))
+}

@@ -1,0 +1,108 @@
+//! Phrases of bare machines: datagrams, a page fetched, crash and restart.
+
+use crate::World;
+use crate::argument::{Amount, Count, Machine, Machines, Party, Quoted, Status, Within};
+use crate::phrase::{Matches, Phrase, StepResult};
+
+use super::not_joined;
+
+pub(super) const PHRASES: &[Phrase] = &[
+    Phrase::arranges("(a )machine(s) {machines}", |world, matches| Box::pin(machines(world, matches)))
+        .doc("Machines that send and answer datagrams and serve a page, for scenarios of the network itself.")
+        .example("Given machines a and b")
+        .variants(&["Given machines a, b and c", "Given a machine b"])
+        .sought_as(&["two machines", "hosts a and b", "a server a"]),
+    Phrase::acts("{machine} sends {count} datagram(s) to {machine}", |world, matches| Box::pin(sends(world, matches)))
+        .doc("Sends UDP datagrams, one each millisecond.")
+        .example("When a sends 1000 datagrams to b")
+        .variants(&["When a sends 1 datagram to b"])
+        .twin("Then b received between 930 and 970 of them")
+        .sought_as(&["a sends 1000 packets to b", "a pings b"]),
+    Phrase::checks("{machine} received {amount} of them{within}", |world, matches| Box::pin(received(world, matches)))
+        .doc("How many of the datagrams last sent to it arrived.")
+        .example("Then b received between 930 and 970 of them")
+        .variants(&[
+            "Then b received all of them within 2 seconds",
+            "Then b received none of them",
+            "Then b received at least 1 of them",
+        ])
+        .twin("When a sends 1000 datagrams to b")
+        .sought_as(&["b received 950 datagrams", "b got 950 packets"]),
+    Phrase::acts("{machine} fetches {string} from {machine}", |world, matches| Box::pin(fetches(world, matches)))
+        .doc("Asks for a page by HTTP, on a connection of its own.")
+        .example("When a fetches \"/hello\" from b")
+        .twin("Then a got status 200")
+        .sought_as(&["a requests \"/hello\" from b", "a gets \"/hello\" from b"]),
+    Phrase::checks("{machine} got status {status}{within}", |world, matches| Box::pin(got_status(world, matches)))
+        .doc("The answer to what it fetched last.")
+        .example("Then a got status 200 within 2 seconds")
+        .variants(&["Then a got status 404"])
+        .twin("When a fetches \"/hello\" from b")
+        .sought_as(&["the status is 200", "a received a 200"]),
+    Phrase::checks("{machine} got no answer{within}", |world, matches| Box::pin(got_no_answer(world, matches)))
+        .doc("What it fetched last was not answered, nor will be within that time.")
+        .example("Then a got no answer within 5 seconds")
+        .variants(&["Then a got no answer"])
+        .twin("When a fetches \"/hello\" from b")
+        .sought_as(&["the request timed out", "the request failed"]),
+    Phrase::arranges_around("{party} crashes", |world, matches| Box::pin(crashes(world, matches)))
+        .doc("The machine stops at once: memory is gone, its disk keeps what was synced.")
+        .example("When a crashes")
+        .variants(&["When the server crashes"])
+        .sought_as(&["a dies", "a goes down", "a is killed", "the server loses power"]),
+    Phrase::arranges_around("{party} restarts", |world, matches| Box::pin(restarts(world, matches)))
+        .doc("The machine starts again after a crash, or is rebooted, with what its disk kept.")
+        .example("When a restarts")
+        .variants(&["When the server restarts"])
+        .sought_as(&["a comes back up", "a boots", "the server starts again"]),
+];
+
+async fn machines(world: &mut World, matches: Matches) -> StepResult {
+    let machines: Machines = matches.get(0)?;
+    let names: Vec<String> = machines.0.into_iter().map(|machine| machine.0).collect();
+    not_joined(world, format!("the machines {}", names.join(", ")))
+}
+
+async fn sends(world: &mut World, matches: Matches) -> StepResult {
+    let from: Machine = matches.get(0)?;
+    let datagrams: Count = matches.get(1)?;
+    let to: Machine = matches.get(2)?;
+    not_joined(world, format!("{from} sends {} datagrams to {to}", datagrams.0))
+}
+
+async fn received(world: &mut World, matches: Matches) -> StepResult {
+    let machine: Machine = matches.get(0)?;
+    let amount: Amount = matches.get(1)?;
+    let within: Within = matches.get(2)?;
+    not_joined(world, format!("{machine} received {amount}, waiting {:?}", within.0))
+}
+
+async fn fetches(world: &mut World, matches: Matches) -> StepResult {
+    let machine: Machine = matches.get(0)?;
+    let page: Quoted = matches.get(1)?;
+    let from: Machine = matches.get(2)?;
+    not_joined(world, format!("{machine} fetches {:?} from {from}", page.0))
+}
+
+async fn got_status(world: &mut World, matches: Matches) -> StepResult {
+    let machine: Machine = matches.get(0)?;
+    let status: Status = matches.get(1)?;
+    let within: Within = matches.get(2)?;
+    not_joined(world, format!("{machine} got status {}, waiting {:?}", status.0, within.0))
+}
+
+async fn got_no_answer(world: &mut World, matches: Matches) -> StepResult {
+    let machine: Machine = matches.get(0)?;
+    let within: Within = matches.get(1)?;
+    not_joined(world, format!("{machine} got no answer, waiting {:?}", within.0))
+}
+
+async fn crashes(world: &mut World, matches: Matches) -> StepResult {
+    let party: Party = matches.get(0)?;
+    not_joined(world, format!("{party} crashes"))
+}
+
+async fn restarts(world: &mut World, matches: Matches) -> StepResult {
+    let party: Party = matches.get(0)?;
+    not_joined(world, format!("{party} restarts"))
+}

@@ -1,0 +1,354 @@
+//! The vocabulary: every phrase of this build, found by the words of a step.
+//!
+//! Each file holds the phrases of one subject. All of them are registered under all three keywords, so that a check
+//! under `When` is an error that says so, and not a step that nobody knows.
+
+mod machines;
+mod network;
+mod time;
+
+use std::collections::{BTreeMap, HashMap};
+
+use cucumber::World as _;
+use cucumber::codegen::{StepConstructor, WorldInventory, inventory};
+use cucumber::step;
+use cucumber_expressions::Expression;
+use futures::FutureExt as _;
+use futures::future::LocalBoxFuture;
+use gherkin::StepType;
+use regex::Regex;
+
+use crate::World;
+use crate::argument::{self, ArgumentKind};
+use crate::phrase::{Matches, Phrase, StepFailure, StepResult};
+
+/// The phrases of one subject.
+#[derive(Debug, Clone, Copy)]
+pub struct Subject {
+    /// The heading under which they are listed.
+    pub title: &'static str,
+    /// The phrases, in the order in which they are listed.
+    pub phrases: &'static [Phrase],
+}
+
+/// The built-in phrases by subject.
+pub const SUBJECTS: &[Subject] = &[
+    Subject { title: "The machines", phrases: machines::PHRASES },
+    Subject { title: "The network", phrases: network::PHRASES },
+    Subject { title: "Time", phrases: time::PHRASES },
+];
+
+/// A step that another crate brought with `#[given]`, `#[when]` or `#[then]` on [`World`].
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ForeignStep {
+    /// Where its function stands.
+    pub location: step::Location,
+    /// The one keyword that it's registered under.
+    pub keyword: &'static str,
+    /// Its pattern.
+    pub pattern: String,
+}
+
+/// What a step is bound to.
+#[derive(Debug, Clone)]
+pub enum Bound {
+    /// A phrase of ours.
+    Phrase(&'static Phrase, Matches),
+    /// The step of another crate.
+    Foreign(step::Step<World>, step::Context),
+}
+
+impl Bound {
+    /// Does what the step says.
+    pub fn perform<'a>(&self, world: &'a mut World) -> LocalBoxFuture<'a, StepResult> {
+        match self {
+            Bound::Phrase(phrase, matches) => (phrase.step)(world, matches.clone()),
+            Bound::Foreign(step, context) => step(world, context.clone()).map(Ok).boxed_local(),
+        }
+    }
+}
+
+/// What is known of the words of a step.
+#[derive(Debug, Clone)]
+pub enum Found {
+    /// No phrase reads so.
+    Nothing,
+    /// One does.
+    One(Box<Bound>),
+    /// Several do; each is named as the lists name it.
+    Several(Vec<String>),
+}
+
+/// Every phrase of this build.
+pub struct Vocabulary {
+    collection: step::Collection<World>,
+    phrases: BTreeMap<step::Location, (&'static Phrase, Vec<&'static ArgumentKind>)>,
+    foreign: Vec<ForeignStep>,
+}
+
+impl Vocabulary {
+    /// The built-in phrases, and the steps of all crates that are linked into this build.
+    pub fn of_this_build() -> Vocabulary {
+        let mut vocabulary =
+            Vocabulary { collection: World::collection(), phrases: BTreeMap::new(), foreign: foreign_steps() };
+        for phrase in SUBJECTS.iter().flat_map(|subject| subject.phrases) {
+            vocabulary.add(phrase);
+        }
+        vocabulary
+    }
+
+    fn add(&mut self, phrase: &'static Phrase) {
+        let pattern = pattern(phrase.expression);
+        let kinds = parameters(phrase.expression);
+        let at = Some(phrase.declared);
+        self.collection = std::mem::take(&mut self.collection)
+            .given(at, pattern.clone(), perform_or_panic)
+            .when(at, pattern.clone(), perform_or_panic)
+            .then(at, pattern, perform_or_panic);
+        let earlier = self.phrases.insert(phrase.declared, (phrase, kinds));
+        assert!(earlier.is_none(), "two phrases are declared at {}: give each a line of its own", phrase.declared);
+    }
+
+    /// What reads as this step does. Does not ask whether it may stand under its keyword.
+    pub fn find(&self, step: &gherkin::Step) -> Found {
+        match self.collection.find(step) {
+            Ok(None) => Found::Nothing,
+            Ok(Some((function, _, location, context))) => {
+                Found::One(Box::new(self.bound(*function, location, context)))
+            }
+            Err(ambiguous) => Found::Several(
+                ambiguous
+                    .possible_matches
+                    .iter()
+                    .map(|(pattern, location)| self.name_of(pattern.as_str(), *location))
+                    .collect(),
+            ),
+        }
+    }
+
+    fn bound(&self, function: step::Step<World>, location: Option<step::Location>, context: step::Context) -> Bound {
+        let Some((phrase, kinds)) = location.and_then(|location| self.phrases.get(&location)) else {
+            return Bound::Foreign(function, context);
+        };
+        // The first match is the whole step; each parameter is one group after it, for no pattern has groups of its own.
+        let words = context.matches.into_iter().skip(1).map(|(_, words)| words);
+        let matches = Matches::new(phrase.expression, kinds.iter().copied().zip(words).collect());
+        Bound::Phrase(phrase, matches.below(context.step.table.as_ref(), context.step.docstring.as_deref()))
+    }
+
+    fn name_of(&self, pattern: &str, location: Option<step::Location>) -> String {
+        match location.and_then(|location| self.phrases.get(&location)) {
+            Some((phrase, _)) => shown(phrase.expression),
+            None => match location {
+                Some(location) => format!("/{pattern}/ ({location})"),
+                None => format!("/{pattern}/"),
+            },
+        }
+    }
+
+    /// The steps of other crates, in the order of their places.
+    pub fn foreign(&self) -> &[ForeignStep] {
+        &self.foreign
+    }
+
+    /// The phrases as cucumber keeps them, for a runner that isn't ours.
+    pub fn collection(&self) -> &step::Collection<World> {
+        &self.collection
+    }
+}
+
+/// The built-in phrases, one after the other.
+pub fn built_in() -> impl Iterator<Item = &'static Phrase> {
+    SUBJECTS.iter().flat_map(|subject| subject.phrases)
+}
+
+/// The step of a built-in phrase as cucumber's own runners call it: a failure becomes a panic, for they know no other.
+fn perform_or_panic(world: &mut World, context: step::Context) -> LocalBoxFuture<'_, ()> {
+    async move {
+        let vocabulary = Vocabulary::of_this_build();
+        let Found::One(bound) = vocabulary.find(&context.step) else {
+            panic!("cucumber found the step `{}`, and the vocabulary does not", context.step.value)
+        };
+        if let Err(failure) = bound.perform(world).await {
+            panic!("{failure}");
+        }
+    }
+    .boxed_local()
+}
+
+fn foreign_steps() -> Vec<ForeignStep> {
+    fn listed<S: StepConstructor<World>>(keyword: &'static str, step: &S) -> ForeignStep {
+        let (location, pattern, _) = step.inner();
+        ForeignStep { location, keyword, pattern: pattern().as_str().to_owned() }
+    }
+    let given = inventory::iter::<<World as WorldInventory>::Given>.into_iter().map(|step| listed("Given", step));
+    let when = inventory::iter::<<World as WorldInventory>::When>.into_iter().map(|step| listed("When", step));
+    let then = inventory::iter::<<World as WorldInventory>::Then>.into_iter().map(|step| listed("Then", step));
+    let mut steps: Vec<_> = given.chain(when).chain(then).collect();
+    // The linker decides in which order they come.
+    steps.sort();
+    steps
+}
+
+fn parameter_marks() -> Regex {
+    Regex::new(r"\{(\w*)\}").expect("the pattern of a parameter is in order")
+}
+
+/// The kinds of the parameters of an expression, in their order.
+fn parameters(expression: &str) -> Vec<&'static ArgumentKind> {
+    parameter_marks()
+        .captures_iter(expression)
+        .map(|mark| {
+            argument::kind(&mark[1])
+                .unwrap_or_else(|| panic!("`{expression}` names a kind of argument that isn't there: {}", &mark[0]))
+        })
+        .collect()
+}
+
+fn pattern(expression: &'static str) -> Regex {
+    let kinds: HashMap<&str, &str> = argument::KINDS.iter().map(|kind| (kind.name, kind.pattern)).collect();
+    match Expression::regex_with_parameters(expression, &kinds) {
+        Ok(pattern) => pattern,
+        Err(error) => panic!("`{expression}` is no cucumber expression: {error}"),
+    }
+}
+
+/// An expression as the lists show it: optional tails in square brackets.
+pub fn shown(expression: &str) -> String {
+    parameter_marks()
+        .replace_all(expression, |mark: &regex::Captures<'_>| {
+            argument::kind(&mark[1]).and_then(|kind| kind.shown).map_or_else(|| mark[0].to_owned(), str::to_owned)
+        })
+        .into_owned()
+}
+
+/// Reads one line such as `When 90 seconds pass` as a step.
+pub(crate) fn step_of(line: &str) -> gherkin::Step {
+    let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
+    let keyword = match word {
+        "When" => StepType::When,
+        "Then" => StepType::Then,
+        _ => StepType::Given,
+    };
+    gherkin::Step::builder().keyword(word.to_owned()).ty(keyword).value(rest.to_owned()).build()
+}
+
+/// Stands where the universe is going to be: the words were read, and there is nothing yet that could do it.
+fn not_joined(_world: &mut World, what: String) -> StepResult {
+    Err(StepFailure::because(format!("not joined yet: {what}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bound(vocabulary: &Vocabulary, line: &str) -> (&'static Phrase, Matches) {
+        match vocabulary.find(&step_of(line)) {
+            Found::One(bound) => match *bound {
+                Bound::Phrase(phrase, matches) => (phrase, matches),
+                Bound::Foreign(..) => panic!("`{line}` is a step of another crate"),
+            },
+            other => panic!("`{line}` found {other:?}"),
+        }
+    }
+
+    #[test]
+    fn every_example_is_read_by_its_own_phrase_and_no_other() {
+        let vocabulary = Vocabulary::of_this_build();
+        for phrase in built_in() {
+            for example in phrase.examples() {
+                let (found, _) = bound(&vocabulary, example);
+                assert_eq!(found.expression, phrase.expression, "for the example `{example}`");
+                let keyword = step_of(example).ty;
+                assert!(phrase.kind.stands_under(keyword), "`{example}` {} under {keyword:?}", phrase.kind.word());
+            }
+        }
+    }
+
+    #[test]
+    fn every_twin_is_a_phrase_that_may_stand_where_its_sibling_may_not() {
+        let vocabulary = Vocabulary::of_this_build();
+        for phrase in built_in() {
+            let Some(twin) = phrase.twin else { continue };
+            let (found, _) = bound(&vocabulary, twin);
+            let keyword = step_of(twin).ty;
+            assert!(found.kind.stands_under(keyword), "`{twin}` is offered and can't stand");
+            assert!(!phrase.kind.stands_under(keyword), "`{twin}` mends nothing that `{}` can't do", phrase.expression);
+        }
+    }
+
+    #[test]
+    fn every_phrase_is_documented_in_one_line() {
+        for phrase in built_in() {
+            assert!(!phrase.doc.is_empty() && !phrase.doc.contains('\n'), "{}", phrase.expression);
+            assert!(phrase.doc.ends_with('.'), "{}: {}", phrase.expression, phrase.doc);
+        }
+    }
+
+    /// The lines of round 1 of the contract, letter by letter, in every variant that it names.
+    const CONTRACT: &[&str] = &[
+        "Given alice is on \"hotel wifi\"",
+        "Given machines a and b",
+        "When a sends 1000 datagrams to b",
+        "Then b received between 930 and 970 of them",
+        "When a fetches \"/hello\" from b",
+        "Then a got status 200",
+        "Then a got status 200 within 2 seconds",
+        "Then a got no answer",
+        "Then a got no answer within 2 seconds",
+        "Given the network between alice and the server loses 5% of packets",
+        "Given every network loses 5% of packets",
+        "Given the network between alice and the server duplicates 2% of packets",
+        "Given the network between alice and the server reorders 2% of packets",
+        "Given the network between alice and the server corrupts 1% of packets",
+        "Given the network between alice and the server has 80 ms latency and 20 ms jitter",
+        "Given the network between alice and the server carries at most 256 kbit per second",
+        "When the network between alice and the server is cut",
+        "When the network between alice and the server is cut for 10 seconds",
+        "When the network from alice to the server is cut",
+        "When the network between alice and the server heals",
+        "When a crashes",
+        "When a restarts",
+        "When the server crashes",
+        "When the server's clock is 10 minutes ahead",
+        "When the server's clock is 10 minutes behind",
+        "When a's clock is 10 minutes ahead",
+        "When 90 seconds pass",
+        "When 1 second passes",
+        "Then at least 1 packet was lost between alice and the server",
+    ];
+
+    /// Runs the step of a line, which does nothing yet but say how it read its words.
+    fn said_of(vocabulary: &Vocabulary, line: &str) -> String {
+        let (phrase, matches) = bound(vocabulary, line);
+        let mut world = World::default();
+        match futures::executor::block_on((phrase.step)(&mut world, matches)) {
+            Ok(()) => format!("{line}\n    passed"),
+            Err(failure) => format!("{line}\n    {failure}"),
+        }
+    }
+
+    #[test]
+    fn the_contract_is_read_letter_by_letter() {
+        let vocabulary = Vocabulary::of_this_build();
+        for line in CONTRACT {
+            let (phrase, _) = bound(&vocabulary, line);
+            assert!(phrase.kind.stands_under(step_of(line).ty), "`{line}` {}", phrase.kind.word());
+        }
+        let said: Vec<_> = CONTRACT.iter().map(|line| said_of(&vocabulary, line)).collect();
+        insta::assert_snapshot!(said.join("\n"));
+    }
+
+    #[test]
+    fn every_example_gives_its_step_the_arguments_that_it_asks_for() {
+        let vocabulary = Vocabulary::of_this_build();
+        let examples = built_in().flat_map(Phrase::examples);
+        let said: Vec<_> = examples.map(|line| said_of(&vocabulary, line)).collect();
+        insta::assert_snapshot!(said.join("\n"));
+    }
+
+    #[test]
+    fn optional_tails_stand_in_square_brackets() {
+        assert_eq!(shown("{link} is cut{for}"), "{link} is cut [for {duration}]");
+    }
+}

@@ -1,0 +1,150 @@
+//! Phrases of the network: its faults, its cuts, and what was lost on it.
+
+use std::time::Duration;
+
+use crate::World;
+use crate::argument::{Amount, For, Jitter, Link, Party, Quoted, Rate, Route, Share, Within};
+use crate::phrase::{Matches, Phrase, StepResult};
+
+use super::not_joined;
+
+const LOST: &str = "Then at least 1 packet was lost between alice and the server";
+
+pub(super) const PHRASES: &[Phrase] = &[
+    Phrase::arranges("{party} is on {string}", |world, matches| Box::pin(is_on(world, matches)))
+        .doc("Puts a machine behind a network profile, such as \"home wifi\" or \"4G\".")
+        .example("Given alice is on \"hotel wifi\"")
+        .variants(&["Given every agent is on \"home wifi\""])
+        .sought_as(&["alice uses hotel wifi", "alice works from home", "alice has a bad network"]),
+    Phrase::arranges_around("{link} loses {share} of packets", |world, matches| Box::pin(loses(world, matches)))
+        .doc("Each packet is lost with that chance. Several faults on one network add up.")
+        .example("Given the network between alice and the server loses 5% of packets")
+        .variants(&[
+            "Given every network loses 2.5% of packets",
+            "When the network from alice to the server loses 5% of packets",
+        ])
+        .twin(LOST)
+        .sought_as(&["packet loss is 5%", "5% of packets are lost", "the network drops 5% of packets"]),
+    Phrase::arranges_around("{link} duplicates {share} of packets", |world, matches| {
+        Box::pin(duplicates(world, matches))
+    })
+    .doc("Each packet arrives twice with that chance.")
+    .example("Given the network between alice and the server duplicates 2% of packets"),
+    Phrase::arranges_around("{link} reorders {share} of packets", |world, matches| Box::pin(reorders(world, matches)))
+        .doc("Each packet is overtaken by later ones with that chance.")
+        .example("Given the network between alice and the server reorders 2% of packets"),
+    Phrase::arranges_around("{link} corrupts {share} of packets", |world, matches| Box::pin(corrupts(world, matches)))
+        .doc("Bits of a packet flip with that chance; its checksum gives it away and the receiver drops it.")
+        .example("Given the network between alice and the server corrupts 1% of packets"),
+    Phrase::arranges_around("{link} has {duration} latency{jitter}", |world, matches| {
+        Box::pin(has_latency(world, matches))
+    })
+    .doc("Every packet takes that long, give or take the jitter.")
+    .example("Given the network between alice and the server has 80 ms latency and 20 ms jitter")
+    .variants(&["Given every network has 80 ms latency"])
+    .sought_as(&[
+        "the network is slow",
+        "the ping is 80 ms",
+        "the network has a delay of 80 ms",
+        "jitter is 20 ms",
+    ]),
+    Phrase::arranges_around("{link} carries at most {rate}", |world, matches| {
+        Box::pin(carries_at_most(world, matches))
+    })
+    .doc("Bounds the bandwidth; what doesn't fit waits in a queue, and what the queue can't hold is lost.")
+    .example("Given the network between alice and the server carries at most 256 kbit per second")
+    .sought_as(&["the bandwidth is 256 kbit per second", "the network is limited to 256 kbit per second"]),
+    Phrase::arranges_around("{link} is cut{for}", |world, matches| Box::pin(is_cut(world, matches)))
+        .doc("Nothing gets through, for that time or until the network heals.")
+        .example("When the network between alice and the server is cut for 10 seconds")
+        .variants(&[
+            "When the network between alice and the server is cut",
+            "When the network from alice to the server is cut",
+            "When every network is cut",
+        ])
+        .twin(LOST)
+        .sought_as(&[
+            "alice loses the network",
+            "the network goes down",
+            "alice is offline",
+            "a partition between alice and the server",
+            "the network is partitioned",
+        ]),
+    Phrase::arranges_around("{link} heals", |world, matches| Box::pin(heals(world, matches)))
+        .doc("Lifts every cut between the two, both ways.")
+        .example("When the network between alice and the server heals")
+        .variants(&["When every network heals"])
+        .sought_as(&["the network comes back", "alice is online again", "the network is restored"]),
+    Phrase::checks("{amount} packet(s) was/were lost {route}{within}", |world, matches| {
+        Box::pin(were_lost(world, matches))
+    })
+    .doc("Counts the packets that the wire lost there since the scenario began.")
+    .example(LOST)
+    .variants(&[
+        "Then no packets were lost from a to b",
+        "Then between 30 and 70 packets were lost between a and b within 5 seconds",
+    ])
+    .twin("Given the network between alice and the server loses 5% of packets")
+    .sought_as(&["packets were lost", "some packets are lost between alice and the server"]),
+];
+
+async fn is_on(world: &mut World, matches: Matches) -> StepResult {
+    let party: Party = matches.get(0)?;
+    let profile: Quoted = matches.get(1)?;
+    not_joined(world, format!("{party} is on the profile {:?}", profile.0))
+}
+
+async fn loses(world: &mut World, matches: Matches) -> StepResult {
+    let link: Link = matches.get(0)?;
+    let share: Share = matches.get(1)?;
+    not_joined(world, format!("{link} loses {share:?}"))
+}
+
+async fn duplicates(world: &mut World, matches: Matches) -> StepResult {
+    let link: Link = matches.get(0)?;
+    let share: Share = matches.get(1)?;
+    not_joined(world, format!("{link} duplicates {share:?}"))
+}
+
+async fn reorders(world: &mut World, matches: Matches) -> StepResult {
+    let link: Link = matches.get(0)?;
+    let share: Share = matches.get(1)?;
+    not_joined(world, format!("{link} reorders {share:?}"))
+}
+
+async fn corrupts(world: &mut World, matches: Matches) -> StepResult {
+    let link: Link = matches.get(0)?;
+    let share: Share = matches.get(1)?;
+    not_joined(world, format!("{link} corrupts {share:?}"))
+}
+
+async fn has_latency(world: &mut World, matches: Matches) -> StepResult {
+    let link: Link = matches.get(0)?;
+    let latency: Duration = matches.get(1)?;
+    let jitter: Jitter = matches.get(2)?;
+    not_joined(world, format!("{link} has {latency:?} latency and {:?} jitter", jitter.0))
+}
+
+async fn carries_at_most(world: &mut World, matches: Matches) -> StepResult {
+    let link: Link = matches.get(0)?;
+    let rate: Rate = matches.get(1)?;
+    not_joined(world, format!("{link} carries {} bits per second", rate.bits_per_second))
+}
+
+async fn is_cut(world: &mut World, matches: Matches) -> StepResult {
+    let link: Link = matches.get(0)?;
+    let lasts: For = matches.get(1)?;
+    not_joined(world, format!("{link} is cut for {:?}", lasts.0))
+}
+
+async fn heals(world: &mut World, matches: Matches) -> StepResult {
+    let link: Link = matches.get(0)?;
+    not_joined(world, format!("{link} heals"))
+}
+
+async fn were_lost(world: &mut World, matches: Matches) -> StepResult {
+    let amount: Amount = matches.get(0)?;
+    let route: Route = matches.get(1)?;
+    let within: Within = matches.get(2)?;
+    not_joined(world, format!("{amount} packets were lost {route}, waiting {:?}", within.0))
+}
