@@ -307,7 +307,7 @@ fn compare(twin: Twin, done: &[(Job, u64, Option<PathBuf>)]) -> Result<(String, 
         .filter_map(|(index, (job, fingerprint, record))| told.compare(index, job, *fingerprint, record.as_deref()))
         .collect();
     let summary = match different.len() {
-        0 => format!("Deterministic: {} were the same in two processes.", report::counted(done.len(), "run")),
+        0 => format!("Deterministic: the same in two processes ({}).", report::counted(done.len(), "run")),
         some => format!("Not deterministic: {some} of {} came out differently.", report::counted(done.len(), "run")),
     };
     Ok((

@@ -542,6 +542,52 @@ mod tests {
         insta::assert_snapshot!(told.join("\n"));
     }
 
+    /// A feature file with everything in it, damaged in many ways: a panic would be a bug, and a scenario that came
+    /// through without steps a silent pass.
+    #[test]
+    fn no_damage_to_a_file_is_a_panic_or_a_scenario_without_steps() {
+        let below = ["      | ä | b \\| |\n      | 1 | 2 |\n", "      \"\"\"json\n      {}\n      \"\"\"\n"];
+        // With a table and a text below steps that take none, and without: only the latter can come through at all.
+        for [table, text_below] in [below, [""; 2]] {
+            let whole = format!(
+                "@x\n# note\nFeature: f\n  pröse\n  Background:\n    Given machines a and b\n  @y\n  Scenario: s\n    When 1 second passes\n{table}    And a crashes\n{text_below}  Rule: r\n    Scenario Outline: o <n>\n      When <n> pass\n      Then a got no answer within 5 seconds\n      Examples:\n        | n |\n        | 2 days |\n"
+            );
+            let came_through = survivors(&whole);
+            assert_eq!(came_through > 50, table.is_empty(), "{came_through} damaged files came through");
+        }
+    }
+
+    /// How many damaged copies of a file come through, none of them with a scenario that asks nothing.
+    fn survivors(whole: &str) -> usize {
+        let vocabulary = Vocabulary::of_this_build();
+        let lines: Vec<&str> = whole.lines().collect();
+        let mut damaged: Vec<String> = Vec::new();
+        for at in 0..lines.len() {
+            let mut without = lines.clone();
+            let line = without.remove(at);
+            damaged.push(without.join("\n"));
+            without.insert((at + 5) % lines.len(), line);
+            damaged.push(without.join("\r\n"));
+            damaged.push(lines[..at].join("\n"));
+        }
+        for (at, sign) in whole.char_indices() {
+            let rest = &whole[at + sign.len_utf8()..];
+            damaged.push(format!("{}{rest}", &whole[..at]));
+            damaged.push(format!("{}{sign}{sign}{rest}", &whole[..at]));
+            damaged.push(format!("{}|{rest}", &whole[..at]));
+            damaged.push(format!("{}\"\"\"{rest}", &whole[..at]));
+        }
+        let mut survivors = 0;
+        for source in damaged {
+            if let Ok(read) = read(&text(&source), &vocabulary) {
+                let silent = read.cases.iter().find(|case| case.script.steps.iter().all(|step| step.background));
+                survivors += 1;
+                assert!(silent.is_none() && !read.cases.is_empty(), "passes without a question:\n{source}");
+            }
+        }
+        survivors
+    }
+
     #[test]
     fn a_scenario_keeps_its_seed_when_others_come_and_go() {
         let vocabulary = Vocabulary::of_this_build();

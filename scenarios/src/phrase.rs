@@ -209,8 +209,7 @@ impl Matches {
     /// With what hangs below the step.
     pub fn below(mut self, table: Option<&gherkin::Table>, text: Option<&str>) -> Matches {
         self.table = table.map(|table| table.rows.clone());
-        // The reader leaves the line break after the opening quotes in the text.
-        self.text = text.map(|text| text.strip_prefix('\n').unwrap_or(text).to_owned());
+        self.text = text.map(text_below);
         self
     }
 
@@ -241,6 +240,18 @@ impl Matches {
     pub fn text(&self) -> Option<&str> {
         self.text.as_deref()
     }
+}
+
+/// A text as it was meant: the reader leaves the line break after the opening quotes in it, and before the closing
+/// ones; behind a media type (`"""json`) it leaves the indent too.
+fn text_below(text: &str) -> String {
+    let (_media_type, body) = text.split_once('\n').unwrap_or(("", text));
+    let body = body.strip_suffix('\r').unwrap_or(body);
+    let indent_of = |line: &str| line.chars().take_while(|sign| *sign == ' ' || *sign == '\t').count();
+    let indent = body.lines().filter(|line| !line.trim().is_empty()).map(indent_of).min().unwrap_or(0);
+    let lines: Vec<String> = body.lines().map(|line| line.chars().skip(indent).collect()).collect();
+    let last_is_blank = lines.last().is_some_and(|line| line.trim().is_empty());
+    lines[..lines.len() - usize::from(last_is_blank)].join("\n")
 }
 
 /// Why a step failed.
@@ -308,6 +319,20 @@ mod tests {
             [[true, false, false], [true, true, false], [true, true, false], [false, false, true]],
             "rows: a scene, the world around, an act, a check; columns: Given, When, Then"
         );
+    }
+
+    #[test]
+    fn a_text_below_a_step_is_the_same_with_a_media_type_and_without() {
+        let of = |opening: &str| {
+            let source = format!(
+                "Feature: f\n  Scenario: s\n    Given x\n      {opening}\n      {{\n        1\n      }}\n      \"\"\"\n"
+            );
+            let feature = gherkin::Feature::parse(source, gherkin::GherkinEnv::default()).unwrap();
+            text_below(feature.scenarios[0].steps[0].docstring.as_deref().unwrap())
+        };
+        assert_eq!(of("\"\"\""), "{\n  1\n}");
+        assert_eq!(of("\"\"\"json"), "{\n  1\n}");
+        assert_eq!(text_below("\n"), "");
     }
 
     #[test]

@@ -1,9 +1,12 @@
 //! The line at the foot of a terminal that says how far a run has come.
 
 use std::io::{self, IsTerminal, Write};
+use std::time::{Duration, Instant};
 
 /// How wide the bar is.
 const BAR_WIDTH: usize = 24;
+/// Scenarios may end faster than a terminal can draw.
+const REDRAWN_EVERY: Duration = Duration::from_millis(50);
 /// A longer line would wrap in a narrow terminal, and a wrapped line can't be taken back.
 const LINE_MAX: usize = 78;
 
@@ -11,6 +14,7 @@ const LINE_MAX: usize = 78;
 pub struct Progress {
     on: bool,
     shown: bool,
+    drawn: Option<Instant>,
     total: usize,
     done: usize,
 }
@@ -20,7 +24,7 @@ impl Progress {
     pub fn new(total: usize) -> Progress {
         let on_ci = std::env::var_os("CI").is_some_and(|value| !value.is_empty() && value != "false");
         let dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
-        Progress { on: io::stderr().is_terminal() && !on_ci && !dumb, shown: false, total, done: 0 }
+        Progress { on: io::stderr().is_terminal() && !on_ci && !dumb, shown: false, drawn: None, total, done: 0 }
     }
 
     /// One more is done.
@@ -30,7 +34,9 @@ impl Progress {
 
     /// Draws the bar with what is being run.
     pub fn draw(&mut self, doing: &str) {
-        if self.on {
+        let due = self.drawn.is_none_or(|drawn| drawn.elapsed() >= REDRAWN_EVERY);
+        if self.on && due {
+            self.drawn = Some(Instant::now());
             // A terminal that has gone away is no reason to end the run.
             let _ = write!(io::stderr(), "\r\x1b[2K{}", line(self.done, self.total, doing));
             self.shown = true;
@@ -43,6 +49,7 @@ impl Progress {
             let _ = write!(io::stderr(), "\r\x1b[2K");
             let _ = io::stderr().flush();
             self.shown = false;
+            self.drawn = None;
         }
     }
 }

@@ -18,6 +18,8 @@ use crate::tally::Tally;
 
 /// A longer name pushes its own line out and no other.
 const NAME_WIDTH_MAX: usize = 60;
+/// What stands where a verdict should, if an interrupt came before all seeds were run and none of them failed.
+const CUT_SHORT: &str = "cut short";
 /// How many seeds are named before the rest is counted.
 const SEEDS_SHOWN_MAX: usize = 8;
 
@@ -55,9 +57,10 @@ impl<W: Write> Report<W> {
 
     /// Takes in one result. True if a line is due: all seeds of its scenario are done.
     pub fn add(&mut self, job: &Job, result: &ScenarioResult) -> bool {
-        let (_, tally) = self.current.get_or_insert_with(|| (Arc::clone(&job.case), Tally::new()));
+        let seeds = usize::try_from(self.seeds_count()).unwrap_or(usize::MAX);
+        let (_, tally) = self.current.get_or_insert_with(|| (Arc::clone(&job.case), Tally::of(seeds)));
         tally.add(job, result);
-        tally.runs as u64 == self.seeds_count()
+        tally.is_whole()
     }
 
     /// Prints the line of the scenario whose seeds are all done.
@@ -68,11 +71,11 @@ impl<W: Write> Report<W> {
             writeln!(self.out, "{}", self.paint.tone(Tone::Strong, &file))?;
             self.heading = Some(file);
         }
-        let verdict = tally.verdict();
-        let tone = match verdict {
-            Verdict::Passed => Tone::Good,
-            Verdict::NotExercised => Tone::Doubtful,
-            Verdict::Failed | Verdict::Bug => Tone::Bad,
+        let (tone, verdict) = match tally.verdict() {
+            verdict @ (Verdict::Failed | Verdict::Bug) => (Tone::Bad, verdict.to_string()),
+            _ if !tally.is_whole() => (Tone::Doubtful, CUT_SHORT.to_owned()),
+            verdict @ Verdict::NotExercised => (Tone::Doubtful, verdict.to_string()),
+            verdict @ Verdict::Passed => (Tone::Good, verdict.to_string()),
         };
         let verdict = self.paint.tone(tone, &format!("{verdict:13}"));
         let remark = self.remark(&tally);
@@ -140,15 +143,20 @@ impl<W: Write> Report<W> {
     }
 
     fn summary(&mut self, told: &[(Arc<Case>, Tally)], interrupted: bool) -> io::Result<()> {
-        let count = |verdict: Verdict| told.iter().filter(|(_, tally)| tally.verdict() == verdict).count();
+        let failed = |tally: &Tally| tally.verdict() >= Verdict::Failed;
+        let (settled, cut_short): (Vec<_>, Vec<_>) =
+            told.iter().map(|(_, tally)| tally).partition(|tally| failed(tally) || tally.is_whole());
+        let count = |verdict: Verdict| settled.iter().filter(|tally| tally.verdict() == verdict).count();
         let mut parts = vec![format!("{} passed", count(Verdict::Passed))];
-        for (verdict, word) in [(Verdict::NotExercised, "not exercised"), (Verdict::Failed, "failed")] {
-            if count(verdict) > 0 {
-                parts.push(format!("{} {word}", count(verdict)));
+        for (count, word) in [
+            (count(Verdict::NotExercised), "not exercised"),
+            (count(Verdict::Failed), "failed"),
+            (count(Verdict::Bug), "ended in a bug of busyhour"),
+            (cut_short.len(), CUT_SHORT),
+        ] {
+            if count > 0 {
+                parts.push(format!("{count} {word}"));
             }
-        }
-        if count(Verdict::Bug) > 0 {
-            parts.push(format!("{} ended in a bug of busyhour", count(Verdict::Bug)));
         }
         let scenarios = counted(told.len(), "scenario");
         let seeds = match self.seeds_count() {
@@ -160,7 +168,7 @@ impl<W: Write> Report<W> {
         let time = told.iter().map(|(_, tally)| tally.sim_time).sum();
         writeln!(self.out, "{scenarios}: {}; {seeds}{packets}; {} simulated", parts.join(", "), time_shown(time))?;
         if interrupted {
-            let whole = told.iter().filter(|(_, tally)| tally.runs as u64 == self.seeds_count()).count();
+            let whole = told.iter().filter(|(_, tally)| tally.is_whole()).count();
             let left = counted(self.case_count - whole, "scenario");
             writeln!(self.out, "Interrupted: {left} not run, or not with all seeds.")?;
         }

@@ -32,14 +32,16 @@ pub struct Tally {
     pub notes: Vec<String>,
     /// What chance spared, in the first run in which it did, each in a sentence.
     pub spared: Vec<String>,
+    seeds: usize,
     bugs: usize,
     chances: Vec<Chance>,
 }
 
 impl Tally {
-    /// Nothing yet.
-    pub fn new() -> Tally {
+    /// Nothing yet, of so many seeds.
+    pub fn of(seeds: usize) -> Tally {
         Tally {
+            seeds,
             runs: 0,
             failed: Vec::new(),
             not_exercised: Vec::new(),
@@ -94,9 +96,15 @@ impl Tally {
         }
     }
 
+    /// Were all seeds run?
+    pub fn is_whole(&self) -> bool {
+        self.runs == self.seeds
+    }
+
     /// The random faults that chance spared with every seed: over several seeds each must have hit at least once (law 6).
+    /// Nothing is said before the last seed was run.
     pub fn never_hit(&self) -> Vec<String> {
-        if self.runs < 2 {
+        if self.seeds < 2 || !self.is_whole() {
             return Vec::new();
         }
         let never = self.chances.iter().filter(|chance| chance.hits == 0 && chance.seen > 0);
@@ -124,12 +132,6 @@ impl Tally {
     }
 }
 
-impl Default for Tally {
-    fn default() -> Self {
-        Tally::new()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -137,7 +139,11 @@ mod tests {
     use crate::run::tests::job;
 
     fn tally(hits: &[u64]) -> Tally {
-        let mut tally = Tally::new();
+        tally_of(hits.len(), hits)
+    }
+
+    fn tally_of(seeds: usize, hits: &[u64]) -> Tally {
+        let mut tally = Tally::of(seeds);
         for (seed, hits) in hits.iter().enumerate() {
             let job = job("s", &[], seed as u64);
             let faults = vec![FaultOutcome::new("loses 5%", FaultKind::Random, 10, *hits)];
@@ -157,6 +163,11 @@ mod tests {
         let tally = tally(&[0, 0]);
         assert_eq!(tally.verdict(), Verdict::Failed);
         assert_eq!(tally.never_hit(), ["`loses 5%` hit nothing with any of 2 seeds, though 20 could have been hit"]);
+    }
+
+    #[test]
+    fn a_run_that_was_cut_short_is_not_held_against_chance() {
+        assert_eq!(tally_of(3, &[0, 0]).never_hit(), [""; 0]);
     }
 
     #[test]
