@@ -1,0 +1,187 @@
+//! Nothing arrives that wasn't sent.
+//!
+//! A network may lose, delay, reorder and copy; it doesn't invent, and but for what NAT rewrites (RFC 3022 section 4:
+//! addresses, ports, checksums; and every hop takes from the TTL) it doesn't alter. Each arrival is matched with an
+//! earlier sighting of the same packet, sent or copied, of the same transport payload; each such sighting is good for
+//! one arrival.
+//!
+//! Judged are arrivals, and copies against their originals.
+
+use busyhour_trace::{Event, Log, PacketId, PacketSeen, SimTime, Stage};
+use rustc_hash::FxHashMap;
+use xxhash_rust::xxh3::xxh3_64_with_seed;
+
+use crate::read::ipv4;
+use crate::witness::{Judgement, Witness};
+
+/// See the [module](self).
+#[derive(Debug, Default)]
+pub struct NothingUnsentArrives {
+    judgement: Judgement,
+    /// What is on its way. Only looked up, never gone through: its order is nobody's business.
+    flying: FxHashMap<PacketId, Flight>,
+    /// Every packet that was ever on its way.
+    ever: Numbers,
+}
+
+/// A packet on its way.
+#[derive(Debug, Clone, Copy)]
+struct Flight {
+    essence: u64,
+    arrivals_left: u32,
+}
+
+impl NothingUnsentArrives {
+    fn takes_off(&mut self, id: PacketId, essence: u64) {
+        self.ever.add(id.0);
+        let flight = self.flying.entry(id).or_insert(Flight { essence, arrivals_left: 0 });
+        flight.essence = essence;
+        flight.arrivals_left += 1;
+    }
+}
+
+impl Witness for NothingUnsentArrives {
+    fn name(&self) -> &'static str {
+        "nothing_unsent_arrives"
+    }
+
+    fn rule(&self) -> &'static str {
+        "what arrives was sent, and unchanged but for addresses, ports, TTL and checksums (RFC 791 section 1.4; \
+         RFC 3022 section 4)"
+    }
+
+    fn packet(&mut self, seen: &PacketSeen<'_>) {
+        let PacketSeen { at, id, .. } = *seen;
+        match seen.stage {
+            Stage::Sent => self.takes_off(id, essence(seen.bytes)),
+            Stage::Copied { of } => {
+                let essence = essence(seen.bytes);
+                self.judgement.judged += 1;
+                match self.flying.get(&of) {
+                    Some(original) if original.essence != essence => {
+                        let what = format!("packet {id}, a copy of {of}, isn't the same as its original");
+                        self.judgement.violate(at, what, [of, id]);
+                    }
+                    Some(_) => {}
+                    None if self.ever.contains(of.0) => {
+                        self.judgement.exempt("a copy was made of a packet that had landed: not compared with it");
+                    }
+                    None => {
+                        let what = format!("packet {id} is a copy of {of}, which was never sent");
+                        self.judgement.violate(at, what, [id]);
+                    }
+                }
+                self.takes_off(id, essence);
+            }
+            Stage::Arrived => {
+                self.judgement.judged += 1;
+                let Some(flight) = self.flying.get_mut(&id) else {
+                    let what = if self.ever.contains(id.0) {
+                        format!("packet {id} arrived, though it had arrived or was lost before")
+                    } else {
+                        format!("packet {id} arrived, and nobody sent it")
+                    };
+                    self.judgement.violate(at, what, [id]);
+                    return;
+                };
+                if flight.essence != essence(seen.bytes) {
+                    self.judgement.violate(at, format!("packet {id} arrived as another than was sent"), [id]);
+                }
+                self.lands(id);
+            }
+            Stage::Lost(_) => self.lands(id),
+        }
+    }
+
+    fn event(&mut self, _event: &Event, _log: &Log) {}
+
+    fn finish(&mut self, _at: SimTime) {}
+
+    fn judgement(&self) -> &Judgement {
+        &self.judgement
+    }
+}
+
+impl NothingUnsentArrives {
+    fn lands(&mut self, id: PacketId) {
+        if let Some(flight) = self.flying.get_mut(&id) {
+            flight.arrivals_left -= 1;
+            if flight.arrivals_left == 0 {
+                self.flying.remove(&id);
+            }
+        }
+    }
+}
+
+/// A digest of what must not change on the way: the protocol, the place in the datagram, and the transport packet but
+/// for ports and checksum. Of an ICMP message that quotes a packet, the quotation's addresses and ports change with
+/// NAT too (RFC 3022 section 4.3): type and code are what is left.
+fn essence(bytes: &[u8]) -> u64 {
+    let Ok(packet) = ipv4::Packet::read(bytes) else {
+        return xxh3_64_with_seed(bytes, u64::MAX);
+    };
+    let place = (packet.fragment_offset as u64) << 16 | u64::from(packet.more_fragments) << 8;
+    let seed = place | u64::from(packet.protocol);
+    let payload = packet.payload;
+    let hash = |kept: &[&[u8]]| kept.iter().fold(seed, |hash, part| xxh3_64_with_seed(part, hash));
+    let begins = packet.fragment_offset == 0;
+    match (packet.protocol, payload) {
+        // Length; payload.
+        (ipv4::UDP, [_, _, _, _, length @ .., _, _]) if begins && payload.len() == 8 => hash(&[length]),
+        (ipv4::UDP, _) if begins && payload.len() > 8 => hash(&[&payload[4..6], &payload[8..]]),
+        // Numbers, flags, window; what follows the checksum.
+        (ipv4::TCP, _) if begins && payload.len() >= 20 => hash(&[&payload[4..16], &payload[18..]]),
+        (ipv4::ICMP, _) if begins && payload.len() >= 2 => hash(&[&payload[..2]]),
+        _ => hash(&[payload]),
+    }
+}
+
+/// A set of numbers that mostly come one after the other: as ranges.
+#[derive(Debug, Default)]
+struct Numbers {
+    /// First and last of each range, in order.
+    ranges: Vec<(u64, u64)>,
+}
+
+impl Numbers {
+    fn add(&mut self, number: u64) {
+        // The usual case: the next one.
+        if let Some((_, last)) = self.ranges.last_mut()
+            && number.checked_sub(1) == Some(*last)
+        {
+            *last = number;
+            return;
+        }
+        let place = self.ranges.partition_point(|(first, _)| *first <= number);
+        let joins_before = place > 0 && self.ranges[place - 1].1.saturating_add(1) >= number;
+        let joins_after = self.ranges.get(place).is_some_and(|(first, _)| number.saturating_add(1) == *first);
+        match (joins_before, joins_after) {
+            (true, true) => self.ranges[place - 1].1 = self.ranges.remove(place).1,
+            (true, false) => self.ranges[place - 1].1 = self.ranges[place - 1].1.max(number),
+            (false, true) => self.ranges[place].0 = number,
+            (false, false) => self.ranges.insert(place, (number, number)),
+        }
+    }
+
+    fn contains(&self, number: u64) -> bool {
+        let place = self.ranges.partition_point(|(first, _)| *first <= number);
+        place > 0 && self.ranges[place - 1].1 >= number
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Numbers;
+
+    #[test]
+    fn numbers_in_any_order_become_ranges() {
+        let mut numbers = Numbers::default();
+        for number in [5, 3, 4, 4, 9, 8, 0, u64::MAX, u64::MAX] {
+            numbers.add(number);
+        }
+        assert_eq!(numbers.ranges, [(0, 0), (3, 5), (8, 9), (u64::MAX, u64::MAX)]);
+        for (number, there) in [(0, true), (1, false), (2, false), (3, true), (5, true), (6, false), (9, true)] {
+            assert_eq!(numbers.contains(number), there, "{number}");
+        }
+    }
+}

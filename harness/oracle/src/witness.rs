@@ -1,0 +1,318 @@
+//! What a witness is, and the panel that hears all of them.
+
+use std::fmt;
+
+use busyhour_trace::record::{Exemption, Oracle, Violation};
+use busyhour_trace::{Event, Log, PacketId, PacketSeen, SimTime};
+
+use crate::{ACrashedHostIsSilent, NothingCrossesACut, NothingUnsentArrives};
+
+/// Watches over one rule.
+///
+/// It learns of the universe by packets and by the log's entries, in the order in which they happened. It builds on
+/// what the *world* did ([`Source::World`](busyhour_trace::Source::World)), on a *step* where its documentation says
+/// so, and never on a *claim*: with a claim it may only confront whoever made it.
+pub trait Witness: fmt::Debug + Send {
+    /// Its name, as `@breaks:NAME` says it: the name of its file.
+    fn name(&self) -> &'static str;
+    /// The rule in a sentence, with its citation.
+    fn rule(&self) -> &'static str;
+    /// A packet was seen at the wire's tap.
+    fn packet(&mut self, seen: &PacketSeen<'_>);
+    /// An entry was written to the log; `log` has the hosts' names.
+    fn event(&mut self, event: &Event, log: &Log);
+    /// The run is over.
+    fn finish(&mut self, at: SimTime);
+    /// What it has to say so far.
+    fn judgement(&self) -> &Judgement;
+}
+
+/// So many violations are listed; more are counted. A broken kernel breaks a rule with every packet.
+pub const LISTED: usize = 1_000;
+
+/// What a witness says.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Judgement {
+    /// How much it judged; of what, its documentation says. A witness that judged nothing has proved nothing.
+    pub judged: u64,
+    /// Where the rule was broken: the first [`LISTED`] times.
+    pub violations: Vec<Violation>,
+    /// How many violations more there were.
+    pub unlisted: u64,
+    /// What it didn't judge, and why.
+    pub exemptions: Vec<Exemption>,
+}
+
+impl Judgement {
+    /// The rule was broken.
+    pub fn violate(&mut self, at: SimTime, what: impl Into<String>, packets: impl Into<Vec<PacketId>>) {
+        if self.violations.len() < LISTED {
+            self.violations.push(Violation { at, what: what.into(), packets: packets.into() });
+        } else {
+            self.unlisted += 1;
+        }
+    }
+
+    /// Something wasn't judged.
+    pub fn exempt(&mut self, why: &str) {
+        match self.exemptions.iter_mut().find(|exemption| exemption.why == why) {
+            Some(exemption) => exemption.count += 1,
+            None => self.exemptions.push(Exemption { why: why.to_owned(), count: 1 }),
+        }
+    }
+
+    /// True if the rule was broken.
+    pub fn is_broken(&self) -> bool {
+        !self.violations.is_empty()
+    }
+
+    /// How often the rule was broken.
+    pub fn count(&self) -> u64 {
+        self.violations.len() as u64 + self.unlisted
+    }
+}
+
+/// All witnesses of a universe: fed once, heard together.
+///
+/// ```
+/// use busyhour_oracle::Panel;
+/// use busyhour_trace::SimTime;
+///
+/// let mut panel = Panel::always_on();
+/// panel.finish(SimTime::ZERO);
+/// assert!(panel.verdict(&[])?.passed());
+///
+/// let verdict = panel.verdict(&["nothing_crosses_a_cut".to_owned()])?;
+/// assert_eq!(
+///     verdict.to_string(),
+///     "nothing_crosses_a_cut was to be broken, and wasn't: it judged nothing at all",
+/// );
+///
+/// let typo = panel.verdict(&["nothing_crosses_the_cut".to_owned()]).unwrap_err();
+/// assert_eq!(
+///     typo.to_string(),
+///     "no invariant is called \"nothing_crosses_the_cut\"; did you mean nothing_crosses_a_cut?",
+/// );
+/// # Ok::<(), busyhour_oracle::UnknownWitness>(())
+/// ```
+#[derive(Debug)]
+pub struct Panel {
+    witnesses: Vec<Box<dyn Witness>>,
+}
+
+impl Panel {
+    /// The witnesses of the rules that hold in every universe.
+    pub fn always_on() -> Panel {
+        Panel::new(vec![
+            Box::<NothingUnsentArrives>::default(),
+            Box::<NothingCrossesACut>::default(),
+            Box::<ACrashedHostIsSilent>::default(),
+        ])
+    }
+
+    /// A panel of these witnesses.
+    ///
+    /// # Panics
+    /// If two have the same name.
+    pub fn new(witnesses: Vec<Box<dyn Witness>>) -> Panel {
+        let mut panel = Panel { witnesses: Vec::new() };
+        for witness in witnesses {
+            panel.add(witness);
+        }
+        panel
+    }
+
+    /// One more witness.
+    ///
+    /// # Panics
+    /// If another one has its name.
+    pub fn add(&mut self, witness: Box<dyn Witness>) {
+        let name = witness.name();
+        assert!(self.witnesses.iter().all(|other| other.name() != name), "two witnesses are called {name}");
+        self.witnesses.push(witness);
+    }
+
+    /// Shows a packet to all.
+    pub fn packet(&mut self, seen: &PacketSeen<'_>) {
+        for witness in &mut self.witnesses {
+            witness.packet(seen);
+        }
+    }
+
+    /// Shows an entry of the log to all.
+    pub fn event(&mut self, event: &Event, log: &Log) {
+        for witness in &mut self.witnesses {
+            witness.event(event, log);
+        }
+    }
+
+    /// Tells all that the run is over.
+    pub fn finish(&mut self, at: SimTime) {
+        for witness in &mut self.witnesses {
+            witness.finish(at);
+        }
+    }
+
+    /// The witnesses, in their order.
+    pub fn witnesses(&self) -> impl Iterator<Item = &dyn Witness> {
+        self.witnesses.iter().map(|witness| &**witness)
+    }
+
+    /// The witness called `name`; `-` stands for `_`.
+    pub fn get(&self, name: &str) -> Result<&dyn Witness, UnknownWitness> {
+        let plain = name.replace('-', "_");
+        self.witnesses()
+            .find(|witness| witness.name() == plain)
+            .ok_or_else(|| UnknownWitness { name: name.to_owned(), nearest: self.nearest(&plain) })
+    }
+
+    /// What the panel says of a scenario whose tags `@breaks:NAME` name these: each of them must be broken, and no
+    /// other may be.
+    pub fn verdict(&self, breaks: &[String]) -> Result<Verdict, UnknownWitness> {
+        let mut wanted = Vec::new();
+        for name in breaks {
+            wanted.push(self.get(name)?.name());
+        }
+        let complaints = self.witnesses().filter_map(|witness| {
+            let (name, judgement) = (witness.name(), witness.judgement());
+            match (wanted.contains(&name), judgement.violations.first()) {
+                (true, None) => Some(Complaint::NotBroken { name, judged: judgement.judged }),
+                (false, Some(first)) => {
+                    let (rule, count) = (witness.rule(), judgement.count());
+                    Some(Complaint::Broken { name, rule, first: first.clone(), count })
+                }
+                _ => None,
+            }
+        });
+        Ok(Verdict { complaints: complaints.collect() })
+    }
+
+    /// What every witness says, for the run record.
+    pub fn oracles(&self) -> Vec<Oracle> {
+        let oracle = |witness: &dyn Witness| {
+            let Judgement { judged, violations, unlisted, exemptions } = witness.judgement().clone();
+            let (name, rule) = (witness.name().to_owned(), witness.rule().to_owned());
+            Oracle { name, rule, judged, violations, unlisted, exemptions }
+        };
+        self.witnesses().map(oracle).collect()
+    }
+
+    /// The names that somebody who wrote `name` may have meant, the likeliest first.
+    fn nearest(&self, name: &str) -> Vec<&'static str> {
+        let mut near: Vec<(usize, &'static str)> = self
+            .witnesses()
+            .map(|witness| (edits(name, witness.name()), witness.name()))
+            .filter(|(edits, known)| *edits <= known.len() / 3 || (name.len() >= 4 && known.contains(name)))
+            .collect();
+        near.sort_unstable();
+        near.truncate(3);
+        near.into_iter().map(|(_, known)| known).collect()
+    }
+}
+
+/// How many letters must be added, left out or changed to make `b` of `a` (Levenshtein).
+fn edits(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, from) in a.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, to) in b.iter().enumerate() {
+            let changed = diagonal + usize::from(from != *to);
+            diagonal = row[j + 1];
+            row[j + 1] = changed.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[b.len()]
+}
+
+/// A tag names an invariant that nobody watches over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnknownWitness {
+    /// The name.
+    pub name: String,
+    /// The names that may have been meant, the likeliest first.
+    pub nearest: Vec<&'static str>,
+}
+
+impl std::error::Error for UnknownWitness {}
+
+impl fmt::Display for UnknownWitness {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "no invariant is called {:?}", self.name)?;
+        if !self.nearest.is_empty() {
+            write!(f, "; did you mean {}?", self.nearest.join(" or "))?;
+        }
+        Ok(())
+    }
+}
+
+/// What the panel says: nothing, or its complaints.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verdict {
+    /// The complaints, in the witnesses' order.
+    pub complaints: Vec<Complaint>,
+}
+
+impl Verdict {
+    /// True without a complaint.
+    pub fn passed(&self) -> bool {
+        self.complaints.is_empty()
+    }
+}
+
+impl fmt::Display for Verdict {
+    /// A line a complaint; nothing without any.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (place, complaint) in self.complaints.iter().enumerate() {
+            let separator = if place > 0 { "\n" } else { "" };
+            write!(f, "{separator}{complaint}")?;
+        }
+        Ok(())
+    }
+}
+
+/// A scenario fails for what a witness said, or didn't.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Complaint {
+    /// A rule was broken.
+    Broken {
+        /// The witness.
+        name: &'static str,
+        /// Its rule.
+        rule: &'static str,
+        /// How it was broken first.
+        first: Violation,
+        /// How often it was broken.
+        count: u64,
+    },
+    /// A rule was to be broken, and wasn't.
+    NotBroken {
+        /// The witness.
+        name: &'static str,
+        /// How much it judged.
+        judged: u64,
+    },
+}
+
+impl fmt::Display for Complaint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Complaint::Broken { name, rule, first, count } => {
+                write!(f, "{name} is broken, at {}: {}", first.at, first.what)?;
+                match count {
+                    1 => {}
+                    2 => f.write_str(" (and once more)")?,
+                    _ => write!(f, " (and {} times more)", count - 1)?,
+                }
+                write!(f, "; the rule: {rule}")
+            }
+            Complaint::NotBroken { name, judged: 0 } => {
+                write!(f, "{name} was to be broken, and wasn't: it judged nothing at all")
+            }
+            Complaint::NotBroken { name, judged } => {
+                write!(f, "{name} was to be broken, and held (judged: {judged})")
+            }
+        }
+    }
+}

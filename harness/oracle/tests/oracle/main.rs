@@ -1,0 +1,14 @@
+//! The readers and the witnesses, a file a subject.
+
+mod http;
+mod icmp;
+mod ipv4;
+mod mutations;
+mod packets;
+mod panel;
+mod stream;
+mod tcp_and_udp;
+
+mod a_crashed_host_is_silent;
+mod nothing_crosses_a_cut;
+mod nothing_unsent_arrives;

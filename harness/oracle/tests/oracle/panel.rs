@@ -1,0 +1,168 @@
+//! The panel: every witness hears everything once, and a scenario's `@breaks:NAME` passes only if NAME fired and
+//! nobody else did.
+
+use busyhour_oracle::witness::LISTED;
+use busyhour_oracle::{Judgement, Panel, Witness};
+use busyhour_trace::{Event, Log, PacketId, PacketSeen, SimTime, Source, Stage};
+
+use crate::packets::udp;
+
+fn log() -> Log {
+    let mut log = Log::default();
+    log.name_host("alice");
+    log.name_host("server");
+    log
+}
+
+fn show(panel: &mut Panel, at: u64, id: u64, stage: Stage) {
+    let log = log();
+    let bytes = udp("10.0.0.1:5060", "10.0.0.2:5060", b"RING");
+    let (from, to) = (log.host_called("alice"), log.host_called("server"));
+    panel.packet(&PacketSeen { at: SimTime(at), id: PacketId(id), stage, from, to, bytes: &bytes });
+}
+
+fn crash(panel: &mut Panel, at: u64) {
+    let mut log = log();
+    log.push(Event::new(SimTime(at), Source::World, "crash").on(log.host_called("alice").unwrap()));
+    panel.event(log.events().last().unwrap(), &log);
+}
+
+/// A universe in which something arrives that nobody sent.
+fn with_an_unsent_arrival() -> Panel {
+    let mut panel = Panel::always_on();
+    show(&mut panel, 1_000_000, 0, Stage::Sent);
+    show(&mut panel, 2_000_000, 0, Stage::Arrived);
+    show(&mut panel, 3_000_000, 1, Stage::Arrived);
+    panel
+}
+
+fn verdict(panel: &Panel, breaks: &[&str]) -> String {
+    let breaks: Vec<String> = breaks.iter().map(ToString::to_string).collect();
+    panel.verdict(&breaks).unwrap().to_string()
+}
+
+#[test]
+fn a_broken_rule_fails_a_scenario() {
+    let mut panel = with_an_unsent_arrival();
+    insta::assert_snapshot!(verdict(&panel, &[]), @"nothing_unsent_arrives is broken, at 0.003000s: packet #1 arrived, and nobody sent it; the rule: what arrives was sent, and unchanged but for addresses, ports, TTL and checksums (RFC 791 section 1.4; RFC 3022 section 4)");
+    show(&mut panel, 4_000_000, 2, Stage::Arrived);
+    assert!(verdict(&panel, &[]).contains("(and once more);"));
+    show(&mut panel, 5_000_000, 3, Stage::Arrived);
+    assert!(verdict(&panel, &[]).contains("(and 2 times more);"));
+}
+
+#[test]
+fn a_scenario_that_is_to_break_a_rule_passes_only_if_it_does() {
+    let broken = with_an_unsent_arrival();
+    assert_eq!(verdict(&broken, &["nothing_unsent_arrives"]), "");
+    assert_eq!(verdict(&broken, &["nothing-unsent-arrives", "nothing_unsent_arrives"]), "");
+    let mut held = Panel::always_on();
+    show(&mut held, 1_000_000, 0, Stage::Sent);
+    show(&mut held, 2_000_000, 0, Stage::Arrived);
+    insta::assert_snapshot!(verdict(&held, &["nothing_unsent_arrives", "nothing_crosses_a_cut"]), @"
+    nothing_unsent_arrives was to be broken, and held (judged: 1)
+    nothing_crosses_a_cut was to be broken, and wasn't: it judged nothing at all
+    ");
+}
+
+#[test]
+fn another_witness_that_fires_is_still_a_failure() {
+    let mut panel = with_an_unsent_arrival();
+    crash(&mut panel, 4_000_000);
+    show(&mut panel, 5_000_000, 4, Stage::Sent);
+    assert_eq!(panel.verdict(&[]).unwrap().complaints.len(), 2);
+    insta::assert_snapshot!(verdict(&panel, &["nothing_unsent_arrives"]), @"a_crashed_host_is_silent is broken, at 0.005000s: packet #4 left alice, which is down since 0.004000s; the rule: between its crash and its restart a host sends nothing and nothing arrives at it, and likewise in its sleep (Cristian 1991: crash failures)");
+    assert_eq!(verdict(&panel, &["nothing_unsent_arrives", "a_crashed_host_is_silent"]), "");
+}
+
+#[test]
+fn an_unknown_name_is_an_error_with_the_nearest_names() {
+    let panel = Panel::always_on();
+    let said = |name: &str| panel.verdict(&[name.to_owned()]).unwrap_err().to_string();
+    let errors =
+        [said("nothing_unsent_arives"), said("crashed_host"), said("a_cut"), said("at_most_one_sale"), said("")];
+    insta::assert_snapshot!(errors.join("\n"), @r#"
+    no invariant is called "nothing_unsent_arives"; did you mean nothing_unsent_arrives?
+    no invariant is called "crashed_host"; did you mean a_crashed_host_is_silent?
+    no invariant is called "a_cut"; did you mean nothing_crosses_a_cut?
+    no invariant is called "at_most_one_sale"
+    no invariant is called ""
+    "#);
+    assert!(panel.get("nothing_crosses_a_cut").is_ok());
+}
+
+#[test]
+fn the_record_has_every_witness_with_its_rule_also_those_that_judged_nothing() {
+    let oracles = with_an_unsent_arrival().oracles();
+    let lines = oracles.iter().map(|o| format!("{}: {}; judged {}, {}", o.name, o.rule, o.judged, o.violations.len()));
+    insta::assert_snapshot!(lines.collect::<Vec<_>>().join("\n"), @"
+    nothing_unsent_arrives: what arrives was sent, and unchanged but for addresses, ports, TTL and checksums (RFC 791 section 1.4; RFC 3022 section 4); judged 2, 1
+    nothing_crosses_a_cut: while a network is cut, every message from the one side to the other is lost (Gilbert and Lynch 2002, section 2.3); judged 0, 0
+    a_crashed_host_is_silent: between its crash and its restart a host sends nothing and nothing arrives at it, and likewise in its sleep (Cristian 1991: crash failures); judged 0, 0
+    ");
+}
+
+#[test]
+fn the_first_violations_are_listed_and_all_are_counted() {
+    let mut judgement = Judgement::default();
+    for n in 0..LISTED as u64 {
+        judgement.violate(SimTime(n), "again", []);
+    }
+    assert_eq!((judgement.violations.len(), judgement.unlisted), (LISTED, 0));
+    judgement.violate(SimTime(LISTED as u64), "again", []);
+    assert_eq!((judgement.violations.len(), judgement.unlisted, judgement.count()), (LISTED, 1, LISTED as u64 + 1));
+}
+
+/// Writes down what it hears.
+#[derive(Debug, Default)]
+struct Clerk {
+    judgement: Judgement,
+}
+
+impl Witness for Clerk {
+    fn name(&self) -> &'static str {
+        "clerk"
+    }
+
+    fn rule(&self) -> &'static str {
+        "everything is heard once"
+    }
+
+    fn packet(&mut self, seen: &PacketSeen<'_>) {
+        self.judgement.violate(seen.at, format!("{:?}", seen.stage), []);
+    }
+
+    fn event(&mut self, event: &Event, log: &Log) {
+        self.judgement.violate(event.at, log.line(event).trim(), []);
+    }
+
+    fn finish(&mut self, at: SimTime) {
+        self.judgement.violate(at, "the end", []);
+    }
+
+    fn judgement(&self) -> &Judgement {
+        &self.judgement
+    }
+}
+
+#[test]
+fn every_witness_hears_everything_once_and_in_order() {
+    let mut panel = Panel::new(vec![Box::<Clerk>::default()]);
+    show(&mut panel, 1, 0, Stage::Sent);
+    crash(&mut panel, 2);
+    show(&mut panel, 3, 0, Stage::Arrived);
+    panel.finish(SimTime(4));
+    let heard = panel.get("clerk").unwrap().judgement().violations.iter().map(|v| format!("{} {}", v.at.0, v.what));
+    insta::assert_snapshot!(heard.collect::<Vec<_>>().join("\n"), @"
+    1 Sent
+    2 0.000000s  world  alice         crash
+    3 Arrived
+    4 the end
+    ");
+}
+
+#[test]
+#[should_panic(expected = "two witnesses are called clerk")]
+fn no_two_witnesses_share_a_name() {
+    Panel::new(vec![Box::<Clerk>::default(), Box::<Clerk>::default()]);
+}
