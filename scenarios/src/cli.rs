@@ -21,7 +21,7 @@ use crate::paint::Paint;
 use crate::progress::Progress;
 use crate::report::{self, Report};
 use crate::run::{self, Event, Job, Plan};
-use crate::stage::{EmptyStage, Stage};
+use crate::stage::{Stage, UniverseStage};
 use crate::steps;
 use crate::suite::{Choice, Suite};
 use crate::tags::TagExpression;
@@ -137,9 +137,9 @@ fn seeds(text: &str) -> Result<Range<u64>, String> {
     if start < end { Ok(start..end) } else { Err(format!("no seed lies in {start}..{end}: the end is not among them")) }
 }
 
-/// The command on a stage without a universe.
+/// The command, each scenario in a universe of its own.
 pub fn main() -> ExitCode {
-    main_on(Arc::new(EmptyStage))
+    main_on(Arc::new(UniverseStage::default()))
 }
 
 /// The command on that stage. A crate with steps of its own calls it from its own `main`.
@@ -188,12 +188,18 @@ fn run_features(arguments: &RunArgs, stage: &dyn Stage) -> ExitCode {
         eprintln!("busyhour: none of {all} scenarios is chosen by these --tags and --name");
         return ExitCode::from(EXIT_NOTHING_CHOSEN);
     }
+    if let Err(problem) = stage.prepare(&cases) {
+        eprintln!("{problem}");
+        return ExitCode::from(EXIT_USAGE);
+    }
     let seeds = arguments.seeds.clone().unwrap_or_else(|| {
         let seed = arguments.seed.unwrap_or(0);
         seed..seed + 1
     });
     let all_cores = thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
-    let plan = Plan { cases, seeds, workers: arguments.jobs.unwrap_or(all_cores), out: arguments.out.clone() };
+    let workers = arguments.jobs.unwrap_or(all_cores);
+    let trails = arguments.check_determinism || arguments.fingerprints;
+    let plan = Plan { cases, seeds, workers, out: arguments.out.clone(), trails };
     let interrupted = Arc::new(AtomicBool::new(false));
     if let Err(error) = listen_for_interrupts(&interrupted) {
         eprintln!("busyhour: interrupts can't be listened for: {error}");
@@ -240,14 +246,14 @@ fn print_report(arguments: &RunArgs, plan: &Plan, stage: &dyn Stage, interrupted
     let stdout = io::stdout();
     let mut report = Report::new(stdout.lock(), Paint::on(&stdout), plan);
     let mut progress = Progress::new(plan.job_count());
-    let mut done: Vec<(Job, u64, Option<PathBuf>)> = Vec::new();
+    let mut done: Vec<(Job, u64)> = Vec::new();
     let mut written = Ok(());
     let told = run::run(plan, stage, interrupted, |event| match event {
         Event::TakenUp(job) => progress.draw(&job.case.title()),
         Event::Done(job, result) => {
             progress.step();
             if twin.is_some() {
-                done.push((job.clone(), result.fingerprint(), result.account.record_folder.clone()));
+                done.push((job.clone(), result.fingerprint()));
             }
             if report.add(job, result) {
                 progress.clear();
@@ -299,12 +305,12 @@ fn start_twin(arguments: &RunArgs, plan: &Plan) -> Result<Twin, determinism::Twi
 }
 
 /// Compares both runs; returns what is to be printed of it, and how many differ.
-fn compare(twin: Twin, done: &[(Job, u64, Option<PathBuf>)]) -> Result<(String, usize), determinism::TwinError> {
+fn compare(twin: Twin, done: &[(Job, u64)]) -> Result<(String, usize), determinism::TwinError> {
     let told = twin.finish(done.len())?;
     let different: Vec<String> = done
         .iter()
         .enumerate()
-        .filter_map(|(index, (job, fingerprint, record))| told.compare(index, job, *fingerprint, record.as_deref()))
+        .filter_map(|(index, (job, fingerprint))| told.compare(index, job, *fingerprint))
         .collect();
     let summary = match different.len() {
         0 => format!("Deterministic: the same in two processes ({}).", report::counted(done.len(), "run")),

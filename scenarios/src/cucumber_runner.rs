@@ -3,12 +3,12 @@
 //! ```no_run
 //! use std::sync::Arc;
 //! use busyhour_scenarios::cucumber_runner::{SuiteParser, UniverseRunner};
-//! use busyhour_scenarios::{World, stage::EmptyStage, suite::Suite, vocabulary::Vocabulary};
+//! use busyhour_scenarios::{World, stage::UniverseStage, suite::Suite, vocabulary::Vocabulary};
 //! use cucumber::{Cucumber, WriterExt as _, writer};
 //!
 //! let suite = Arc::new(Suite::load(&["features".into()], &Vocabulary::of_this_build())?);
 //! let parser = SuiteParser::new(Arc::clone(&suite));
-//! let runner = UniverseRunner::new(suite, Arc::new(EmptyStage));
+//! let runner = UniverseRunner::new(suite, Arc::new(UniverseStage::default()));
 //! let writer = writer::Basic::stdout().summarized();
 //! futures::executor::block_on(Cucumber::<World, _, _, _, _>::custom(parser, runner, writer).run_and_exit(()));
 //! # Ok::<(), busyhour_scenarios::suite::LoadError>(())
@@ -163,7 +163,7 @@ impl Runner<World> for UniverseRunner {
             let Some(end) = self.seed.checked_add(1) else {
                 panic!("{} can't be a seed: it's the one number with none after it", self.seed)
             };
-            let plan = Plan { cases, seeds: self.seed..end, workers: self.workers, out: self.out };
+            let plan = Plan { cases, seeds: self.seed..end, workers: self.workers, out: self.out, trails: false };
             let results = results(plan, self.stage);
             let vocabulary = Vocabulary::of_this_build();
             let told = results.zip(stream::iter(casts)).flat_map(move |(result, cast)| {

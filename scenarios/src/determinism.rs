@@ -8,12 +8,16 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread::{self, JoinHandle};
 
+use busyhour_trace::{Trail, first_difference};
+
 use crate::outcome::ScenarioResult;
 use crate::report;
 use crate::run::Job;
 
-/// The file of a record that holds the events, one a line.
-pub const EVENTS_FILE: &str = "events.txt";
+/// Where the trail of a job lies: beside its record, which may not stay.
+pub fn trail_file(record_folder: &Path) -> PathBuf {
+    record_folder.with_extension("trail")
+}
 
 /// The flag that makes a run print fingerprints and nothing else.
 pub const FINGERPRINTS_FLAG: &str = "--fingerprints";
@@ -113,10 +117,16 @@ pub struct Told {
 }
 
 impl Told {
-    /// Compares the job at a place in the order; returns what to print if it differs.
-    pub fn compare(&self, index: usize, job: &Job, fingerprint: u64, record: Option<&Path>) -> Option<String> {
+    /// Compares the job at a place in the order; returns what to print if it differs. Equal trails are swept away.
+    pub fn compare(&self, index: usize, job: &Job, fingerprint: u64) -> Option<String> {
         let second = *self.fingerprints.get(&index)?;
+        let trails =
+            [&job.record_folder, &Job::new(&job.case, job.seed, &self.out).record_folder].map(|f| trail_file(f));
         if second == fingerprint {
+            for trail in trails {
+                // One that stays is in nobody's way.
+                let _ = fs::remove_file(trail);
+            }
             return None;
         }
         let mut lines = vec![
@@ -124,13 +134,13 @@ impl Told {
             format!("  first run   {fingerprint:016x}"),
             format!("  second run  {second:016x}"),
         ];
-        let twin_record = Job::new(&job.case, job.seed, &self.out).record_folder;
-        let difference = record.and_then(|record| {
-            first_difference(&record.join(EVENTS_FILE), &twin_record.join(EVENTS_FILE)).ok().flatten()
-        });
-        match difference {
-            Some(difference) => lines.push(difference.to_string()),
-            None => lines.push("  No event differs that was recorded; the outcome or the hash does.".to_owned()),
+        let [first, second] = &trails;
+        match (Trail::load(first), Trail::load(second)) {
+            (Ok(first), Ok(second)) => match first_difference(&first, &second) {
+                Some(difference) => lines.push(format!("  {difference}")),
+                None => lines.push("  No event and no packet differs; the outcome does.".to_owned()),
+            },
+            (Err(error), _) | (_, Err(error)) => lines.push(format!("  The first difference isn't known: {error}")),
         }
         let seed = format!("--seed {} --check-determinism", job.seed);
         lines.push(format!("  replay      {}", report::replay(&job.case, &seed)));
@@ -139,74 +149,18 @@ impl Told {
     }
 }
 
-/// The first event in which two runs differ.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Difference {
-    /// Its line in both event logs.
-    pub line: usize,
-    /// The event of the first run; nothing if it has no more.
-    pub first: Option<String>,
-    /// The event of the second run.
-    pub second: Option<String>,
-}
-
-impl std::fmt::Display for Difference {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let shown = |event: &Option<String>| event.clone().unwrap_or_else(|| "(no more events)".to_owned());
-        writeln!(f, "  The first event that differs is number {}:", self.line)?;
-        writeln!(f, "    first     {}", shown(&self.first))?;
-        write!(f, "    second    {}", shown(&self.second))
-    }
-}
-
-/// Compares two event logs line by line.
-pub fn first_difference(first: &Path, second: &Path) -> io::Result<Option<Difference>> {
-    let mut first = BufReader::new(fs::File::open(first)?).lines();
-    let mut second = BufReader::new(fs::File::open(second)?).lines();
-    for line in 1.. {
-        match (first.next().transpose()?, second.next().transpose()?) {
-            (None, None) => break,
-            (one, other) if one == other => {}
-            (first, second) => return Ok(Some(Difference { line, first, second })),
-        }
-    }
-    Ok(None)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::outcome::Account;
     use crate::run::tests::job;
 
-    fn folder(name: &str) -> PathBuf {
-        let folder = std::env::temp_dir().join(format!("busyhour-determinism-{}-{name}", std::process::id()));
-        fs::create_dir_all(&folder).unwrap();
-        folder
-    }
-
-    #[test]
-    fn the_first_event_that_differs_is_found_be_it_another_or_missing() {
-        let folder = folder("events");
-        let write = |name: &str, text: &str| {
-            fs::write(folder.join(name), text).unwrap();
-            folder.join(name)
-        };
-        let whole = write("whole", "one\ntwo\nthree\n");
-        assert_eq!(first_difference(&whole, &whole).unwrap(), None);
-        let other = first_difference(&whole, &write("other", "one\n2\nthree\n")).unwrap().unwrap();
-        assert_eq!((other.line, other.first.as_deref(), other.second.as_deref()), (2, Some("two"), Some("2")));
-        let short = first_difference(&whole, &write("short", "one\ntwo\n")).unwrap().unwrap();
-        assert_eq!((short.line, short.second), (3, None));
-        fs::remove_dir_all(folder).unwrap();
-    }
-
     #[test]
     fn a_difference_is_reported_with_both_fingerprints_and_a_replay() {
         let job = job("s", &[], 7);
         let told = Told { fingerprints: BTreeMap::from([(0, 1), (1, 2)]), out: "out/second".into() };
-        assert_eq!(told.compare(0, &job, 1, None), None);
-        insta::assert_snapshot!(told.compare(1, &job, 0xabc, None).unwrap());
+        assert_eq!(told.compare(0, &job, 1), None);
+        insta::assert_snapshot!(told.compare(1, &job, 0xabc).unwrap());
     }
 
     #[test]

@@ -134,10 +134,19 @@ pub fn key(absolute: &Path, here: &Path) -> String {
 /// One row of an outline.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Row {
+    /// The columns' names.
+    pub columns: Vec<String>,
     /// Its cells.
     pub values: Vec<String>,
     /// Its line.
     pub line: usize,
+}
+
+impl Row {
+    /// Each cell with its column's name.
+    pub fn named(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.columns.iter().map(String::as_str).zip(self.values.iter().map(String::as_str))
+    }
 }
 
 /// One scenario as it's run: an outline makes one of each row.
@@ -190,7 +199,7 @@ pub fn unfold(feature: &gherkin::Feature, line_of_row: &dyn Fn(usize, usize) -> 
                 let mut used = examples.clone();
                 used.table = Some(gherkin::Table { rows: vec![heading.clone(), values.clone()], ..table.clone() });
                 filled.examples = vec![used];
-                let row = Some(Row { values: values.clone(), line });
+                let row = Some(Row { columns: heading.clone(), values: values.clone(), line });
                 unfolded.push(Unfolded { rule, scenario: filled, row, tags: tags(&examples.tags) });
             }
         }

@@ -9,7 +9,7 @@
 //! - [`vocabulary`] holds the phrases, a file a subject; a [`phrase`] is declared in one place, and each of its gaps is an
 //!   [`argument`] that reads itself.
 //! - [`run`] makes a job of each scenario and seed, and performs them on a [`stage`]: there the step loop, [`play`], runs
-//!   inside a universe against a [`World`].
+//!   inside a universe against a [`World`] with a [`scene`].
 //! - [`outcome`] judges one scenario with one seed, [`tally`] one scenario over all its seeds (law 6 is judged in these
 //!   two and nowhere else).
 //! - [`report`] prints, with [`paint`] and [`progress`] where there's a terminal; [`determinism`] compares two processes.
@@ -34,6 +34,7 @@ pub mod progress;
 pub mod report;
 pub mod run;
 mod scan;
+pub mod scene;
 pub mod script;
 pub mod similar;
 pub mod stage;

@@ -19,14 +19,14 @@ use crate::paint::Paint;
 use crate::report;
 use crate::run::Job;
 use crate::script::Case;
-use crate::stage::{EmptyStage, Stage};
+use crate::stage::{Stage, UniverseStage};
 use crate::suite::Suite;
 use crate::vocabulary::Vocabulary;
 
 /// Lists or runs the scenarios of some feature files and folders as the arguments of the test binary ask, each with
-/// seed 0, on a stage without a universe.
+/// seed 0, in universes.
 pub fn main<P: AsRef<Path>>(paths: &[P]) -> ExitCode {
-    main_on(Arc::new(EmptyStage), paths)
+    main_on(Arc::new(UniverseStage::default()), paths)
 }
 
 /// The same on that stage.
@@ -34,7 +34,14 @@ pub fn main_on<P: AsRef<Path>>(stage: Arc<dyn Stage>, paths: &[P]) -> ExitCode {
     let arguments = Arguments::from_args();
     let paths: Vec<PathBuf> = paths.iter().map(|path| path.as_ref().to_owned()).collect();
     match Suite::load(&paths, &Vocabulary::of_this_build()) {
-        Ok(suite) => libtest_mimic::run(&arguments, trials(&suite, &stage)).exit_code(),
+        Ok(suite) => {
+            let cases: Vec<Arc<Case>> = suite.cases().cloned().collect();
+            if let Err(problem) = stage.prepare(&cases) {
+                eprintln!("{problem}");
+                return ExitCode::from(EXIT_USAGE);
+            }
+            libtest_mimic::run(&arguments, trials(&suite, &stage)).exit_code()
+        }
         Err(error) => {
             eprintln!("{error}");
             ExitCode::from(EXIT_USAGE)

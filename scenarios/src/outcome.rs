@@ -6,6 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use busyhour_trace::SimTime;
+use busyhour_trace::record;
+pub use busyhour_trace::record::{FaultKind, FaultOutcome as Exercise};
 
 use crate::phrase::StepFailure;
 use crate::run::Job;
@@ -69,28 +71,6 @@ pub struct StepOutcome {
     pub failure: Option<StepFailure>,
 }
 
-/// How a fault chooses what it hits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FaultKind {
-    /// It's aimed at one thing: "the second ACK from alice", a crash, a clock.
-    Aimed,
-    /// It refuses all that comes.
-    Cut,
-    /// It hits by chance.
-    Random,
-}
-
-/// What a fault met (law 6).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Exercise {
-    /// It hit.
-    Hit,
-    /// It met nothing that it could have hit.
-    MetNothing,
-    /// Chance spared all that it met.
-    Spared,
-}
-
 /// A fault that a scenario installed, and what it met.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FaultOutcome {
@@ -121,11 +101,17 @@ impl FaultOutcome {
     fn complaint(&self) -> Option<String> {
         let why = match (self.outcome, self.kind) {
             (Exercise::Hit | Exercise::Spared, _) => return None,
-            (Exercise::MetNothing, FaultKind::Random) => "saw no traffic",
-            (Exercise::MetNothing, FaultKind::Cut) => "refused no packet",
+            (Exercise::MetNothing, FaultKind::Random | FaultKind::Always) => "saw no traffic",
             (Exercise::MetNothing, FaultKind::Aimed) => "met nothing",
         };
         Some(format!("a fault was never hit: `{}` {why}", self.what))
+    }
+}
+
+impl From<&record::Fault> for FaultOutcome {
+    fn from(fault: &record::Fault) -> FaultOutcome {
+        let record::Fault { what, kind, seen, hits, outcome, .. } = fault.clone();
+        FaultOutcome { what, kind, seen, hits, outcome }
     }
 }
 
@@ -289,7 +275,7 @@ mod tests {
 
     #[test]
     fn an_aimed_fault_or_a_cut_that_met_nothing_fails_a_scenario_that_passed() {
-        for kind in [FaultKind::Aimed, FaultKind::Cut] {
+        for kind in [FaultKind::Aimed, FaultKind::Always] {
             let faults = vec![FaultOutcome::new("x", kind, 9, 0)];
             let (verdict, reasons) =
                 judged(&[], Account { steps: vec![step(StepStatus::Passed)], faults, ..Account::default() });
@@ -311,7 +297,7 @@ mod tests {
     #[test]
     fn behind_a_failed_step_no_fault_is_to_blame() {
         let steps = vec![step(StepStatus::Failed), step(StepStatus::NotReached)];
-        let faults = vec![FaultOutcome::new("x", FaultKind::Cut, 0, 0)];
+        let faults = vec![FaultOutcome::new("x", FaultKind::Aimed, 0, 0)];
         assert_eq!(
             judged(&[], Account { steps, faults, ..Account::default() }),
             (Verdict::Failed, vec![]),

@@ -34,17 +34,7 @@ pub async fn play(world: &mut World, script: &Script, observer: &mut dyn Observe
     let mut outcomes: Vec<StepOutcome> = Vec::with_capacity(script.steps.len());
     let mut failed = false;
     for (index, step) in script.steps.iter().enumerate() {
-        let mut outcome = StepOutcome {
-            keyword: step.keyword.clone(),
-            text: step.text.clone(),
-            file: step.file.clone(),
-            line: step.line,
-            background: step.background,
-            status: StepStatus::NotReached,
-            started: None,
-            ended: None,
-            failure: None,
-        };
+        let mut outcome = unreached(step);
         if !failed {
             observer.begins(index, step);
             outcome.started = Some(observer.now());
@@ -57,6 +47,34 @@ pub async fn play(world: &mut World, script: &Script, observer: &mut dyn Observe
         outcomes.push(outcome);
     }
     outcomes
+}
+
+/// What is known of the steps when the universe has ended before the last of them: the one that ran failed with it.
+pub fn broken_off(mut outcomes: Vec<StepOutcome>, script: &Script) -> Vec<StepOutcome> {
+    for step in script.steps.iter().skip(outcomes.len()) {
+        let running = outcomes.iter().all(|outcome| outcome.status == StepStatus::Passed);
+        let mut outcome = unreached(step);
+        if running {
+            outcome.status = StepStatus::Failed;
+            outcome.failure = Some(StepFailure::because("the universe ended while this step ran"));
+        }
+        outcomes.push(outcome);
+    }
+    outcomes
+}
+
+fn unreached(step: &ScriptStep) -> StepOutcome {
+    StepOutcome {
+        keyword: step.keyword.clone(),
+        text: step.text.clone(),
+        file: step.file.clone(),
+        line: step.line,
+        background: step.background,
+        status: StepStatus::NotReached,
+        started: None,
+        ended: None,
+        failure: None,
+    }
 }
 
 /// Awaits a step; a panic in it (an `assert!`) is a failure like any other.
@@ -94,8 +112,14 @@ pub fn quietly<T>(f: impl FnOnce() -> T) -> Result<T, StepFailure> {
     let outer = LISTENING.replace(true);
     let result = panic::catch_unwind(AssertUnwindSafe(f));
     LISTENING.set(outer);
-    // Somebody may have put another hook in front of ours; then the message is all there is.
-    result.map_err(|payload| HEARD.take().unwrap_or_else(|| StepFailure::because(message(&*payload))))
+    // A universe puts a hook of its own in front of ours, and knows the place as well.
+    result.map_err(|payload| {
+        HEARD.take().unwrap_or_else(|| {
+            let mut failure = StepFailure::because(message(&*payload));
+            failure.at = busyhour::world::last_panic_location();
+            failure
+        })
+    })
 }
 
 fn message(payload: &(dyn std::any::Any + Send)) -> String {

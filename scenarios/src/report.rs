@@ -235,6 +235,15 @@ pub fn failure_shown(job: &Job, result: &ScenarioResult, paint: Paint) -> String
     lines.join("\n")
 }
 
+/// The line that runs a scenario again, as somebody who came by cargo would write it, or else as it stands in a record.
+pub fn replay_shown(case: &Case, seeds: &str) -> String {
+    let line = replay(case, seeds);
+    match (std::env::var_os("CARGO"), line.strip_prefix("busyhour ")) {
+        (Some(_), Some(rest)) => format!("cargo run --release -- {rest}"),
+        _ => line,
+    }
+}
+
 /// The one line that runs a scenario again.
 pub fn replay(case: &Case, seeds: &str) -> String {
     let name = format!("^{}$", regex::escape(&case.title()));
@@ -363,7 +372,7 @@ mod tests {
                 ..account(steps(Some(StepFailure::differs("status 200", "no answer"))))
             },
             _ => Account {
-                faults: vec![FaultOutcome::new("the network between a and b is cut", FaultKind::Cut, 0, 0)],
+                faults: vec![FaultOutcome::new("the network between a and b is cut", FaultKind::Aimed, 0, 0)],
                 ..account(steps(None))
             },
         };

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::thread;
 
+use crate::determinism;
 use crate::outcome::ScenarioResult;
 use crate::play;
 use crate::script::Case;
@@ -25,13 +26,18 @@ pub struct Job {
     pub scenario_seed: u64,
     /// Where its record belongs. Nobody has made the folder yet.
     pub record_folder: PathBuf,
+    /// Whether the record stays if the scenario passes.
+    pub keep_if_passed: bool,
+    /// Where to leave a trail of all that went into the run's hash, for the check of determinism.
+    pub trail: Option<PathBuf>,
 }
 
 impl Job {
     /// That scenario with that seed, its record somewhere below `out`.
     pub fn new(case: &Arc<Case>, seed: u64, out: &Path) -> Job {
         let record_folder = out.join(folder_of(case)).join(format!("seed-{seed}"));
-        Job { case: Arc::clone(case), seed, scenario_seed: case.seed(seed), record_folder }
+        let case = Arc::clone(case);
+        Job { scenario_seed: case.seed(seed), case, seed, record_folder, keep_if_passed: true, trail: None }
     }
 }
 
@@ -65,6 +71,8 @@ pub struct Plan {
     pub workers: NonZeroUsize,
     /// The folder below which the records belong.
     pub out: PathBuf,
+    /// Whether each job leaves a trail.
+    pub trails: bool,
 }
 
 impl Plan {
@@ -82,7 +90,11 @@ impl Plan {
     fn job(&self, index: usize) -> Job {
         let per_case = self.seeds_count();
         let seed = self.seeds.start + (index % per_case) as u64;
-        Job::new(&self.cases[index / per_case], seed, &self.out)
+        let mut job = Job::new(&self.cases[index / per_case], seed, &self.out);
+        // One seed is somebody looking; of many, those are of interest that didn't pass.
+        job.keep_if_passed = per_case == 1;
+        job.trail = self.trails.then(|| determinism::trail_file(&job.record_folder));
+        job
     }
 }
 
@@ -196,6 +208,7 @@ pub(crate) mod tests {
             seeds,
             workers: NonZeroUsize::new(workers).unwrap(),
             out: "out".into(),
+            trails: false,
         }
     }
 

@@ -117,8 +117,11 @@ impl Scene {
 
     fn nobody(&self, name: &str) -> StepFailure {
         let names: Vec<&str> = self.machines.iter().map(|machine| machine.host.name()).collect();
-        let nearest = similar::nearest(name, names.iter().copied(), 1);
-        let hint = match (nearest.first(), names.is_empty()) {
+        let nearest = names
+            .iter()
+            .min_by_key(|known| similar::distance(name, known))
+            .filter(|known| similar::distance(name, known) <= 2);
+        let hint = match (nearest, names.is_empty()) {
             (Some(nearest), _) => format!("; did you mean {nearest}?"),
             (None, true) => "; nobody has been named yet: `Given machines a and b` names two".to_owned(),
             (None, false) => format!("; there are {}", names.join(", ")),
@@ -130,14 +133,10 @@ impl Scene {
     pub(crate) fn hosts(&self, party: &Party) -> Result<Vec<Host>, StepFailure> {
         match party {
             Party::Named(name) => Ok(vec![self.machine(name)?.host]),
-            role => Err(StepFailure::because(format!("there is nobody here who is {role}: this place has machines only"))),
+            role => {
+                Err(StepFailure::because(format!("there is nobody here who is {role}: this place has machines only")))
+            }
         }
-    }
-
-    /// The one host of a party.
-    pub(crate) fn host(&self, party: &Party) -> Result<Host, StepFailure> {
-        let hosts = self.hosts(party)?;
-        hosts.into_iter().next().ok_or_else(|| StepFailure::because(format!("{party} has no machine")))
     }
 
     /// A stretch of the network.
@@ -268,11 +267,7 @@ pub(crate) async fn judge_amount(
 }
 
 /// Waits until `holds`, at most `within`; without it, asks once.
-pub(crate) async fn wait_until(
-    universe: &Universe,
-    within: Option<Duration>,
-    mut holds: impl FnMut() -> bool,
-) -> bool {
+pub(crate) async fn wait_until(universe: &Universe, within: Option<Duration>, mut holds: impl FnMut() -> bool) -> bool {
     let deadline = universe.now() + within.unwrap_or(Duration::ZERO);
     loop {
         if holds() {

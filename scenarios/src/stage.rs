@@ -1,60 +1,301 @@
-//! Where a scenario is performed.
+//! Where a scenario is performed: a universe of its own, from which its record is made.
 
-use std::thread;
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::BufWriter;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use busyhour_trace::SimTime;
+use busyhour::net::profile::{ProfileError, Profiles};
+use busyhour::world::Tap;
+use busyhour::{DEFAULT_BIRTH, Outcome, Universe};
+use busyhour_oracle::Panel;
+use busyhour_trace::pcapng::PcapngWriter;
+use busyhour_trace::record::{self, Named, Record, RecordError, RecordWriter, Seeds};
+use busyhour_trace::{Event, Log, PacketSeen, RunHash, SimTime};
 use cucumber::World as _;
 
 use crate::World;
-use crate::outcome::{Account, ScenarioResult};
+use crate::outcome::{Account, FaultOutcome, OracleOutcome, ScenarioResult, StepOutcome, StepStatus, Verdict};
 use crate::play::{self, Observer};
+use crate::report;
 use crate::run::Job;
+use crate::scene::Scene;
+use crate::script::{Case, ScriptStep};
+
+/// The folder of network profiles beside feature files.
+pub const NETWORKS: &str = "networks";
+
+/// A scenario may take this much simulated time: longer than any schedule that is known to us (webhooks are retried
+/// for days), shorter than for ever.
+const DEADLINE: Duration = Duration::from_secs(30 * 24 * 3600);
 
 /// Runs one scenario in a universe of its own and says what came of it.
 ///
 /// It is called on a worker's thread, from several of them at once. The universe's own thread is the stage's affair (law
 /// 1), and so is the record that it leaves in [`Job::record_folder`]. A stage that panics is a bug of the harness.
 pub trait Stage: Send + Sync {
+    /// Looks at what is about to be performed, before anything is.
+    ///
+    /// # Errors
+    /// What makes it impossible, in a sentence that names the file.
+    fn prepare(&self, _cases: &[Arc<Case>]) -> Result<(), String> {
+        Ok(())
+    }
+
     /// Runs the scenario of this job.
     fn perform(&self, job: &Job) -> ScenarioResult;
 }
 
-/// A stage without a universe: a clock that jumps from timer to timer, and nobody there.
-#[derive(Debug, Default, Clone, Copy)]
-pub struct EmptyStage;
+/// The stage that scenarios are made for.
+#[derive(Debug, Default)]
+pub struct UniverseStage {
+    /// The network profiles that stand beside feature files, by their folder; read once.
+    profiles: Mutex<BTreeMap<PathBuf, Profiles>>,
+}
 
-struct Clock(tokio::time::Instant);
-
-impl Observer for Clock {
-    fn now(&self) -> SimTime {
-        SimTime::ZERO + self.0.elapsed()
+impl UniverseStage {
+    fn profiles_for(&self, feature: &str) -> Result<Profiles, ProfileError> {
+        let folder = Path::new(feature).parent().unwrap_or(Path::new("")).join(NETWORKS);
+        let mut known = self.profiles.lock().expect("nobody panics while profiles are read");
+        if let Some(profiles) = known.get(&folder) {
+            return Ok(profiles.clone());
+        }
+        let mut profiles = Profiles::builtin();
+        if folder.is_dir() {
+            profiles.with_folder(&folder)?;
+        }
+        known.insert(folder, profiles.clone());
+        Ok(profiles)
     }
 }
 
-impl Stage for EmptyStage {
-    fn perform(&self, job: &Job) -> ScenarioResult {
-        let script = job.case.script.clone();
-        let universe = thread::Builder::new().name(job.case.title()).spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_time()
-                .start_paused(true)
-                .build()
-                .map_err(|error| format!("no runtime can be started: {error}"))?;
-            let tasks = tokio::task::LocalSet::new();
-            tasks.block_on(&runtime, async {
-                let mut world = World::new().await.map_err(|error| format!("no world can be made: {error}"))?;
-                let mut clock = Clock(tokio::time::Instant::now());
-                let steps = play::play(&mut world, &script, &mut clock).await;
-                let sim_time = Duration::from_nanos(clock.now().as_nanos());
-                Ok(Account { steps, sim_time, ..Account::default() })
-            })
-        });
-        match universe.map(thread::JoinHandle::join) {
-            Ok(Ok(Ok(account))) => account.conclude(job),
-            Ok(Ok(Err(error))) => ScenarioResult::bug(job, error),
-            Ok(Err(_)) => ScenarioResult::bug(job, "the thread of the scenario panicked".to_owned()),
-            Err(error) => ScenarioResult::bug(job, format!("no thread can be started: {error}")),
+/// What the taps feed: the witnesses and the capture.
+struct Ears {
+    panel: Panel,
+    capture: Option<PcapngWriter<BufWriter<File>>>,
+    trouble: Option<std::io::Error>,
+}
+
+impl Tap for Ears {
+    fn packet(&mut self, seen: &PacketSeen<'_>, log: &Log) {
+        self.panel.packet(seen);
+        if let Some(capture) = &mut self.capture
+            && let Err(error) = capture.packet(seen, log)
+        {
+            self.trouble.get_or_insert(error);
+            self.capture = None;
         }
+    }
+
+    fn event(&mut self, event: &Event, log: &Log) {
+        self.panel.event(event, log);
+    }
+
+    fn finish(&mut self, at: SimTime, _: &Log) {
+        self.panel.finish(at);
+    }
+}
+
+/// Writes each step into the universe's log, tells the time, and keeps what was played where it outlives the universe.
+struct Narrator {
+    universe: Universe,
+    played: Arc<Mutex<Vec<StepOutcome>>>,
+}
+
+impl Observer for Narrator {
+    fn now(&self) -> SimTime {
+        self.universe.now()
+    }
+
+    fn ended(&mut self, _: usize, outcome: &StepOutcome) {
+        self.played.lock().expect("nobody panics while holding the steps").push(outcome.clone());
+    }
+
+    fn begins(&mut self, _: usize, step: &ScriptStep) {
+        self.universe.note("step", |event| {
+            event.with("line", step.line).with("text", format!("{} {}", step.keyword, step.text))
+        });
+    }
+}
+
+impl Stage for UniverseStage {
+    /// Reads the network profiles beside the feature files, and sees that each `@breaks:NAME` names an invariant.
+    fn prepare(&self, cases: &[Arc<Case>]) -> Result<(), String> {
+        let panel = Panel::always_on();
+        for case in cases {
+            self.profiles_for(&case.feature.file).map_err(|error| error.to_string())?;
+            for name in case.breaks() {
+                panel
+                    .get(name)
+                    .map_err(|error| format!("{}:{}: @breaks:{name}: {error}", case.feature.file, case.line))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn perform(&self, job: &Job) -> ScenarioResult {
+        let profiles = match self.profiles_for(&job.case.feature.file) {
+            Ok(profiles) => profiles,
+            Err(error) => return ScenarioResult::bug(job, error.to_string()),
+        };
+        let begun = RecordWriter::create(&job.record_folder).and_then(|mut record| {
+            let capture = record.capture(DEFAULT_BIRTH * 1_000_000_000, &job.case.to_string())?;
+            Ok((record, capture))
+        });
+        let (record, capture) = match begun {
+            Ok(begun) => begun,
+            Err(error) => return ScenarioResult::bug(job, format!("the record can't be written: {error}")),
+        };
+        let ears = Arc::new(Mutex::new(Ears { panel: Panel::always_on(), capture: Some(capture), trouble: None }));
+        let hash = if job.trail.is_some() { RunHash::with_trail() } else { RunHash::default() };
+        let script = job.case.script.clone();
+        // Shared with the universe, so that steps that were played are known even if it ends before its time.
+        let played: Arc<Mutex<Vec<StepOutcome>>> = Arc::default();
+        let playing = Arc::clone(&played);
+        let outcome = Universe::seeded(job.scenario_seed)
+            .deadline(DEADLINE)
+            .profiles(profiles)
+            .hash(hash)
+            .tap(Arc::clone(&ears))
+            .run(move |universe| async move {
+                let mut world = World::new().await.map_err(|error| format!("no world can be made: {error}"))?;
+                world.fill(Scene::new(universe.clone()));
+                play::play(&mut world, &script, &mut Narrator { universe, played: playing }).await;
+                Ok::<(), String>(())
+            });
+        let ears = std::mem::replace(
+            &mut *ears.lock().expect("no tap panics"),
+            Ears { panel: Panel::new(Vec::new()), capture: None, trouble: None },
+        );
+        let mut steps = std::mem::take(&mut *played.lock().expect("nobody panics while holding the steps"));
+        steps = play::broken_off(steps, &job.case.script);
+        conclude(job, outcome, ears, steps, record)
+    }
+}
+
+/// Judges what happened and writes the record of it.
+fn conclude(
+    job: &Job,
+    mut outcome: Outcome<Result<(), String>>,
+    mut ears: Ears,
+    steps: Vec<StepOutcome>,
+    record: RecordWriter,
+) -> ScenarioResult {
+    let ruin = match &outcome.result {
+        Ok(Ok(())) => None,
+        Ok(Err(error)) => return ScenarioResult::bug(job, error.clone()),
+        Err(cause) => Some(cause.to_string()),
+    };
+    if let Some(trail) = outcome.hash.take_trail()
+        && let Some(file) = &job.trail
+        && let Err(error) = trail.save(file)
+    {
+        return ScenarioResult::bug(job, error.to_string());
+    }
+    let capture = ears.capture.take().map(|capture| capture.finish()).transpose();
+    if let Some(error) = ears.trouble.or(capture.err()) {
+        return ScenarioResult::bug(job, format!("the capture can't be written: {error}"));
+    }
+    let oracles = ears.panel.oracles();
+    let faults: Vec<record::Fault> = outcome.faults.iter().map(|fault| fault.record()).collect();
+    let account = Account {
+        steps,
+        ruin,
+        hash: Some(outcome.digest().to_string()),
+        sim_time: Duration::from_nanos(outcome.ended_at.as_nanos()),
+        packets: Some(outcome.packets.sent),
+        faults: faults.iter().map(FaultOutcome::from).collect(),
+        oracles: oracles.iter().map(OracleOutcome::from).collect(),
+        ..Account::default()
+    };
+    let mut result = account.conclude(job);
+    if result.verdict == Verdict::Passed && !job.keep_if_passed {
+        // Dropped, the record leaves nothing behind.
+        return result;
+    }
+    let about = describe(job, &outcome, &result, faults, oracles);
+    match write(record, about, &outcome.log) {
+        Ok(files) => {
+            result.account.record_folder = Some(job.record_folder.clone());
+            result.account.record_files = files.iter().map(|file| job.record_folder.join(file)).collect();
+            result
+        }
+        Err(error) => ScenarioResult::bug(job, format!("the record can't be written: {error}")),
+    }
+}
+
+fn write(record: RecordWriter, about: Record, log: &Log) -> Result<Vec<&'static str>, RecordError> {
+    record.finish(about, log)?;
+    Ok(vec![record::WIRE, record::EVENTS_TEXT])
+}
+
+fn describe<T>(
+    job: &Job,
+    outcome: &Outcome<T>,
+    result: &ScenarioResult,
+    faults: Vec<record::Fault>,
+    oracles: Vec<record::Oracle>,
+) -> Record {
+    let case = &job.case;
+    let seeds = Seeds { run: job.seed, scenario: job.scenario_seed };
+    let line = |line: usize| u32::try_from(line).unwrap_or(u32::MAX);
+    let mut about = Record::new(case.feature.key.clone(), case.scenario.clone(), seeds);
+    about.line = line(case.line);
+    about.example = case.row.iter().flat_map(|row| row.named()).map(|(name, value)| Named::new(name, value)).collect();
+    about.tags = case.tags.clone();
+    about.product.build = env!("CARGO_PKG_VERSION").to_owned();
+    about.parameters = vec![
+        Named::new("born_at", DEFAULT_BIRTH),
+        Named::new("deadline_s", DEADLINE.as_secs()),
+        Named::new("default_access", "office LAN, 0.5 ms each way"),
+        Named::new("cadence", "none: nobody speaks here"),
+    ];
+    about.profiles = outcome
+        .log
+        .events()
+        .iter()
+        .filter(|event| event.kind == "access")
+        .filter_map(|event| event.text("profile").map(str::to_owned))
+        .collect();
+    about.verdict = match result.verdict {
+        Verdict::Passed => record::Verdict::Passed,
+        Verdict::NotExercised => record::Verdict::NotExercised,
+        Verdict::Failed | Verdict::Bug => record::Verdict::Failed,
+    };
+    about.reasons = result.reasons.clone();
+    about.hash = outcome.digest();
+    about.simulated = outcome.ended_at;
+    about.packets = outcome.packets;
+    about.steps = result
+        .account
+        .steps
+        .iter()
+        .map(|step| record::Step {
+            keyword: step.keyword.clone(),
+            text: step.text.clone(),
+            file: step.file.to_string(),
+            line: line(step.line),
+            status: match step.status {
+                StepStatus::Passed => record::StepStatus::Passed,
+                StepStatus::Failed => record::StepStatus::Failed,
+                StepStatus::NotReached => record::StepStatus::Skipped,
+            },
+            started_at: step.started,
+            ended_at: step.ended,
+            message: step.failure.as_ref().map(ToString::to_string),
+        })
+        .collect();
+    about.faults = faults;
+    about.oracles = oracles;
+    about.replay = report::replay(case, &format!("--seed {}", job.seed));
+    about
+}
+
+impl From<&record::Oracle> for OracleOutcome {
+    fn from(oracle: &record::Oracle) -> OracleOutcome {
+        let breaches = oracle.violations.iter().map(|violation| format!("at {}: {}", violation.at, violation.what));
+        OracleOutcome { name: oracle.name.clone(), judged: oracle.judged, breaches: breaches.collect() }
     }
 }

@@ -12,7 +12,7 @@ use busyhour_scenarios::World;
 use busyhour_scenarios::cucumber_runner::{SuiteParser, UniverseRunner};
 use busyhour_scenarios::outcome::{FaultKind, FaultOutcome, ScenarioResult};
 use busyhour_scenarios::run::Job;
-use busyhour_scenarios::stage::{EmptyStage, Stage};
+use busyhour_scenarios::stage::{Stage, UniverseStage};
 use busyhour_scenarios::suite::Suite;
 use busyhour_scenarios::vocabulary::Vocabulary;
 use cucumber::writer::{self, Stats as _};
@@ -53,9 +53,9 @@ struct Cutting;
 
 impl Stage for Cutting {
     fn perform(&self, job: &Job) -> ScenarioResult {
-        let mut account = EmptyStage.perform(job).account;
+        let mut account = UniverseStage::default().perform(job).account;
         if job.case.scenario.contains("meets nothing") {
-            account.faults.push(FaultOutcome::new("every network is cut", FaultKind::Cut, 0, 0));
+            account.faults.push(FaultOutcome::new("every network is cut", FaultKind::Aimed, 0, 0));
         }
         account.conclude(job)
     }

@@ -1,10 +1,11 @@
 //! Phrases of bare machines: datagrams, a page fetched, crash and restart.
 
+use busyhour::world::Power;
+
 use crate::World;
 use crate::argument::{Amount, Count, Machine, Machines, Party, Quoted, Status, Within};
-use crate::phrase::{Matches, Phrase, StepResult};
-
-use super::not_joined;
+use crate::phrase::{Matches, Phrase, StepFailure, StepResult};
+use crate::scene::{Answer, wait_until};
 
 pub(super) const PHRASES: &[Phrase] = &[
     Phrase::arranges("(a )machine(s) {machines}", |world, matches| Box::pin(machines(world, matches)))
@@ -59,50 +60,75 @@ pub(super) const PHRASES: &[Phrase] = &[
 
 async fn machines(world: &mut World, matches: Matches) -> StepResult {
     let machines: Machines = matches.get(0)?;
-    let names: Vec<String> = machines.0.into_iter().map(|machine| machine.0).collect();
-    not_joined(world, format!("the machines {}", names.join(", ")))
+    let scene = world.scene()?;
+    machines.0.iter().try_for_each(|machine| scene.add_machine(&machine.0))
 }
 
 async fn sends(world: &mut World, matches: Matches) -> StepResult {
     let from: Machine = matches.get(0)?;
     let datagrams: Count = matches.get(1)?;
     let to: Machine = matches.get(2)?;
-    not_joined(world, format!("{from} sends {} datagrams to {to}", datagrams.0))
+    world.scene()?.send(&from.0, datagrams.0, &to.0).await
 }
 
 async fn received(world: &mut World, matches: Matches) -> StepResult {
     let machine: Machine = matches.get(0)?;
     let amount: Amount = matches.get(1)?;
     let within: Within = matches.get(2)?;
-    not_joined(world, format!("{machine} received {amount}, waiting {:?}", within.0))
+    world.scene()?.received(&machine.0, amount, within.0).await
 }
 
 async fn fetches(world: &mut World, matches: Matches) -> StepResult {
     let machine: Machine = matches.get(0)?;
     let page: Quoted = matches.get(1)?;
     let from: Machine = matches.get(2)?;
-    not_joined(world, format!("{machine} fetches {:?} from {from}", page.0))
+    world.scene()?.fetch(&machine.0, &page.0, &from.0).await
 }
 
 async fn got_status(world: &mut World, matches: Matches) -> StepResult {
     let machine: Machine = matches.get(0)?;
     let status: Status = matches.get(1)?;
     let within: Within = matches.get(2)?;
-    not_joined(world, format!("{machine} got status {}, waiting {:?}", status.0, within.0))
+    let scene = world.scene()?;
+    let wanted = Answer::Status(status.0);
+    let answer = || scene.answer(&machine.0);
+    answer()?;
+    wait_until(&scene.universe, within.0, || answer().is_ok_and(|answer| answer != Answer::None)).await;
+    match answer()? {
+        seen if seen == wanted => Ok(()),
+        seen => Err(StepFailure::differs(wanted.to_string(), seen.to_string())),
+    }
 }
 
 async fn got_no_answer(world: &mut World, matches: Matches) -> StepResult {
     let machine: Machine = matches.get(0)?;
     let within: Within = matches.get(1)?;
-    not_joined(world, format!("{machine} got no answer, waiting {:?}", within.0))
+    let scene = world.scene()?;
+    scene.answer(&machine.0)?;
+    let answered = || matches!(scene.answer(&machine.0), Ok(Answer::Status(_)));
+    if wait_until(&scene.universe, within.0, answered).await {
+        return Err(StepFailure::differs("no answer", scene.answer(&machine.0)?.to_string()));
+    }
+    Ok(())
 }
 
 async fn crashes(world: &mut World, matches: Matches) -> StepResult {
     let party: Party = matches.get(0)?;
-    not_joined(world, format!("{party} crashes"))
+    for host in world.scene()?.hosts(&party)? {
+        if host.power() == Power::Down {
+            return Err(StepFailure::because(format!("{} is down already", host.name())));
+        }
+        host.crash();
+    }
+    Ok(())
 }
 
 async fn restarts(world: &mut World, matches: Matches) -> StepResult {
     let party: Party = matches.get(0)?;
-    not_joined(world, format!("{party} restarts"))
+    for host in world.scene()?.hosts(&party)? {
+        // One that runs is rebooted.
+        host.crash();
+        host.restart();
+    }
+    Ok(())
 }

@@ -20,7 +20,7 @@ use regex::Regex;
 
 use crate::World;
 use crate::argument::{self, ArgumentKind};
-use crate::phrase::{Matches, Phrase, StepFailure, StepResult};
+use crate::phrase::{Matches, Phrase, StepResult};
 
 /// The phrases of one subject.
 #[derive(Debug, Clone, Copy)]
@@ -231,11 +231,6 @@ pub(crate) fn step_of(line: &str) -> gherkin::Step {
         _ => StepType::Given,
     };
     gherkin::Step::builder().keyword(word.to_owned()).ty(keyword).value(rest.to_owned()).build()
-}
-
-/// Stands where the universe is going to be: the words were read, and there is nothing yet that could do it.
-fn not_joined(_world: &mut World, what: String) -> StepResult {
-    Err(StepFailure::because(format!("not joined yet: {what}")))
 }
 
 #[cfg(test)]

@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
+use busyhour::net::PairCounts;
+use busyhour::net::link::Impossible;
+
 use crate::World;
 use crate::argument::{Amount, For, Jitter, Link, Party, Quoted, Rate, Route, Share, Within};
-use crate::phrase::{Matches, Phrase, StepResult};
-
-use super::not_joined;
+use crate::phrase::{Matches, Phrase, StepFailure, StepResult};
+use crate::scene::judge_amount;
 
 const LOST: &str = "Then at least 1 packet was lost between alice and the server";
 
@@ -86,65 +88,124 @@ pub(super) const PHRASES: &[Phrase] = &[
     ])
     .twin("Given the network between alice and the server loses 5% of packets")
     .sought_as(&["packets were lost", "some packets are lost between alice and the server"]),
+    Phrase::checks("{amount} packet(s) was/were duplicated {route}{within}", |world, matches| {
+        Box::pin(were_duplicated(world, matches))
+    })
+    .doc("Counts the second copies that the wire made there since the scenario began.")
+    .example("Then at least 1 packet was duplicated between alice and the server")
+    .twin("Given the network between alice and the server duplicates 2% of packets"),
+    Phrase::checks("{amount} packet(s) was/were reordered {route}{within}", |world, matches| {
+        Box::pin(were_reordered(world, matches))
+    })
+    .doc("Counts the packets that arrived there behind one that was sent later.")
+    .example("Then at least 1 packet was reordered between alice and the server")
+    .twin("Given the network between alice and the server reorders 2% of packets"),
+    Phrase::checks("{amount} packet(s) was/were corrupted {route}{within}", |world, matches| {
+        Box::pin(were_corrupted(world, matches))
+    })
+    .doc("Counts the packets that were dropped there for a wrong checksum; they count as lost, too.")
+    .example("Then at least 1 packet was corrupted between alice and the server")
+    .twin("Given the network between alice and the server corrupts 1% of packets"),
 ];
 
 async fn is_on(world: &mut World, matches: Matches) -> StepResult {
     let party: Party = matches.get(0)?;
     let profile: Quoted = matches.get(1)?;
-    not_joined(world, format!("{party} is on the profile {:?}", profile.0))
+    let scene = world.scene()?;
+    for host in scene.hosts(&party)? {
+        scene.universe.network().put_on(&host, &profile.0).map_err(|error| StepFailure::because(error.to_string()))?;
+    }
+    Ok(())
+}
+
+/// What the network said to a fault: a number that it can't be.
+fn installed<T>(result: Result<T, Impossible>) -> StepResult {
+    result.map(|_| ()).map_err(|error| StepFailure::because(error.to_string()))
 }
 
 async fn loses(world: &mut World, matches: Matches) -> StepResult {
     let link: Link = matches.get(0)?;
     let share: Share = matches.get(1)?;
-    not_joined(world, format!("{link} loses {share:?}"))
+    installed(world.scene()?.link(&link)?.loses(share.probability()))
 }
 
 async fn duplicates(world: &mut World, matches: Matches) -> StepResult {
     let link: Link = matches.get(0)?;
     let share: Share = matches.get(1)?;
-    not_joined(world, format!("{link} duplicates {share:?}"))
+    installed(world.scene()?.link(&link)?.duplicates(share.probability()))
 }
 
 async fn reorders(world: &mut World, matches: Matches) -> StepResult {
     let link: Link = matches.get(0)?;
     let share: Share = matches.get(1)?;
-    not_joined(world, format!("{link} reorders {share:?}"))
+    installed(world.scene()?.link(&link)?.reorders(share.probability()))
 }
 
 async fn corrupts(world: &mut World, matches: Matches) -> StepResult {
     let link: Link = matches.get(0)?;
     let share: Share = matches.get(1)?;
-    not_joined(world, format!("{link} corrupts {share:?}"))
+    installed(world.scene()?.link(&link)?.corrupts(share.probability()))
 }
 
 async fn has_latency(world: &mut World, matches: Matches) -> StepResult {
     let link: Link = matches.get(0)?;
     let latency: Duration = matches.get(1)?;
     let jitter: Jitter = matches.get(2)?;
-    not_joined(world, format!("{link} has {latency:?} latency and {:?} jitter", jitter.0))
+    let link = world.scene()?.link(&link)?;
+    installed(if jitter.0.is_zero() { link.has_latency(latency) } else { link.has_jitter(latency, jitter.0) })
 }
 
 async fn carries_at_most(world: &mut World, matches: Matches) -> StepResult {
     let link: Link = matches.get(0)?;
     let rate: Rate = matches.get(1)?;
-    not_joined(world, format!("{link} carries {} bits per second", rate.bits_per_second))
+    installed(world.scene()?.link(&link)?.carries_at_most(rate.bits_per_second))
 }
 
 async fn is_cut(world: &mut World, matches: Matches) -> StepResult {
     let link: Link = matches.get(0)?;
     let lasts: For = matches.get(1)?;
-    not_joined(world, format!("{link} is cut for {:?}", lasts.0))
+    let scene = world.scene()?;
+    let cut = scene.link(&link)?;
+    cut.cut();
+    if let Some(lasts) = lasts.0 {
+        scene.universe.sleep(lasts).await;
+        cut.heal();
+    }
+    Ok(())
 }
 
 async fn heals(world: &mut World, matches: Matches) -> StepResult {
     let link: Link = matches.get(0)?;
-    not_joined(world, format!("{link} heals"))
+    match world.scene()?.link(&link)?.heal() {
+        0 => Err(StepFailure::because(format!("there is nothing to heal: {link} isn't cut"))),
+        _ => Ok(()),
+    }
 }
 
-async fn were_lost(world: &mut World, matches: Matches) -> StepResult {
+/// Judges how many packets of a kind there were on a route.
+async fn count(world: &mut World, matches: Matches, what: &str, of: fn(&PairCounts) -> u64) -> StepResult {
     let amount: Amount = matches.get(0)?;
     let route: Route = matches.get(1)?;
     let within: Within = matches.get(2)?;
-    not_joined(world, format!("{amount} packets were lost {route}, waiting {:?}", within.0))
+    let scene = world.scene()?;
+    let between = scene.route(&route)?;
+    let sent = between.counts().iter().map(|counts| counts.sent).sum();
+    let count = || between.counts().iter().map(of).sum();
+    judge_amount(&scene.universe, amount, sent, within.0, count, &format!("packets {what} {route}")).await
+}
+
+async fn were_lost(world: &mut World, matches: Matches) -> StepResult {
+    count(world, matches, "lost", |counts| counts.lost).await
+}
+
+async fn were_duplicated(world: &mut World, matches: Matches) -> StepResult {
+    count(world, matches, "duplicated", |counts| counts.copied).await
+}
+
+async fn were_reordered(world: &mut World, matches: Matches) -> StepResult {
+    count(world, matches, "reordered", |counts| counts.overtaken).await
+}
+
+async fn were_corrupted(world: &mut World, matches: Matches) -> StepResult {
+    count(world, matches, "corrupted", |counts| counts.corrupt).await
 }

@@ -6,8 +6,6 @@ use crate::World;
 use crate::argument::{Party, Skew};
 use crate::phrase::{Matches, Phrase, StepResult};
 
-use super::not_joined;
-
 pub(super) const PHRASES: &[Phrase] = &[
     Phrase::acts("{duration} pass(es)", |world, matches| Box::pin(pass(world, matches)))
         .doc("Lets that much simulated time go by.")
@@ -23,11 +21,18 @@ pub(super) const PHRASES: &[Phrase] = &[
 
 async fn pass(world: &mut World, matches: Matches) -> StepResult {
     let duration: Duration = matches.get(0)?;
-    not_joined(world, format!("{duration:?} pass"))
+    world.scene()?.universe.sleep(duration).await;
+    Ok(())
 }
 
 async fn clock_is(world: &mut World, matches: Matches) -> StepResult {
     let party: Party = matches.get(0)?;
     let skew: Skew = matches.get(1)?;
-    not_joined(world, format!("the clock of {party} is {skew:?}"))
+    for host in world.scene()?.hosts(&party)? {
+        match skew {
+            Skew::Ahead(by) => host.set_clock_ahead(by),
+            Skew::Behind(by) => host.set_clock_behind(by),
+        };
+    }
+    Ok(())
 }
