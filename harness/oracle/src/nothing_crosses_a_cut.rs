@@ -18,7 +18,28 @@ use rustc_hash::FxHashMap;
 use crate::read::ipv4;
 use crate::witness::{Judgement, Witness};
 
-/// See the [module](self).
+/// The witness of this rule; see the [module](self).
+///
+/// ```
+/// use busyhour_oracle::{NothingCrossesACut, Witness};
+/// use busyhour_trace::{Event, Log, PacketId, PacketSeen, SimTime, Source, Stage};
+///
+/// let mut log = Log::default();
+/// let (alice, server) = (log.name_host("alice"), log.name_host("server"));
+/// let cut = Event::new(SimTime::ZERO, Source::World, "cut")
+///     .with("from", vec!["alice".to_owned()])
+///     .with("to", vec!["server".to_owned()])
+///     .with("cut", 0u64);
+/// let mut witness = NothingCrossesACut::default();
+/// witness.event(&cut, &log);
+/// witness.packet(&PacketSeen {
+///     at: SimTime(1), id: PacketId(0), stage: Stage::Arrived, from: Some(alice), to: Some(server), bytes: &[],
+/// });
+/// assert_eq!(
+///     witness.judgement().violations[0].what,
+///     "packet #0 arrived across cut 0, which is open since 0.000000s",
+/// );
+/// ```
 #[derive(Debug, Default)]
 pub struct NothingCrossesACut {
     judgement: Judgement,
