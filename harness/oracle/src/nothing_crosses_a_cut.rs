@@ -4,7 +4,7 @@
 //! Lynch, "Brewer's conjecture", 2002, section 2.3). Ours may be finer: one way, of one protocol, of one port.
 //!
 //! The world's `cut` has the fields `from` and `to` (lists of hosts' names), `cut` (its number), and perhaps
-//! `protocol` (`udp` or `tcp`) and `port`; `heal` has `cut`. A cut goes one way: a symmetric one is two entries. A
+//! `protocol` (`udp`, `tcp` or `icmp`) and `port`; `heal` has `cut`. A cut goes one way: a symmetric one is two entries. A
 //! packet is of a port if one of its two ports is that: of a connection to port 5060, both directions.
 //!
 //! Judged are the packets that a cut is meant for, arrived or lost, while it's open. A packet that was on its way when
@@ -74,7 +74,8 @@ impl Cut {
             (None, _) => None,
             (_, Some("udp")) => Some(ipv4::UDP),
             (_, Some("tcp")) => Some(ipv4::TCP),
-            (Some(other), _) => return Err(format!("`protocol` is {other}, not udp or tcp")),
+            (_, Some("icmp")) => Some(ipv4::ICMP),
+            (Some(other), _) => return Err(format!("`protocol` is {other}, not udp, tcp or icmp")),
         };
         let port = match (event.field("port"), event.number("port").map(u16::try_from)) {
             (None, _) => None,
