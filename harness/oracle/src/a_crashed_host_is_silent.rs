@@ -11,7 +11,21 @@ use busyhour_trace::{Event, HostId, Log, PacketSeen, SimTime, Source, Stage};
 
 use crate::witness::{Judgement, Witness};
 
-/// See the [module](self).
+/// The witness of this rule; see the [module](self).
+///
+/// ```
+/// use busyhour_oracle::{ACrashedHostIsSilent, Witness};
+/// use busyhour_trace::{Event, Log, PacketId, PacketSeen, SimTime, Source, Stage};
+///
+/// let mut log = Log::default();
+/// let crm = log.name_host("crm");
+/// let mut witness = ACrashedHostIsSilent::default();
+/// witness.event(&Event::new(SimTime::ZERO, Source::World, "crash").on(crm), &log);
+/// witness.packet(&PacketSeen {
+///     at: SimTime(1), id: PacketId(0), stage: Stage::Sent, from: Some(crm), to: None, bytes: &[],
+/// });
+/// assert_eq!(witness.judgement().violations[0].what, "packet #0 left crm, which is down since 0.000000s");
+/// ```
 #[derive(Debug, Default)]
 pub struct ACrashedHostIsSilent {
     judgement: Judgement,

@@ -4,7 +4,7 @@
 //! Lynch, "Brewer's conjecture", 2002, section 2.3). Ours may be finer: one way, of one protocol, of one port.
 //!
 //! The world's `cut` has the fields `from` and `to` (lists of hosts' names), `cut` (its number), and perhaps
-//! `protocol` (`udp` or `tcp`) and `port`; `heal` has `cut`. A cut goes one way: a symmetric one is two entries. A
+//! `protocol` (`udp`, `tcp` or `icmp`) and `port`; `heal` has `cut`. A cut goes one way: a symmetric one is two entries. A
 //! packet is of a port if one of its two ports is that: of a connection to port 5060, both directions.
 //!
 //! Judged are the packets that a cut is meant for, arrived or lost, while it's open. A packet that was on its way when
@@ -18,7 +18,28 @@ use rustc_hash::FxHashMap;
 use crate::read::ipv4;
 use crate::witness::{Judgement, Witness};
 
-/// See the [module](self).
+/// The witness of this rule; see the [module](self).
+///
+/// ```
+/// use busyhour_oracle::{NothingCrossesACut, Witness};
+/// use busyhour_trace::{Event, Log, PacketId, PacketSeen, SimTime, Source, Stage};
+///
+/// let mut log = Log::default();
+/// let (alice, server) = (log.name_host("alice"), log.name_host("server"));
+/// let cut = Event::new(SimTime::ZERO, Source::World, "cut")
+///     .with("from", vec!["alice".to_owned()])
+///     .with("to", vec!["server".to_owned()])
+///     .with("cut", 0u64);
+/// let mut witness = NothingCrossesACut::default();
+/// witness.event(&cut, &log);
+/// witness.packet(&PacketSeen {
+///     at: SimTime(1), id: PacketId(0), stage: Stage::Arrived, from: Some(alice), to: Some(server), bytes: &[],
+/// });
+/// assert_eq!(
+///     witness.judgement().violations[0].what,
+///     "packet #0 arrived across cut 0, which is open since 0.000000s",
+/// );
+/// ```
 #[derive(Debug, Default)]
 pub struct NothingCrossesACut {
     judgement: Judgement,
@@ -53,7 +74,8 @@ impl Cut {
             (None, _) => None,
             (_, Some("udp")) => Some(ipv4::UDP),
             (_, Some("tcp")) => Some(ipv4::TCP),
-            (Some(other), _) => return Err(format!("`protocol` is {other}, not udp or tcp")),
+            (_, Some("icmp")) => Some(ipv4::ICMP),
+            (Some(other), _) => return Err(format!("`protocol` is {other}, not udp, tcp or icmp")),
         };
         let port = match (event.field("port"), event.number("port").map(u16::try_from)) {
             (None, _) => None,

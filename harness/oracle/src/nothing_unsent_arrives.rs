@@ -14,7 +14,22 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 use crate::read::ipv4;
 use crate::witness::{Judgement, Witness};
 
-/// See the [module](self).
+/// The witness of this rule; see the [module](self).
+///
+/// ```
+/// use busyhour_oracle::{NothingUnsentArrives, Witness};
+/// use busyhour_trace::{PacketId, PacketSeen, SimTime, Stage};
+///
+/// let mut witness = NothingUnsentArrives::default();
+/// let sent = PacketSeen {
+///     at: SimTime::ZERO, id: PacketId(0), stage: Stage::Sent, from: None, to: None, bytes: b"RING",
+/// };
+/// witness.packet(&sent);
+/// witness.packet(&PacketSeen { stage: Stage::Arrived, ..sent });
+/// assert!(!witness.judgement().is_broken());
+/// witness.packet(&PacketSeen { stage: Stage::Arrived, ..sent });
+/// assert!(witness.judgement().is_broken(), "it was sent once");
+/// ```
 #[derive(Debug, Default)]
 pub struct NothingUnsentArrives {
     judgement: Judgement,

@@ -356,6 +356,20 @@ pub struct Exchange {
 ///
 /// Call [`advance`](Connection::advance) whenever one of the streams has grown, then
 /// [`take_answered`](Connection::take_answered).
+///
+/// ```no_run
+/// # use busyhour_oracle::read::{http::Connection, stream::{Flow, Streams}, Unreadable};
+/// # fn example(mut streams: Streams, flow: Flow, mut connection: Connection) -> Result<(), Unreadable> {
+/// let requests_and_responses = streams.both_mut(flow);
+/// if let Some((requests, responses)) = requests_and_responses {
+///     connection.advance(requests, responses)?;
+///     for exchange in connection.take_answered() {
+///         println!("{} {}", exchange.request.method, exchange.request.target);
+///     }
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Default)]
 pub struct Connection {
     waiting: VecDeque<Exchange>,

@@ -144,6 +144,17 @@ pub struct Datagram<'a> {
 
 /// Puts fragments together, for one receiver.
 ///
+/// ```
+/// use busyhour_oracle::read::ipv4::{Packet, Reassembly};
+/// use busyhour_trace::SimTime;
+///
+/// let whole = [0x45, 0, 0, 21, 0, 7, 0, 0, 64, 17, 0x66, 0xcf, 10, 0, 0, 1, 10, 0, 0, 2, b'!'];
+/// let mut reassembly = Reassembly::default();
+/// let datagram = reassembly.push(SimTime::ZERO, &Packet::read(&whole)?);
+/// assert_eq!(&*datagram.unwrap().payload, b"!");
+/// # Ok::<(), busyhour_oracle::read::Unreadable>(())
+/// ```
+///
 /// As Linux does it: a repeated fragment is ignored, a fragment that overlaps another otherwise spoils its datagram
 /// (RFC 5722's rule for IPv6), and what isn't whole after 30 seconds never will be.
 #[derive(Debug, Default)]

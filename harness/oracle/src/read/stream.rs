@@ -303,6 +303,19 @@ impl Streams {
         self.flows.get_mut(&flow)?.last_mut()
     }
 
+    /// The newest streams along `flow` and against it, to read them together.
+    pub fn both_mut(&mut self, flow: Flow) -> Option<(&mut Stream, &mut Stream)> {
+        // A range between the two may hold other flows, so each is looked for from its own end.
+        let (low, high) = (flow.min(flow.reversed()), flow.max(flow.reversed()));
+        let mut between = self.flows.range_mut(low..=high);
+        let (first, last) = (between.next()?, between.next_back()?);
+        if *first.0 != low || *last.0 != high {
+            return None;
+        }
+        let (low, high) = (first.1.last_mut()?, last.1.last_mut()?);
+        Some(if flow < flow.reversed() { (low, high) } else { (high, low) })
+    }
+
     /// Every stream, by flow, and by age where ports were used again.
     pub fn iter(&self) -> impl Iterator<Item = (Flow, &Stream)> {
         self.flows.iter().flat_map(|(flow, lives)| lives.iter().map(|life| (*flow, life)))

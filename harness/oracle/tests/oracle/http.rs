@@ -154,11 +154,8 @@ impl Talk {
 
     /// Reads on: what was answered, as `GET /a 200`.
     fn read(&mut self) -> Result<String, Fault> {
-        let mut requests = self.streams.get(self.flow).unwrap().clone();
-        let mut responses = self.streams.get(self.flow.reversed()).unwrap().clone();
-        let result = self.connection.advance(&mut requests, &mut responses);
-        *self.streams.get_mut(self.flow).unwrap() = requests;
-        *self.streams.get_mut(self.flow.reversed()).unwrap() = responses;
+        let (requests, responses) = self.streams.both_mut(self.flow).unwrap();
+        let result = self.connection.advance(requests, responses);
         let answered = self.connection.take_answered();
         let lines = answered.iter().map(|exchange| {
             let status = exchange.response.as_ref().unwrap().status;
@@ -199,9 +196,8 @@ fn an_exchange_knows_the_packets_that_brought_it() {
     talk.asks(b"{}").unwrap();
     talk.segment(1, ACK, &OK[..10]);
     talk.segment(1, ACK, &OK[10..]);
-    let mut requests = talk.streams.get(talk.flow).unwrap().clone();
-    let mut responses = talk.streams.get(talk.flow.reversed()).unwrap().clone();
-    talk.connection.advance(&mut requests, &mut responses).unwrap();
+    let (requests, responses) = talk.streams.both_mut(talk.flow).unwrap();
+    talk.connection.advance(requests, responses).unwrap();
     let exchange = &talk.connection.take_answered()[0];
     assert_eq!(exchange.request_began, Some((SimTime(20), PacketId(2))));
     assert_eq!(exchange.request_ended, Some((SimTime(30), PacketId(3))));
@@ -250,9 +246,8 @@ fn what_was_answered_before_an_error_is_not_lost() {
     talk.asks(b"GET /a HTTP/1.1\r\n\r\n").unwrap();
     talk.segment(1, ACK, &[OK, b"nonsense\r\n"].concat());
     talk.segment(0, ACK, b"GET /b HTTP/1.1\r\n\r\n");
-    let mut requests = talk.streams.get(talk.flow).unwrap().clone();
-    let mut responses = talk.streams.get(talk.flow.reversed()).unwrap().clone();
-    assert!(talk.connection.advance(&mut requests, &mut responses).is_err());
+    let (requests, responses) = talk.streams.both_mut(talk.flow).unwrap();
+    assert!(talk.connection.advance(requests, responses).is_err());
     assert_eq!(talk.connection.take_answered().len(), 1);
     assert_eq!(talk.connection.unanswered().count(), 1);
 }

@@ -120,20 +120,13 @@ impl Readers {
 
     fn talk(&mut self) {
         let flow = Flow { from: "10.0.0.1:49152".parse().unwrap(), to: "10.0.0.2:80".parse().unwrap() };
-        let (Some(mut asks), Some(mut answers)) =
-            (self.streams.get(flow).cloned(), self.streams.get(flow.reversed()).cloned())
-        else {
-            return;
-        };
-        if self.connection.advance(&mut asks, &mut answers).is_err() || self.connection.has_switched() {
+        let Some((asks, answers)) = self.streams.both_mut(flow) else { return };
+        if self.connection.advance(asks, answers).is_err() || self.connection.has_switched() {
             self.connection = Connection::default();
-            let (asked, answered) = (asks.bytes().len(), answers.bytes().len());
-            asks.consume(asked);
-            answers.consume(answered);
+            asks.consume(asks.bytes().len());
+            answers.consume(answers.bytes().len());
         }
         self.read[4] += self.connection.take_answered().len() as u64;
-        *self.streams.get_mut(flow).unwrap() = asks;
-        *self.streams.get_mut(flow.reversed()).unwrap() = answers;
     }
 }
 

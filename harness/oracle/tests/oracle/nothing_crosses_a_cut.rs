@@ -131,11 +131,13 @@ fn a_cut_of_a_protocol_or_a_port_lets_the_others_pass() {
     let all = |event: Event| event;
     let udp_only = |event: Event| event.with("protocol", "udp");
     let tcp_only = |event: Event| event.with("protocol", "tcp");
+    let icmp_only = |event: Event| event.with("protocol", "icmp");
     let port = |event: Event| event.with("port", 5060u16);
     let both = |event: Event| event.with("protocol", "udp").with("port", 5060u16);
     assert_eq!(meant(all, &packets), [true, true, true, true, true, true]);
     assert_eq!(meant(udp_only, &packets), [true, true, true, false, false, false]);
     assert_eq!(meant(tcp_only, &packets), [false, false, false, true, false, false]);
+    assert_eq!(meant(icmp_only, &packets), [false, false, false, false, true, false]);
     assert_eq!(meant(port, &packets), [true, true, false, true, false, false]);
     assert_eq!(meant(both, &packets), [true, true, false, false, false, false]);
 }
@@ -183,7 +185,7 @@ fn an_entry_of_the_worlds_that_can_not_be_read_is_a_violation() {
     0.002000s the world's `cut` can't be read: no number `cut` []
     0.003000s the world's `cut` can't be read: no list `from` []
     0.004000s the world's `cut` can't be read: no host is called "mallory" []
-    0.005000s the world's `cut` can't be read: `protocol` is sctp, not udp or tcp []
+    0.005000s the world's `cut` can't be read: `protocol` is sctp, not udp, tcp or icmp []
     0.006000s the world's `cut` can't be read: `port` is 65536, not a port's number []
     0.007000s the world's `heal` names no cut that is open []
     0.008000s the world's `heal` names no cut that is open []

@@ -239,7 +239,7 @@ fn data_without_a_beginning_belongs_to_no_stream() {
 fn a_keep_alive_probe_from_before_the_next_byte_changes_nothing() {
     let mut wire = Wire::new();
     wire.alice(ISN, ACK, b"\0");
-    assert_eq!((wire.text(), wire.stream().conflicts().len()), ("", 0));
+    assert_eq!((wire.text(), wire.stream().conflicts().len(), wire.stream().has_gap()), ("", 0, false));
     wire.data(0, b"abc").data(2, b"");
     assert_eq!(wire.text(), "abc");
 }
@@ -249,4 +249,20 @@ fn data_on_a_syn_is_read() {
     let mut wire = Wire::new();
     wire.server(500, SYN | ACK, b"hello");
     assert_eq!(wire.streams.get(wire.flow.reversed()).unwrap().bytes(), b"hello");
+}
+
+#[test]
+fn both_directions_are_found_from_either_end_and_only_if_both_are_there() {
+    let mut wire = Wire::new();
+    let (flow, back) = (wire.flow, wire.flow.reversed());
+    assert!(wire.streams.both_mut(flow).is_none() && wire.streams.both_mut(back).is_none());
+    wire.server(500, SYN | ACK, b"pong").data(0, b"ping");
+    // Other connections lie between the two directions.
+    let other = Flow { from: "10.0.0.1:50000".parse().unwrap(), to: flow.to };
+    wire.along(other, 7, SYN, b"other");
+    let (along, against) = wire.streams.both_mut(flow).unwrap();
+    assert_eq!((along.bytes(), against.bytes()), (&b"ping"[..], &b"pong"[..]));
+    let (along, against) = wire.streams.both_mut(back).unwrap();
+    assert_eq!((along.bytes(), against.bytes()), (&b"pong"[..], &b"ping"[..]));
+    assert!(wire.streams.both_mut(other).is_none());
 }
