@@ -96,12 +96,6 @@ Feature: The network
       Then b received between 200 and 500 of them
       And at least 1 packet was lost from a to b
 
-    Scenario: A wide line lets everything through
-      Given machines a and b
-      And the network from a to b carries at most 100 Mbit per second
-      When a sends 1000 datagrams to b
-      Then b received all of them
-
   Rule: A cut stops everything until it heals
 
     Scenario: Nothing crosses a cut
@@ -191,7 +185,7 @@ Feature: The network
       Given machines a and b
       And a is on "<network>"
       When a sends 200 datagrams to b
-      Then b received at least 180 of them
+      Then b received at least 150 of them
       When a fetches "/hello" from b
       Then a got status 200 within 30 seconds
 

@@ -746,18 +746,18 @@ mod tests {
     }
 
     #[test]
-    fn what_just_fits_into_512_bytes_is_whole_and_one_record_more_is_cut_off() {
-        // 12 bytes of header, 10 of question ("many" and the root are 6, type and class 4), 16 a record: 30 fit.
-        let with = |count| {
+    fn what_just_fits_into_512_bytes_is_whole_and_one_byte_more_is_cut_off() {
+        // 12 bytes of header, 20 of question (a label of 14 and its length, the root, type and class), 30 records of 16.
+        let with = |name: &str| {
             let mut zone = Zone::default();
-            for n in 0..count {
-                zone.a("many", ip(n), 60).expect("a name");
+            for n in 0..30 {
+                zone.a(name, ip(n), 60).expect("a name");
             }
-            let bytes = zone.answer(&a("many").to_bytes()).expect("a query");
-            (bytes.len(), parse_answer(&bytes, 1, "many").map(|answer| answer.addresses.len()))
+            let bytes = zone.answer(&a(name).to_bytes()).expect("a query");
+            (bytes.len(), parse_answer(&bytes, 1, name).map(|answer| answer.addresses.len()))
         };
-        assert_eq!(with(30), (12 + 10 + 30 * 16, Ok(30)));
-        assert_eq!(with(31), (12 + 10 + 30 * 16, Err(DnsError::TooLong)));
+        assert_eq!(with("fourteen-bytes"), (512, Ok(30)));
+        assert_eq!(with("fifteen-letters"), (513 - 16, Err(DnsError::TooLong)));
     }
 
     #[test]

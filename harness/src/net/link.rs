@@ -75,6 +75,10 @@ pub enum Impairment {
 /// probability of its own. A link starts in the good state; each packet first moves the state, then is lost or not.
 ///
 /// With `loss_good` 0 and `loss_bad` 1 bursts are 1/`p_bad_to_good` packets long on average.
+///
+/// The model was made for streams and moves with each packet. A link that nobody uses gets over a bad spell all the
+/// same: a silence counts as a packet for each 20 ms of it. Otherwise TCP, which backs off, would meet the same spell
+/// for minutes.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct GilbertElliott {
     /// The probability that a packet finds the link turned from good to bad.
@@ -85,6 +89,25 @@ pub struct GilbertElliott {
     pub loss_good: f64,
     /// The loss probability in the bad state.
     pub loss_bad: f64,
+}
+
+/// A silence of this length counts as a packet: that's how far apart those of a call are.
+const FRAME: Duration = Duration::from_millis(20);
+
+impl GilbertElliott {
+    /// The probability that a packet finds the link in the other state, so long after the one before it.
+    ///
+    /// After n steps of a two-state chain with the probabilities p and r, the part (1-p-r)^n of the start is left.
+    fn turns(&self, bad: bool, silence: Duration) -> f64 {
+        let step = if bad { self.p_bad_to_good } else { self.p_good_to_bad };
+        let steps = silence.as_nanos() / FRAME.as_nanos();
+        let both = self.p_good_to_bad + self.p_bad_to_good;
+        if steps <= 1 || both == 0.0 {
+            return step;
+        }
+        let steps = i32::try_from(steps).unwrap_or(i32::MAX);
+        step / both * (1.0 - (1.0 - both).powi(steps))
+    }
 }
 
 /// Why an impairment can't be installed.
@@ -236,7 +259,6 @@ pub struct Segment {
     installed: Vec<Installed>,
     /// The packets that jitter must keep in order; unused without jitter.
     order: Fifo,
-    jitters: usize,
 }
 
 #[derive(Debug, Clone)]
@@ -266,7 +288,7 @@ enum Does {
     Cut,
     Mtu(u32),
     Loss(f64),
-    Burst { model: GilbertElliott, bad: bool },
+    Burst { model: GilbertElliott, bad: bool, last: SimTime },
     Bandwidth(Line),
     Latency(u64),
     Jitter(u64),
@@ -291,7 +313,7 @@ impl Segment {
             Impairment::Cut => (Stage::Cut, Does::Cut),
             Impairment::Mtu(bytes) => (Stage::Mtu, Does::Mtu(bytes)),
             Impairment::Loss(p) => (Stage::Loss, Does::Loss(p)),
-            Impairment::Burst(model) => (Stage::Loss, Does::Burst { model, bad: false }),
+            Impairment::Burst(model) => (Stage::Loss, Does::Burst { model, bad: false, last: SimTime::ZERO }),
             Impairment::Bandwidth { bits_per_second, queue_bytes } => (
                 Stage::Bandwidth,
                 Does::Bandwidth(Line { bits_per_second, queue_bytes, latest: 0, busy: VecDeque::new() }),
@@ -306,7 +328,6 @@ impl Segment {
         };
         let place = self.installed.partition_point(|other| other.stage <= stage);
         self.installed.insert(place, Installed { fault, stage, does });
-        self.count_jitters();
         Ok(())
     }
 
@@ -324,15 +345,7 @@ impl Segment {
     pub fn remove(&mut self, fault: FaultId) -> usize {
         let before = self.installed.len();
         self.installed.retain(|installed| installed.fault != fault);
-        self.count_jitters();
         before - self.installed.len()
-    }
-
-    fn count_jitters(&mut self) {
-        self.jitters = self.installed.iter().filter(|i| matches!(i.does, Does::Jitter(1..))).count();
-        if self.jitters == 0 {
-            self.order.in_flight.clear();
-        }
     }
 
     /// Whether nothing happens here.
@@ -359,7 +372,7 @@ impl Segment {
         }
         // Later and earlier are added up by themselves: a jitter below zero must find the latency that it shortens.
         let (mut late, mut early, mut hold) = (0u64, 0u64, 0u64);
-        let mut stopped_at = None;
+        let (mut in_order, mut stopped_at) = (false, None);
         for Installed { fault, stage, does } in &mut self.installed {
             if stopped_at.is_some_and(|stopped| stopped != *stage) {
                 return;
@@ -384,8 +397,9 @@ impl Segment {
                         verdict.lost.get_or_insert((Loss::Random, fault));
                     }
                 }
-                Does::Burst { model, bad } => {
-                    *bad ^= random.chance(if *bad { model.p_bad_to_good } else { model.p_good_to_bad });
+                Does::Burst { model, bad, last } => {
+                    *bad ^= random.chance(model.turns(*bad, now.since(*last)));
+                    *last = now;
                     let lost = random.chance(if *bad { model.loss_bad } else { model.loss_good });
                     verdict.touch_if(fault, lost);
                     if lost {
@@ -413,6 +427,7 @@ impl Segment {
                 Does::Jitter(jitter) => {
                     verdict.touch(fault, Touch::Hit);
                     if *jitter > 0 {
+                        in_order = true;
                         let drawn = random.below(2 * *jitter + 1);
                         late = late.saturating_add(drawn.saturating_sub(*jitter));
                         early = early.saturating_add(jitter.saturating_sub(drawn));
@@ -451,7 +466,7 @@ impl Segment {
             return;
         }
         let mut takes = late.saturating_sub(early);
-        if self.jitters > 0 {
+        if in_order {
             let entry = now.0.saturating_add(verdict.delay_ns);
             let due = self.order.leave(now.0, entry, entry.saturating_add(takes), hold == 0);
             takes = due - entry;
@@ -682,9 +697,11 @@ mod tests {
         for seed in 0..10 {
             let mut segment = segment(&[Impairment::Burst(model)]);
             let verdicts = stream(&mut segment, 50_000, 20, &mut Random::stream(seed, "network"));
-            let lost: Vec<bool> = verdicts.iter().map(|v| v.lost.is_some()).collect();
+            let lost: Vec<bool> = verdicts.iter().map(|v| v.lost == Some((Loss::Random, FaultId(1)))).collect();
             let bursts = lost.windows(2).filter(|pair| !pair[0] && pair[1]).count() as f64;
-            let total = lost.iter().filter(|&&l| l).count() as f64;
+            let total = lost.iter().filter(|&&l| l).count();
+            assert_eq!((hits_of(&verdicts, 1), spared_by(&verdicts, 1)), (total, 50_000 - total), "seed {seed}");
+            let total = total as f64;
             // A burst's length is geometric: mean 4, variance (1-r)/r^2 = 12.
             let mean = total / bursts;
             assert!((mean - 4.0).abs() < 5.0 * (12.0 / bursts).sqrt(), "seed {seed}: mean burst {mean}");
@@ -692,6 +709,19 @@ mod tests {
             let expected = 50_000.0 * 0.02 * 0.25 / 0.27;
             assert!((bursts - expected).abs() < 5.0 * expected.sqrt(), "seed {seed}: {bursts} bursts");
         }
+    }
+
+    /// Of a bad spell of 4 packets on average, (3/4)^n lasts for n packets; the same time in silence does as much.
+    #[test]
+    fn a_silent_link_gets_over_a_bad_spell_as_fast_as_a_busy_one() {
+        let model = GilbertElliott { p_good_to_bad: 0.0, p_bad_to_good: 0.25, loss_good: 0.0, loss_bad: 1.0 };
+        assert_eq!(model.turns(true, ms(0)), 0.25);
+        assert_eq!(model.turns(true, ms(20)), 0.25);
+        assert!((model.turns(true, ms(40)) - (1.0 - 0.75 * 0.75)).abs() < 1e-12);
+        assert!(model.turns(true, ms(10_000)) > 0.999_999);
+        assert_eq!(model.turns(false, ms(10_000)), 0.0, "it never turns bad");
+        let never = GilbertElliott { p_bad_to_good: 0.0, ..model };
+        assert_eq!(never.turns(true, ms(10_000)), 0.0, "it never gets over it");
     }
 
     #[test]
@@ -718,6 +748,16 @@ mod tests {
             let count = delays.iter().filter(|d| range.contains(d)).count();
             assert!(plausible(count, 10_000, 0.25), "quarter {quarter}: {count}");
         }
+    }
+
+    #[test]
+    fn jitter_reaches_its_bounds_and_hits_every_packet() {
+        let nanosecond = Duration::from_nanos(1);
+        let mut segment = segment(&[Impairment::Latency(10 * nanosecond), Impairment::Jitter(nanosecond)]);
+        let verdicts = stream(&mut segment, 100, 1, &mut Random::stream(2, "network"));
+        let delays: std::collections::BTreeSet<u64> = verdicts.iter().map(|v| v.delay_ns).collect();
+        assert_eq!(delays, [9, 10, 11].into());
+        assert_eq!(hits_of(&verdicts, 2), 100);
     }
 
     #[test]
@@ -919,13 +959,20 @@ mod tests {
     }
 
     #[test]
-    fn a_fault_of_several_parts_meets_a_packet_once() {
-        let mut segment = Segment::default();
-        for impairment in [Impairment::Loss(0.0), Impairment::Latency(ms(1)), Impairment::Corrupt(0.0)] {
-            segment.install(FaultId(4), impairment).expect("possible");
+    fn a_fault_of_several_parts_meets_a_packet_once_and_hits_it_if_any_part_does() {
+        let (loss, latency, corrupt) = (Impairment::Loss(0.0), Impairment::Latency(ms(1)), Impairment::Corrupt(0.0));
+        for (parts, touch) in [
+            ([loss, latency].as_slice(), Touch::Hit),
+            (&[latency, corrupt], Touch::Hit),
+            (&[loss, corrupt], Touch::Spared),
+        ] {
+            let mut segment = Segment::default();
+            for part in parts {
+                segment.install(FaultId(4), *part).expect("possible");
+            }
+            let verdict = pass(&mut segment, 0, 200, &mut Random::stream(1, "network"));
+            assert_eq!(verdict.touches, [(FaultId(4), touch)], "{parts:?}");
         }
-        let verdict = pass(&mut segment, 0, 200, &mut Random::stream(1, "network"));
-        assert_eq!(verdict.touches, [(FaultId(4), Touch::Hit)]);
     }
 
     #[test]

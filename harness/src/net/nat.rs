@@ -710,6 +710,17 @@ mod tests {
     }
 
     #[test]
+    fn the_other_parity_serves_when_its_own_is_gone() {
+        let first_two = |inside: [&str; 2]| {
+            let mut it = Box::of(NatKind::FullCone);
+            it.nat.ports_of_a_parity = 1;
+            inside.map(|inside| it.out(s(0), Udp, a(inside), server()).port())
+        };
+        assert_eq!(first_two(["10.0.0.1:5061", "10.0.0.2:5061"]), [1025, 1024]);
+        assert_eq!(first_two(["10.0.0.1:5060", "10.0.0.2:5060"]), [1024, 1025]);
+    }
+
+    #[test]
     fn its_ports_reach_from_1024_to_65535() {
         let mut it = Box::of(NatKind::FullCone);
         let ports: Vec<u16> =

@@ -255,7 +255,7 @@ enum Ways {
 ///     between.has_latency(std::time::Duration::from_millis(80))?;
 ///     # let socket = b.udp(9).await?;
 ///     # a.udp(0).await?.send_to(&b"x"[..], socket.local_addr()).await?;
-///     Ok::<(), Box<dyn std::error::Error>>(())
+///     Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
 /// })
 /// .unwrap();
 /// ```

@@ -816,6 +816,7 @@ mod tests {
         let mut within = disk.clone();
         within.write_at("a", 512, &[1; 512]).unwrap();
         assert_eq!(outcomes(&within, "a").len(), 2, "old or new");
+        assert_eq!(SEEDS.map(|seed| crash(&within, seed).1.torn).max(), Some(0));
         disk.write_at("a", 511, &[1; 513]).unwrap();
         assert_eq!(outcomes(&disk, "a").len(), 3, "old, torn or new");
     }
@@ -890,6 +891,24 @@ mod tests {
         disk.write("b", b"b").unwrap();
         disk.sync("b").unwrap();
         assert_eq!(outcomes(&disk, "a"), BTreeSet::from([None]), "any sync commits all names");
+    }
+
+    #[test]
+    fn a_file_without_a_name_takes_memory_only_while_a_crash_may_bring_it_back() {
+        let mut disk = Filesystem::default();
+        disk.write("a", b"a").unwrap();
+        disk.write("b", b"b").unwrap();
+        disk.sync_all().unwrap();
+        disk.remove("a").unwrap();
+        disk.rename("b", "c").unwrap();
+        disk.write("d", b"d").unwrap();
+        assert_eq!(disk.files.len(), 3);
+        for seed in SEEDS {
+            let (after, _) = crash(&disk, seed);
+            assert_eq!(after.files.len(), after.list("").len());
+        }
+        disk.sync("c").unwrap();
+        assert_eq!(disk.files.len(), 2);
     }
 
     #[test]

@@ -149,27 +149,3 @@ fn a_moment_earlier_is_out_of_order() {
     capture.packet(&seen(&log, 5, 0, Stage::Arrived, &[0x45]), &log).unwrap();
     capture.packet(&seen(&log, 4, 1, Stage::Arrived, &[0x45]), &log).unwrap();
 }
-
-/// `cargo test -p busyhour-trace -- --ignored` on a machine that has tshark.
-#[test]
-#[ignore = "needs tshark"]
-fn tshark_opens_the_file_without_a_word_and_finds_every_checksum_good() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("wire.pcapng");
-    std::fs::write(&file, story()).unwrap();
-    let output = Command::new("tshark")
-        .args(["-r", file.to_str().unwrap(), "-Tfields", "-E", "separator=|"])
-        .args(["-o", "ip.check_checksum:TRUE", "-o", "udp.check_checksum:TRUE", "-o", "tcp.check_checksum:TRUE"])
-        .args(["-e", "frame.time_epoch", "-e", "ip.checksum.status", "-e", "udp.checksum.status"])
-        .args(["-e", "tcp.checksum.status", "-e", "frame.comment", "-e", "_ws.malformed"])
-        .output()
-        .expect("tshark is installed");
-    let said: String =
-        String::from_utf8_lossy(&output.stderr).lines().filter(|line| !line.starts_with("Running as user")).collect();
-    assert_eq!((said.as_str(), output.status.success()), ("", true));
-    insta::assert_snapshot!(String::from_utf8(output.stdout).unwrap(), @"
-    1795442400.001000001|1|1||arrived: alice -> server|
-    1795442400.001000001|1|1||lost: the receive buffer was full (alice -> server)|
-    1795442400.002000000|1||1|lost: the network was cut (alice -> server)|
-    ");
-}
