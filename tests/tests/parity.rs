@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use busyhour::trace::{Event, Log, PacketSeen, SimTime, Stage};
+use busyhour::world::audio::{Sound, goertzel, wav};
 use busyhour::world::{Host, Mode, Tap};
 use busyhour::{Builder, Universe};
 use busyhour_tests::{fetch, serve_http, serve_websocket, websocket_echo};
@@ -151,4 +152,74 @@ fn live_has_no_faults_of_its_own() {
     });
     let failure = outcome.result.unwrap_err().to_string();
     assert!(failure.contains("live has no faults of its own: can't crash server"), "{failure}");
+}
+
+/// A phone-like program: says what its microphone hears to a speaker elsewhere, 20 ms at a time.
+async fn speak(host: Host, to: SocketAddrV4) {
+    let microphone = host.microphone();
+    let socket = host.udp(0).await.unwrap();
+    while let Ok(frame) = microphone.read(160).await {
+        let bytes: Vec<u8> = frame.iter().flat_map(|sample| sample.to_le_bytes()).collect();
+        socket.send_to(bytes, to).await.unwrap();
+    }
+}
+
+async fn listen(host: Host) {
+    let socket = host.udp(4000).await.unwrap();
+    while let Ok((bytes, _)) = socket.recv().await {
+        let frame: Vec<i16> = bytes.chunks_exact(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]])).collect();
+        host.speaker().play(&frame).unwrap();
+    }
+}
+
+/// Tones of level 0.3 show (0.3 / 2)² at each of their frequencies: 0.0225.
+fn has_tone(samples: &[i16], hz: f64) -> bool {
+    goertzel(samples, hz) > 0.01
+}
+
+/// What was said into one host's microphone is what is heard at another's speaker, and a microphone that's unplugged
+/// in between says nothing more.
+#[test]
+fn what_is_said_on_one_host_is_heard_on_another() {
+    busyhour_tests::lived(1, |u| async move {
+        let (alice, bob) = (u.host("alice"), u.host("bob"));
+        alice.room().say(Sound::Tones { hz: [697.0, 1209.0], level: 0.3 });
+        bob.boot(listen);
+        let to = SocketAddrV4::new(bob.address(), 4000);
+        alice.boot(move |alice| speak(alice, to));
+        u.sleep(Duration::from_secs(2)).await;
+        let second = |from: u64| (SimTime(from * 1_000_000_000), SimTime((from + 1) * 1_000_000_000));
+        let (from, to) = second(1);
+        let heard = bob.room().heard(from, to).unwrap();
+        assert_eq!(heard.len(), 8000);
+        assert!(has_tone(&heard, 697.0) && has_tone(&heard, 1209.0) && !has_tone(&heard, 941.0));
+        alice.room().unplug_microphone();
+        u.sleep(Duration::from_secs(3)).await;
+        let (from, to) = second(4);
+        assert!(bob.room().heard(from, to).unwrap().iter().all(|sample| *sample == 0));
+    });
+}
+
+#[test]
+fn live_microphones_and_speakers_are_wav_files() {
+    let folder = std::env::temp_dir().join(format!("busyhour-sound-{}", std::process::id()));
+    std::fs::create_dir_all(folder.join("alice")).unwrap();
+    let mut said = vec![0; 8000];
+    Sound::Tones { hz: [697.0, 1209.0], level: 0.3 }.fill(0, &mut said);
+    std::fs::write(folder.join("alice/microphone.wav"), wav::write(&said)).unwrap();
+    let outcome = Universe::live().files(&folder).run(|u| async move {
+        let (alice, bob) = (u.host("alice"), u.host("bob"));
+        bob.boot(listen);
+        u.sleep(Duration::from_millis(20)).await;
+        let to = SocketAddrV4::new(bob.address(), 4000);
+        alice.boot(move |alice| speak(alice, to));
+        u.sleep(Duration::from_millis(600)).await;
+    });
+    outcome.result.unwrap();
+    let heard = wav::read(&std::fs::read(folder.join("bob/speaker.wav")).unwrap()).unwrap();
+    std::fs::remove_dir_all(&folder).unwrap();
+    let loud = heard.iter().position(|sample| sample.abs() > 1000).expect("something was heard");
+    let heard = &heard[loud..];
+    assert!(heard.len() >= 2400, "{} samples", heard.len());
+    assert!(has_tone(&heard[..2400], 697.0) && !has_tone(&heard[..2400], 941.0));
 }

@@ -735,6 +735,19 @@ mod tests {
     }
 
     #[test]
+    fn a_folders_files_are_read_in_the_order_of_their_names() {
+        let folder = std::env::temp_dir().join(format!("busyhour-order-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).expect("a folder");
+        for n in (0..20).rev() {
+            std::fs::write(folder.join(format!("{n:02}.toml")), profile_called("train", n)).expect("a file");
+        }
+        let error = Profiles::builtin().with_folder(&folder).expect_err("one name in all of them").to_string();
+        std::fs::remove_dir_all(&folder).expect("it was there");
+        let (first, second) = (folder.join("00.toml"), folder.join("01.toml"));
+        assert_eq!(error, format!("{}:2: name: {} is called \"train\", too", second.display(), first.display()));
+    }
+
+    #[test]
     fn a_folder_adds_profiles_and_overrides_built_in_ones() {
         let folder = std::env::temp_dir().join(format!("busyhour-profiles-{}", std::process::id()));
         std::fs::create_dir_all(&folder).expect("a folder");

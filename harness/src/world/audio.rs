@@ -385,7 +385,7 @@ pub fn goertzel(samples: &[i16], hz: f64) -> f64 {
 pub mod wav {
     use super::RATE;
 
-    /// How long the header is that [`write`] makes.
+    /// How long the header is that [`write()`] makes.
     pub const HEADER: usize = 44;
 
     /// Why a file can't be read as sound.
@@ -480,7 +480,7 @@ pub mod wav {
     ///
     /// # Errors
     ///
-    /// It's anything else than what [`write`] writes, or cut off.
+    /// It's anything else than what [`write()`] writes, or cut off.
     pub fn read(file: &[u8]) -> Result<Vec<i16>, WavError> {
         if file.get(..4) != Some(b"RIFF") || file.get(8..12) != Some(b"WAVE") {
             let begins = &file[..file.len().min(12)];

@@ -20,6 +20,7 @@ use super::files::{self, CAPACITY, WaitsFor};
 use super::interpose;
 use super::kernel::{Kernel, Mode, kernel_here};
 use super::random::Random;
+use super::sound::Devices;
 
 /// Whether a host runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +48,7 @@ pub struct HostState {
     random: RefCell<Random>,
     pub(crate) disk: RefCell<Filesystem>,
     pub(crate) disk_faults: RefCell<Vec<(FaultId, WaitsFor)>>,
+    pub(crate) devices: RefCell<Devices>,
     /// Decides what a crash leaves of unsynced files.
     pub(crate) crash_random: RefCell<Random>,
 }
@@ -65,6 +67,7 @@ impl HostState {
             random: RefCell::new(random),
             disk: RefCell::new(Filesystem::new(CAPACITY)),
             disk_faults: RefCell::default(),
+            devices: RefCell::default(),
             crash_random: RefCell::new(crash_random),
         })
     }

@@ -7,8 +7,10 @@
 //! - `kernel`: what everybody shares, and how a run fails ([`Cause`]).
 //! - `host`: machines ([`Host`]).
 //! - [`disk`], `files`: a machine's disk, and its programs' way to it ([`Disk`]).
+//! - [`audio`], `sound`: its microphone and speaker, and the room that they stand in ([`Room`]).
 //! - `fault`: what was installed and what it hit ([`Faults`]).
 
+pub mod audio;
 pub mod disk;
 mod fault;
 mod files;
@@ -16,6 +18,7 @@ mod host;
 pub(crate) mod interpose;
 pub(crate) mod kernel;
 mod random;
+mod sound;
 pub(crate) mod thread;
 
 pub use fault::{Fault, FaultId, FaultKind, FaultOutcome, Faults};
@@ -24,4 +27,5 @@ pub use host::{Host, HostState, Power};
 pub use interpose::process_cpu_time;
 pub use kernel::{CastError, Cause, Kernel, Lifecycle, Mode, Tap};
 pub use random::Random;
+pub use sound::{HostMicrophone, HostSpeaker, Room};
 pub use thread::{Limits, last_panic_location, panic_message};

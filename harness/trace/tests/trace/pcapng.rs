@@ -1,7 +1,6 @@
 //! The capture file, block by block, as draft-ietf-opsawg-pcapng section 4 lays them out.
 
 use std::fmt::Write as _;
-use std::process::Command;
 
 use busyhour_trace::{Event, Log, Loss, PacketId, PacketSeen, PcapngWriter, SimTime, Source, Stage};
 
