@@ -55,7 +55,7 @@ enum Verb {
     /// Run the scenarios of feature files
     #[command(after_help = "Exit codes: 0 passed, 1 a scenario failed, 2 usage or a feature file that can't be read, \
         4 nothing chosen, 5 not deterministic, 70 a bug of busyhour, 130 interrupted.")]
-    Run(RunArgs),
+    Run(Box<RunArgs>),
     /// List every phrase that a scenario may be written with
     Steps,
     /// Measure this build on this machine

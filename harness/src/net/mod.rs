@@ -102,7 +102,7 @@ struct LiveNet {
     base: [u8; 2],
     addresses: Vec<Ipv4Addr>,
     next_id: u64,
-    on_their_way: BTreeMap<(SocketAddrV4, SocketAddrV4), VecDeque<(Body, PacketId, HostId)>>,
+    on_their_way: BTreeMap<(SocketAddrV4, SocketAddrV4), VecDeque<(Body, PacketId)>>,
 }
 
 impl Net {
@@ -256,9 +256,9 @@ impl Net {
         let mut id = PacketId(live.next_id);
         let waiting = live.on_their_way.entry((src, dst)).or_default();
         if stage == Stage::Sent {
-            waiting.push_back((body.clone(), id, host));
-        } else if let Some(place) = waiting.iter().position(|(sent, ..)| *sent == body) {
-            (_, id, _) = waiting.remove(place).expect("it was just found");
+            waiting.push_back((body.clone(), id));
+        } else if let Some(place) = waiting.iter().position(|(sent, _)| *sent == body) {
+            (_, id) = waiting.remove(place).expect("it was just found");
         }
         let (from, to) = if stage == Stage::Sent { (Some(host), peer) } else { (peer, Some(host)) };
         let packet = Packet { id, src, dst, ident: 0, body, fragment: None, corrupt: None };

@@ -286,7 +286,7 @@ impl Owned {
         cx: &mut Context<'_>,
         operation: impl FnOnce(&mut SocketKind, &mut Context<'_>) -> Poll<io::Result<R>>,
     ) -> Poll<io::Result<R>> {
-        if let Poll::Pending = poll_alive(self.host, self.epoch, cx)? {
+        if poll_alive(self.host, self.epoch, cx)?.is_pending() {
             return Poll::Pending;
         }
         let net = the_net();
@@ -375,7 +375,7 @@ impl TcpStream {
         the_net().ready_for_tcp();
         let mut attempt = Connecting { host, future: Some(Box::pin(shim::TcpStream::connect(SocketAddr::V4(to)))) };
         let connected = poll_fn(|cx| {
-            if let Poll::Pending = poll_alive(host, epoch, cx)? {
+            if poll_alive(host, epoch, cx)?.is_pending() {
                 return Poll::Pending;
             }
             let net = the_net();
