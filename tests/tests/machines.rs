@@ -73,7 +73,8 @@ fn a_lost_question_is_asked_again_and_a_cut_off_resolver_gives_up_after_10_secon
     lived(1, |u| async move {
         let a = u.host("a");
         let dns = u.find_host("dns").unwrap();
-        u.network().lose(1, &[a.clone()], &[dns.clone()], "the first question is lost", |_| true);
+        u.network()
+            .lose(1, std::slice::from_ref(&a), std::slice::from_ref(&dns), "the first question is lost", |_| true);
         let before = u.now();
         a.resolve("a").await.unwrap();
         assert_eq!((u.now() - before).as_secs(), 5);
