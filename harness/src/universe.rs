@@ -1,18 +1,23 @@
 //! A universe, from birth to outcome: the kernel and the network put together on a thread of their own.
 
 use std::fmt;
+use std::fs::File;
 use std::future::Future;
-use std::path::PathBuf;
+use std::io::{self, BufWriter};
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::Duration;
 
 use crate::net::{DNS_HOST, Net, Network, PacketCounts, profile::Profiles};
-use crate::trace::{Digest, Event, Log, RunHash, SimTime, Source};
+use crate::trace::{Digest, Event, Log, PacketSeen, PcapngWriter, RunHash, SimTime, Source};
 use crate::world::thread::{Plan, live_through, on_fresh_thread};
 use crate::world::{CastError, Cause, Fault, FaultOutcome, Host, Kernel, Limits, Mode, Random, Tap};
 
 /// The true time of day at a universe's birth unless it's set: Monday 2026-11-23, 09:00 in New York.
 pub const DEFAULT_BIRTH: u64 = 1_795_442_400;
+
+/// How much of the log a failed simulation shows.
+const LAST_WORDS: usize = 20;
 
 /// Runs a simulation from one seed and returns what it returned.
 ///
@@ -60,7 +65,12 @@ where
     let outcome = Universe::seeded(seed).run(scenario);
     match outcome.result {
         Ok(value) => value,
-        Err(cause) => panic!("seed {seed}, at {} of simulated time: {cause}", outcome.ended_at),
+        Err(cause) => {
+            let log = outcome.log.to_text();
+            let lines: Vec<&str> = log.lines().collect();
+            let last = lines[lines.len().saturating_sub(LAST_WORDS)..].join("\n");
+            panic!("seed {seed}, at {} of simulated time: {cause}\nthe log's end:\n{last}", outcome.ended_at)
+        }
     }
 }
 
@@ -223,6 +233,15 @@ impl Builder {
         self
     }
 
+    /// Writes every packet into a capture that Wireshark opens: when it arrived or was lost, the lost ones marked.
+    ///
+    /// # Errors
+    /// The file can't be made.
+    pub fn capture(self, file: impl AsRef<Path>) -> io::Result<Builder> {
+        let writer = PcapngWriter::new(BufWriter::new(File::create(file)?), self.wall_at_birth, "busyhour")?;
+        Ok(self.tap(Capture(Some(writer))))
+    }
+
     /// Sets the folder in which live hosts keep their files, each in a folder of its own name. Simulated ones have
     /// disks.
     #[must_use]
@@ -295,6 +314,23 @@ impl Builder {
         kernel.disconnect_network();
         crate::net::set_net(None);
         Outcome { result, seed, hash, ended_at, packets, faults: kernel.faults.all(), log }
+    }
+}
+
+/// A capture that fills while the universe lives.
+struct Capture(Option<PcapngWriter<BufWriter<File>>>);
+
+impl Tap for Capture {
+    fn packet(&mut self, seen: &PacketSeen<'_>, log: &Log) {
+        let writer = self.0.as_mut().expect("nothing is seen after the end");
+        writer.packet(seen, log).unwrap_or_else(|error| panic!("the capture can't be written: {error}"));
+    }
+
+    fn event(&mut self, _: &Event, _: &Log) {}
+
+    fn finish(&mut self, _: SimTime, _: &Log) {
+        let writer = self.0.take().expect("a run ends once");
+        writer.finish().unwrap_or_else(|error| panic!("the capture can't be written: {error}"));
     }
 }
 

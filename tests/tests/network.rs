@@ -327,6 +327,23 @@ fn a_skewed_clock_has_hit_once_a_program_has_read_it() {
     assert_eq!(outcome.faults[1].outcome(), FaultOutcome::MetNothing, "nobody looked at b's clock");
 }
 
+#[test]
+fn a_capture_holds_every_packet_the_lost_ones_too() {
+    let file = std::env::temp_dir().join(format!("busyhour-capture-{}.pcapng", std::process::id()));
+    let outcome = Universe::seeded(1).capture(&file).unwrap().run(|u| async move {
+        let (a, b, from, to, address) = pair(&u).await;
+        u.network().between(&a, &b).loses(0.5).unwrap();
+        send_numbers(&u, &from, address, 100).await;
+        drain(&u, &to).await.len()
+    });
+    let bytes = std::fs::read(&file).unwrap();
+    std::fs::remove_file(&file).unwrap();
+    assert_eq!(bytes[..4], 0x0a0d_0d0au32.to_le_bytes(), "pcapng begins with a section header");
+    let count = |needle: &[u8]| bytes.windows(needle.len()).filter(|window| *window == needle).count();
+    let arrived = outcome.result.unwrap();
+    assert_eq!((count(b"arrived: a -> b"), count(b"lost: dropped at random (a -> b)")), (arrived, 100 - arrived));
+}
+
 /// A random network: some hosts, some faults, some traffic.
 #[derive(Debug, Clone)]
 struct Plan {
