@@ -19,7 +19,7 @@ use crate::determinism::{self, Twin};
 use crate::outcome::Verdict;
 use crate::paint::Paint;
 use crate::progress::Progress;
-use crate::report::{self, Report};
+use crate::report::{self, Launcher, Report};
 use crate::run::{self, Event, Job, Plan};
 use crate::stage::{Stage, UniverseStage};
 use crate::steps;
@@ -243,8 +243,9 @@ fn print_report(arguments: &RunArgs, plan: &Plan, stage: &dyn Stage, interrupted
             return ExitCode::from(EXIT_BUG);
         }
     };
+    let launcher = Launcher::of_this_process();
     let stdout = io::stdout();
-    let mut report = Report::new(stdout.lock(), Paint::on(&stdout), plan);
+    let mut report = Report::new(stdout.lock(), Paint::on(&stdout), launcher, plan);
     let mut progress = Progress::new(plan.job_count());
     let mut done: Vec<(Job, u64)> = Vec::new();
     let mut written = Ok(());
@@ -272,7 +273,7 @@ fn print_report(arguments: &RunArgs, plan: &Plan, stage: &dyn Stage, interrupted
     match twin {
         None => {}
         Some(twin) if cut_short => twin.abandon(),
-        Some(twin) => match compare(twin, &done) {
+        Some(twin) => match compare(twin, &done, launcher) {
             Ok((said, count)) => {
                 different = count;
                 finished = finished.and(io::stdout().write_all(said.as_bytes()));
@@ -305,12 +306,12 @@ fn start_twin(arguments: &RunArgs, plan: &Plan) -> Result<Twin, determinism::Twi
 }
 
 /// Compares both runs; returns what is to be printed of it, and how many differ.
-fn compare(twin: Twin, done: &[(Job, u64)]) -> Result<(String, usize), determinism::TwinError> {
+fn compare(twin: Twin, done: &[(Job, u64)], launcher: Launcher) -> Result<(String, usize), determinism::TwinError> {
     let told = twin.finish(done.len())?;
     let different: Vec<String> = done
         .iter()
         .enumerate()
-        .filter_map(|(index, (job, fingerprint))| told.compare(index, job, *fingerprint))
+        .filter_map(|(index, (job, fingerprint))| told.compare(index, job, *fingerprint, launcher))
         .collect();
     let summary = match different.len() {
         0 => format!("Deterministic: the same in two processes ({}).", report::counted(done.len(), "run")),

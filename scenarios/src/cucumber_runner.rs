@@ -69,10 +69,10 @@ pub struct UniverseRunner {
 }
 
 impl UniverseRunner {
-    /// On that stage, with seed 0, on all cores.
+    /// On that stage, with seed 0, on all cores, with the records in [`run::records_of_tests`].
     pub fn new(suite: Arc<Suite>, stage: Arc<dyn Stage>) -> UniverseRunner {
         let workers = thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
-        UniverseRunner { suite, stage, seed: 0, workers, out: "target/busyhour".into() }
+        UniverseRunner { suite, stage, seed: 0, workers, out: run::records_of_tests() }
     }
 
     /// With another seed.

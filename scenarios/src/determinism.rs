@@ -11,7 +11,7 @@ use std::thread::{self, JoinHandle};
 use busyhour_trace::{Trail, first_difference};
 
 use crate::outcome::ScenarioResult;
-use crate::report;
+use crate::report::{self, Launcher};
 use crate::run::Job;
 
 /// Where the trail of a job lies: beside its record, which may not stay.
@@ -118,7 +118,7 @@ pub struct Told {
 
 impl Told {
     /// Compares the job at a place in the order; returns what to print if it differs. Equal trails are swept away.
-    pub fn compare(&self, index: usize, job: &Job, fingerprint: u64) -> Option<String> {
+    pub fn compare(&self, index: usize, job: &Job, fingerprint: u64, launcher: Launcher) -> Option<String> {
         let second = *self.fingerprints.get(&index)?;
         let trails =
             [&job.record_folder, &Job::new(&job.case, job.seed, &self.out).record_folder].map(|f| trail_file(f));
@@ -143,7 +143,7 @@ impl Told {
             (Err(error), _) | (_, Err(error)) => lines.push(format!("  The first difference isn't known: {error}")),
         }
         let seed = format!("--seed {} --check-determinism", job.seed);
-        lines.push(format!("  replay      {}", report::replay(&job.case, &seed)));
+        lines.push(format!("  replay      {}", report::replay_shown(&job.case, &seed, launcher)));
         lines.push(String::new());
         Some(lines.join("\n"))
     }
@@ -159,8 +159,8 @@ mod tests {
     fn a_difference_is_reported_with_both_fingerprints_and_a_replay() {
         let job = job("s", &[], 7);
         let told = Told { fingerprints: BTreeMap::from([(0, 1), (1, 2)]), out: "out/second".into() };
-        assert_eq!(told.compare(0, &job, 1), None);
-        insta::assert_snapshot!(told.compare(1, &job, 0xabc).unwrap());
+        assert_eq!(told.compare(0, &job, 1, Launcher::Busyhour), None);
+        insta::assert_snapshot!(told.compare(1, &job, 0xabc, Launcher::Busyhour).unwrap());
     }
 
     #[test]

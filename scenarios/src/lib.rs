@@ -12,7 +12,8 @@
 //!   inside a universe against a [`World`] with a [`scene`].
 //! - [`outcome`] judges one scenario with one seed, [`tally`] one scenario over all its seeds (law 6 is judged in these
 //!   two and nowhere else).
-//! - [`report`] prints, with [`paint`] and [`progress`] where there's a terminal; [`determinism`] compares two processes.
+//! - [`report`] prints, with [`paint`] and [`progress`] where there's a terminal; [`traffic`] tells what became of the
+//!   packets; [`determinism`] compares two processes.
 //!
 //! Three front ends stand before the same jobs: [`cli`] (the `busyhour` command, with [`steps`] and [`mod@bench`]),
 //! [`libtest`] (each scenario a test) and [`cucumber_runner`] (cucumber's own writers).
@@ -42,6 +43,7 @@ pub mod steps;
 pub mod suite;
 pub mod tags;
 pub mod tally;
+pub mod traffic;
 pub mod vocabulary;
 pub mod world;
 

@@ -359,7 +359,7 @@ impl Lint<'_> {
         for (kind, words) in matches.arguments() {
             let at = step.value[from..].find(words).map_or(from, |at| from + at);
             from = at + words.len();
-            let Err(error) = (kind.check)(words) else { continue };
+            let Err(error) = (kind.read)(words) else { continue };
             fine = false;
             if !said {
                 let blank = words.len() - words.trim_start().len();

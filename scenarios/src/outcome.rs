@@ -139,6 +139,8 @@ pub struct Account {
     pub sim_time: Duration,
     /// How many packets the wire carried, if there was a wire.
     pub packets: Option<u64>,
+    /// What became of them, a line for each way: see [`crate::traffic`].
+    pub traffic: Vec<String>,
     /// Every fault that was installed.
     pub faults: Vec<FaultOutcome>,
     /// Every invariant that listened.
@@ -170,10 +172,13 @@ impl Account {
     /// Judges a scenario. A fault that met nothing is held against it only where every step passed: behind a step that
     /// failed, nothing could have met it.
     pub fn conclude(self, job: &Job) -> ScenarioResult {
-        let mut reasons: Vec<String> = self.ruin.iter().cloned().collect();
+        let said_by_step = |why: &&String| {
+            self.steps.iter().any(|step| step.failure.as_ref().is_some_and(|failure| failure.message == **why))
+        };
+        let mut reasons: Vec<String> = self.ruin.iter().filter(|why| !said_by_step(why)).cloned().collect();
         let step_failed = self.steps.iter().any(|step| step.status != StepStatus::Passed);
-        let breaks: Vec<&str> = job.case.breaks().collect();
-        for oracle in self.oracles.iter().filter(|oracle| !breaks.contains(&oracle.name.as_str())) {
+        let breaks: Vec<String> = job.case.breaks().collect();
+        for oracle in self.oracles.iter().filter(|oracle| !breaks.contains(&oracle.name)) {
             reasons.extend(oracle.breaches.iter().map(|breach| format!("{} is broken: {breach}", oracle.name)));
         }
         let ended_well = !step_failed && self.ruin.is_none();
@@ -315,6 +320,7 @@ mod tests {
         assert_eq!(of(&["breaks:silence"], &["a spoke"]), Verdict::Passed);
         assert_eq!(of(&["breaks:silence"], &[]), Verdict::Failed);
         assert_eq!(of(&["breaks:other"], &[]), Verdict::Failed);
+        assert_eq!(of(&["breaks:silence", "breaks:other"], &["a spoke"]), Verdict::Failed);
         assert_eq!(of(&[], &["a spoke"]), Verdict::Failed);
         assert_eq!(of(&[], &[]), Verdict::Passed);
     }

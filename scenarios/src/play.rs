@@ -49,14 +49,15 @@ pub async fn play(world: &mut World, script: &Script, observer: &mut dyn Observe
     outcomes
 }
 
-/// What is known of the steps when the universe has ended before the last of them: the one that ran failed with it.
-pub fn broken_off(mut outcomes: Vec<StepOutcome>, script: &Script) -> Vec<StepOutcome> {
+/// What is known of the steps when the universe has ended before the last of them: the one that ran failed with it, and
+/// for the same reason.
+pub fn broken_off(mut outcomes: Vec<StepOutcome>, script: &Script, why: &str) -> Vec<StepOutcome> {
     for step in script.steps.iter().skip(outcomes.len()) {
         let running = outcomes.iter().all(|outcome| outcome.status == StepStatus::Passed);
         let mut outcome = unreached(step);
         if running {
             outcome.status = StepStatus::Failed;
-            outcome.failure = Some(StepFailure::because("the universe ended while this step ran"));
+            outcome.failure = Some(StepFailure::because(why));
         }
         outcomes.push(outcome);
     }
@@ -116,10 +117,15 @@ pub fn quietly<T>(f: impl FnOnce() -> T) -> Result<T, StepFailure> {
     result.map_err(|payload| {
         HEARD.take().unwrap_or_else(|| {
             let mut failure = StepFailure::because(message(&*payload));
-            failure.at = busyhour::world::last_panic_location();
+            failure.at = busyhour::world::last_panic_location().map(|at| line_of(&at).to_owned());
             failure
         })
     })
+}
+
+/// A place in the code without its column, which says nothing to a person.
+fn line_of(place: &str) -> &str {
+    place.rsplit_once(':').map_or(place, |(line, _)| line)
 }
 
 fn message(payload: &(dyn std::any::Any + Send)) -> String {

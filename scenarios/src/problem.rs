@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::report::counted;
+
 /// A place in a feature file; lines and columns count from 1.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
@@ -79,9 +81,10 @@ impl fmt::Display for Problem {
 /// All problems as one text, in the order of files and lines.
 pub fn shown(problems: &[Problem]) -> String {
     let each: Vec<String> = problems.iter().map(Problem::to_string).collect();
-    let count = match problems.len() {
-        1 => "1 problem; nothing was run.".to_owned(),
-        many => format!("{many} problems; nothing was run."),
-    };
-    format!("{}\n{count}\n", each.join("\n"))
+    format!("{}\n{}\n", each.join("\n"), count_shown(problems.len()))
+}
+
+/// The last line below some problems.
+pub fn count_shown(problems: usize) -> String {
+    format!("{}; nothing was run.", counted(problems, "problem"))
 }

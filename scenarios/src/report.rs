@@ -3,6 +3,7 @@
 //! All of it goes to standard output and holds nothing that differs between two runs of the same build: no wall time, no
 //! order in which threads ended.
 
+use std::env;
 use std::io::{self, Write};
 use std::ops::Range;
 use std::sync::Arc;
@@ -23,10 +24,27 @@ const CUT_SHORT: &str = "cut short";
 /// How many seeds are named before the rest is counted.
 const SEEDS_SHOWN_MAX: usize = 8;
 
+/// How a run was started: the line that replays it is shown as whoever reads it would write it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Launcher {
+    /// As the command itself.
+    Busyhour,
+    /// By cargo, as `cargo run` or `cargo test`.
+    Cargo,
+}
+
+impl Launcher {
+    /// How this process was started: cargo tells its children where it is.
+    pub fn of_this_process() -> Launcher {
+        if env::var_os("CARGO").is_some() { Launcher::Cargo } else { Launcher::Busyhour }
+    }
+}
+
 /// Prints a run.
 pub struct Report<W> {
     out: W,
     paint: Paint,
+    launcher: Launcher,
     seeds: Range<u64>,
     name_width: usize,
     case_count: usize,
@@ -37,11 +55,12 @@ pub struct Report<W> {
 
 impl<W: Write> Report<W> {
     /// A report of that plan.
-    pub fn new(out: W, paint: Paint, plan: &Plan) -> Report<W> {
+    pub fn new(out: W, paint: Paint, launcher: Launcher, plan: &Plan) -> Report<W> {
         let widths = plan.cases.iter().map(|case| case.title().chars().count());
         Report {
             out,
             paint,
+            launcher,
             seeds: plan.seeds.clone(),
             name_width: widths.max().unwrap_or(0).min(NAME_WIDTH_MAX),
             case_count: plan.cases.len(),
@@ -134,10 +153,10 @@ impl<W: Write> Report<W> {
             writeln!(self.out, "  {sentence}")?;
         }
         if let Some((job, result)) = &tally.first_failure {
-            write!(self.out, "{}", failure_shown(job, result, self.paint))?;
+            write!(self.out, "{}", failure_shown(job, result, self.paint, self.launcher))?;
         } else {
             let seeds = format!("--seeds {}..{}", self.seeds.start, self.seeds.end);
-            writeln!(self.out, "  replay    {}", replay(case, &seeds))?;
+            writeln!(self.out, "  replay    {}", replay_shown(case, &seeds, self.launcher))?;
         }
         Ok(())
     }
@@ -186,8 +205,9 @@ impl<W: Write> Report<W> {
     }
 }
 
-/// One failure whole: the steps, what was expected and seen, the time, the seed, how to replay it, where its record is.
-pub fn failure_shown(job: &Job, result: &ScenarioResult, paint: Paint) -> String {
+/// One failure whole: the steps, what was expected and seen, what became of the packets, the time, the seed, how to
+/// replay it, where its record is.
+pub fn failure_shown(job: &Job, result: &ScenarioResult, paint: Paint, launcher: Launcher) -> String {
     let mut lines = Vec::new();
     let account = &result.account;
     let said = |step: &crate::outcome::StepOutcome| format!("{} {}", step.keyword, step.text);
@@ -221,10 +241,14 @@ pub fn failure_shown(job: &Job, result: &ScenarioResult, paint: Paint) -> String
     for spared in result.spared() {
         lines.push(format!("  spared    {spared}"));
     }
+    for (index, way) in account.traffic.iter().enumerate() {
+        lines.push(format!("  {:9} {way}", if index == 0 { "packets" } else { "" }));
+    }
     let ended = SimTime::ZERO + account.sim_time;
     lines.push(format!("  ended at  {} of simulated time", clock_shown(ended)));
     lines.push(format!("  seed      {} (the scenario's own: {:#018x})", result.seed, result.scenario_seed));
-    lines.push(format!("  replay    {}", replay(&job.case, &format!("--seed {}", result.seed))));
+    let seed = format!("--seed {}", result.seed);
+    lines.push(format!("  replay    {}", replay_shown(&job.case, &seed, launcher)));
     if let Some(folder) = &account.record_folder {
         lines.push(format!("  record    {}", folder.display()));
     }
@@ -235,16 +259,16 @@ pub fn failure_shown(job: &Job, result: &ScenarioResult, paint: Paint) -> String
     lines.join("\n")
 }
 
-/// The line that runs a scenario again, as somebody who came by cargo would write it, or else as it stands in a record.
-pub fn replay_shown(case: &Case, seeds: &str) -> String {
+/// The line that runs a scenario again, as the person who reads it would write it.
+pub fn replay_shown(case: &Case, seeds: &str, launcher: Launcher) -> String {
     let line = replay(case, seeds);
-    match (std::env::var_os("CARGO"), line.strip_prefix("busyhour ")) {
-        (Some(_), Some(rest)) => format!("cargo run --release -- {rest}"),
+    match (launcher, line.strip_prefix("busyhour ")) {
+        (Launcher::Cargo, Some(rest)) => format!("cargo run --release -- {rest}"),
         _ => line,
     }
 }
 
-/// The one line that runs a scenario again.
+/// The one line that runs a scenario again, as a record keeps it: it holds nothing of how the run was started.
 pub fn replay(case: &Case, seeds: &str) -> String {
     let name = format!("^{}$", regex::escape(&case.title()));
     format!("busyhour run {} --name {} {seeds}", shell_quoted(&case.feature.file), always_quoted(&name))
@@ -281,7 +305,8 @@ fn seeds_shown(seeds: &[u64]) -> String {
     }
 }
 
-fn grouped(number: u64) -> String {
+/// A number in groups of three digits: `1,234,567`.
+pub fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut out = String::new();
     for (index, digit) in digits.chars().enumerate() {
@@ -351,7 +376,7 @@ mod tests {
     fn printed(names: &[&str], seeds: Range<u64>, result: impl Fn(&Job) -> Account, stop_after: usize) -> String {
         let plan = plan(names, seeds.clone(), 1);
         let mut out = Vec::new();
-        let mut report = Report::new(&mut out, Paint::OFF, &plan);
+        let mut report = Report::new(&mut out, Paint::OFF, Launcher::Busyhour, &plan);
         let jobs = names.iter().flat_map(|name| seeds.clone().map(|seed| job(name, &[], seed)));
         for job in jobs.take(stop_after) {
             if report.add(&job, &result(&job).conclude(&job)) {
@@ -369,6 +394,7 @@ mod tests {
             "it's [odd] & so on" => Account {
                 record_folder: Some("target/busyhour/f/odd/seed-3".into()),
                 record_files: vec!["target/busyhour/f/odd/seed-3/packets.pcap".into()],
+                traffic: vec!["a -> b: 0 arrived, 3 lost: the network was cut".into(), "b -> a: 9 arrived".into()],
                 ..account(steps(Some(StepFailure::differs("status 200", "no answer"))))
             },
             _ => Account {
@@ -414,6 +440,8 @@ mod tests {
         let job = job("it's [odd] (50%) * $HOME", &[], 0);
         let line = replay(&job.case, "--seed 0");
         assert_eq!(line, r"busyhour run features/f.feature --name '^it'\''s \[odd\] \(50%\) \* \$HOME$' --seed 0");
+        let typed = replay_shown(&job.case, "--seed 0", Launcher::Cargo);
+        assert_eq!(typed, line.replacen("busyhour", "cargo run --release --", 1));
         assert_eq!(shell_quoted("my features/x.feature"), "'my features/x.feature'");
         assert_eq!(shell_quoted("-x.feature"), "'./-x.feature'");
     }

@@ -41,6 +41,15 @@ impl Job {
     }
 }
 
+/// Where the records of a test binary belong: below cargo's target folder, wherever that is, and never in the source
+/// tree. Cargo starts tests in their package's folder, which needn't be the workspace's.
+pub fn records_of_tests() -> PathBuf {
+    // Cargo marks its target folder so that backups leave it out.
+    let is_target = |folder: &&Path| folder.join("CACHEDIR.TAG").is_file();
+    let target = std::env::current_exe().ok().and_then(|exe| exe.ancestors().find(is_target).map(Path::to_owned));
+    target.unwrap_or_else(|| "target".into()).join("busyhour")
+}
+
 /// The folder of a scenario: readable, and no other scenario's.
 fn folder_of(case: &Case) -> PathBuf {
     let slug = |text: &str| {

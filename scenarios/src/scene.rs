@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use busyhour::Universe;
-use busyhour::net::Between;
+use busyhour::net::{Between, DNS_HOST};
 use busyhour::world::Host;
 use bytes::Bytes;
 use http_body_util::{Empty, Full};
@@ -35,8 +35,29 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
 /// What the steps of a scenario share: see [`World`].
+///
+/// A step of another crate reaches the universe through it:
+///
+/// ```
+/// use std::net::SocketAddrV4;
+///
+/// use busyhour_scenarios::{StepFailure, StepResult, World};
+/// use cucumber::when;
+///
+/// #[when(expr = "{word} waves to {word} after a second")]
+/// async fn waves(world: &mut World, from: String, to: String) -> StepResult {
+///     let scene = world.scene()?;
+///     let (from, to) = (scene.host(&from)?, scene.host(&to)?);
+///     scene.universe.sleep(std::time::Duration::from_secs(1)).await;
+///     let failed = |error: std::io::Error| StepFailure::because(format!("{} can't wave: {error}", from.name()));
+///     let socket = from.udp(0).await.map_err(failed)?;
+///     socket.send_to(&b"hello"[..], SocketAddrV4::new(to.address(), 4000)).await.map_err(failed)?;
+///     Ok(())
+/// }
+/// # fn main() {}
+/// ```
 pub struct Scene {
-    /// The universe.
+    /// The universe: its time, its network and its faults, and hosts of your own.
     pub universe: Universe,
     machines: Vec<Machine>,
     batches: u32,
@@ -98,6 +119,10 @@ impl Scene {
 
     /// Adds a machine, switched on.
     pub(crate) fn add_machine(&mut self, name: &str) -> StepResult {
+        if name == DNS_HOST {
+            let why = format!("`{name}` is the host that answers for names: call the machine something else");
+            return Err(StepFailure::because(why));
+        }
         let host = self.universe.try_host(name).map_err(|error| StepFailure::because(error.to_string()))?;
         let memory = Rc::<RefCell<Memory>>::default();
         host.boot({
@@ -107,6 +132,14 @@ impl Scene {
         host.boot(serve_page);
         self.machines.push(Machine { host, memory });
         Ok(())
+    }
+
+    /// The host of the machine of that name.
+    ///
+    /// # Errors
+    /// Nobody has that name.
+    pub fn host(&self, name: &str) -> Result<Host, StepFailure> {
+        Ok(self.machine(name)?.host)
     }
 
     /// The machine of that name.
@@ -120,9 +153,10 @@ impl Scene {
         let nearest = names
             .iter()
             .min_by_key(|known| similar::distance(name, known))
-            .filter(|known| similar::distance(name, known) <= 2);
+            .filter(|known| similar::distance(name, known) * 2 <= name.chars().count());
         let hint = match (nearest, names.is_empty()) {
             (Some(nearest), _) => format!("; did you mean {nearest}?"),
+            (None, false) if names.len() == 1 => format!("; there is {}", names[0]),
             (None, true) => "; nobody has been named yet: `Given machines a and b` names two".to_owned(),
             (None, false) => format!("; there are {}", names.join(", ")),
         };
@@ -133,9 +167,8 @@ impl Scene {
     pub(crate) fn hosts(&self, party: &Party) -> Result<Vec<Host>, StepFailure> {
         match party {
             Party::Named(name) => Ok(vec![self.machine(name)?.host]),
-            role => {
-                Err(StepFailure::because(format!("there is nobody here who is {role}: this place has machines only")))
-            }
+            Party::EveryAgent => Err(StepFailure::because("there are no agents here: this place has machines only")),
+            role => Err(StepFailure::because(format!("{role} isn't here: this place has machines only"))),
         }
     }
 
@@ -234,7 +267,9 @@ impl Scene {
 fn must_run(host: &Host) -> StepResult {
     match host.power() {
         busyhour::world::Power::Up => Ok(()),
-        busyhour::world::Power::Down => Err(StepFailure::because(format!("{} is down", host.name()))),
+        busyhour::world::Power::Down => {
+            Err(StepFailure::because(format!("{0} is down; `When {0} restarts` starts it again", host.name())))
+        }
         busyhour::world::Power::Asleep => Err(StepFailure::because(format!("{} is asleep", host.name()))),
     }
 }

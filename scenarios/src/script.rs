@@ -88,9 +88,9 @@ impl Case {
         xxhash_rust::xxh3::xxh3_64_with_seed(&named, run_seed)
     }
 
-    /// The invariants that the scenario is meant to break, by its tags `@breaks:NAME`.
-    pub fn breaks(&self) -> impl Iterator<Item = &str> {
-        self.tags.iter().filter_map(|tag| tag.strip_prefix("breaks:"))
+    /// The invariants that the scenario is meant to break, by its tags `@breaks:NAME`; `-` stands for `_` in them.
+    pub fn breaks(&self) -> impl Iterator<Item = String> {
+        self.tags.iter().filter_map(|tag| tag.strip_prefix("breaks:")).map(|name| name.replace('-', "_"))
     }
 }
 

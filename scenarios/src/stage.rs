@@ -17,14 +17,17 @@ use busyhour_trace::{Event, Log, PacketSeen, RunHash, SimTime};
 use cucumber::World as _;
 
 use crate::World;
+use crate::feature::FEATURES;
 use crate::outcome::{Account, FaultOutcome, OracleOutcome, ScenarioResult, StepOutcome, StepStatus, Verdict};
 use crate::play::{self, Observer};
+use crate::problem;
 use crate::report;
 use crate::run::Job;
 use crate::scene::Scene;
 use crate::script::{Case, ScriptStep};
+use crate::traffic::Traffic;
 
-/// The folder of network profiles beside feature files.
+/// The folder of network profiles beside feature files, or beside a folder of them.
 pub const NETWORKS: &str = "networks";
 
 /// A scenario may take this much simulated time: longer than any schedule that is known to us (webhooks are retried
@@ -51,29 +54,44 @@ pub trait Stage: Send + Sync {
 /// The stage that scenarios are made for.
 #[derive(Debug, Default)]
 pub struct UniverseStage {
-    /// The network profiles that stand beside feature files, by their folder; read once.
+    /// The network profiles for the feature files of a folder; read once.
     profiles: Mutex<BTreeMap<PathBuf, Profiles>>,
 }
 
 impl UniverseStage {
     fn profiles_for(&self, feature: &str) -> Result<Profiles, ProfileError> {
-        let folder = Path::new(feature).parent().unwrap_or(Path::new("")).join(NETWORKS);
+        let folder = Path::new(feature).parent().unwrap_or(Path::new(""));
         let mut known = self.profiles.lock().expect("nobody panics while profiles are read");
-        if let Some(profiles) = known.get(&folder) {
+        if let Some(profiles) = known.get(folder) {
             return Ok(profiles.clone());
         }
         let mut profiles = Profiles::builtin();
-        if folder.is_dir() {
-            profiles.with_folder(&folder)?;
+        for networks in folders_of_networks(folder) {
+            profiles.with_folder(&networks)?;
         }
-        known.insert(folder, profiles.clone());
+        known.insert(folder.to_owned(), profiles.clone());
         Ok(profiles)
     }
 }
 
-/// What the taps feed: the witnesses and the capture.
+/// The folders of network profiles that are in force for the feature files of `folder`: its own, and before it those of
+/// the folders around it, up to the one that is named `features`.
+fn folders_of_networks(folder: &Path) -> Vec<PathBuf> {
+    let is_features = |folder: &&Path| {
+        let here = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+        here.canonicalize().is_ok_and(|whole| whole.file_name().is_some_and(|name| name == FEATURES))
+    };
+    let up_to = folder.ancestors().position(|folder| is_features(&folder)).unwrap_or(0);
+    let mut folders: Vec<PathBuf> = folder.ancestors().take(up_to + 1).map(|folder| folder.join(NETWORKS)).collect();
+    folders.reverse();
+    folders.retain(|networks| networks.is_dir());
+    folders
+}
+
+/// What the taps feed: the witnesses, the counts and the capture.
 struct Ears {
     panel: Panel,
+    traffic: Traffic,
     capture: Option<PcapngWriter<BufWriter<File>>>,
     trouble: Option<std::io::Error>,
 }
@@ -81,6 +99,7 @@ struct Ears {
 impl Tap for Ears {
     fn packet(&mut self, seen: &PacketSeen<'_>, log: &Log) {
         self.panel.packet(seen);
+        self.traffic.packet(seen);
         if let Some(capture) = &mut self.capture
             && let Err(error) = capture.packet(seen, log)
         {
@@ -124,15 +143,30 @@ impl Stage for UniverseStage {
     /// Reads the network profiles beside the feature files, and sees that each `@breaks:NAME` names an invariant.
     fn prepare(&self, cases: &[Arc<Case>]) -> Result<(), String> {
         let panel = Panel::always_on();
+        let mut problems: Vec<String> = Vec::new();
         for case in cases {
-            self.profiles_for(&case.feature.file).map_err(|error| error.to_string())?;
-            for name in case.breaks() {
-                panel
-                    .get(name)
-                    .map_err(|error| format!("{}:{}: @breaks:{name}: {error}", case.feature.file, case.line))?;
+            let profiles = self.profiles_for(&case.feature.file).map(|_| ()).map_err(|error| error.to_string());
+            let breaks = case.breaks().filter_map(|name| {
+                let unknown = panel.get(&name).err()?;
+                let all: Vec<&str> = panel.witnesses().map(|witness| witness.name()).collect();
+                let hint =
+                    if unknown.nearest.is_empty() { format!("; there are {}", all.join(", ")) } else { "".into() };
+                Some(format!(
+                    "{}:{}: `{}` has a tag @breaks:{name}: {unknown}{hint}",
+                    case.feature.file, case.line, case.scenario
+                ))
+            });
+            for problem in profiles.err().into_iter().chain(breaks) {
+                // A broken profile is the same for each scenario of its folder.
+                if !problems.contains(&problem) {
+                    problems.push(problem);
+                }
             }
         }
-        Ok(())
+        if problems.is_empty() {
+            return Ok(());
+        }
+        Err(format!("{}\n{}", problems.join("\n"), problem::count_shown(problems.len())))
     }
 
     fn perform(&self, job: &Job) -> ScenarioResult {
@@ -148,7 +182,9 @@ impl Stage for UniverseStage {
             Ok(begun) => begun,
             Err(error) => return ScenarioResult::bug(job, format!("the record can't be written: {error}")),
         };
-        let ears = Arc::new(Mutex::new(Ears { panel: Panel::always_on(), capture: Some(capture), trouble: None }));
+        let ears =
+            Ears { panel: Panel::always_on(), traffic: Traffic::default(), capture: Some(capture), trouble: None };
+        let ears = Arc::new(Mutex::new(ears));
         let hash = if job.trail.is_some() { RunHash::with_trail() } else { RunHash::default() };
         let script = job.case.script.clone();
         // Shared with the universe, so that steps that were played are known even if it ends before its time.
@@ -167,10 +203,9 @@ impl Stage for UniverseStage {
             });
         let ears = std::mem::replace(
             &mut *ears.lock().expect("no tap panics"),
-            Ears { panel: Panel::new(Vec::new()), capture: None, trouble: None },
+            Ears { panel: Panel::new(Vec::new()), traffic: Traffic::default(), capture: None, trouble: None },
         );
-        let mut steps = std::mem::take(&mut *played.lock().expect("nobody panics while holding the steps"));
-        steps = play::broken_off(steps, &job.case.script);
+        let steps = std::mem::take(&mut *played.lock().expect("nobody panics while holding the steps"));
         conclude(job, outcome, ears, steps, record)
     }
 }
@@ -188,6 +223,8 @@ fn conclude(
         Ok(Err(error)) => return ScenarioResult::bug(job, error.clone()),
         Err(cause) => Some(cause.to_string()),
     };
+    let why = ruin.as_deref().unwrap_or("the universe ended while this step ran");
+    let steps = play::broken_off(steps, &job.case.script, why);
     if let Some(trail) = outcome.hash.take_trail()
         && let Some(file) = &job.trail
         && let Err(error) = trail.save(file)
@@ -206,6 +243,7 @@ fn conclude(
         hash: Some(outcome.digest().to_string()),
         sim_time: Duration::from_nanos(outcome.ended_at.as_nanos()),
         packets: Some(outcome.packets.sent),
+        traffic: ears.traffic.told(&outcome.log),
         faults: faults.iter().map(FaultOutcome::from).collect(),
         oracles: oracles.iter().map(OracleOutcome::from).collect(),
         ..Account::default()

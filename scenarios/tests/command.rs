@@ -1,9 +1,9 @@
 //! The command as a person meets it: what it prints, and how it exits.
 
 use std::fs;
+use std::io::{BufRead, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
-use std::time::Duration;
 
 /// A folder of one test, in which its command is started.
 struct Home(PathBuf);
@@ -26,6 +26,8 @@ impl Home {
     fn command(&self, program: &Path, arguments: &[&str]) -> Command {
         let mut command = Command::new(program);
         command.args(arguments).current_dir(&self.0).env("CI", "true").env_remove("RUST_BACKTRACE");
+        // Whoever is started by cargo replays by cargo.
+        command.env_remove("CARGO");
         command.stdin(Stdio::null());
         command
     }
@@ -118,12 +120,12 @@ fn scenarios_are_chosen_by_tags_and_by_name() {
         let told = home.told(&own_steps(), &[&["run"], arguments].concat());
         told.lines().find(|line| line.contains("scenario")).unwrap().to_owned()
     };
-    assert_eq!(summary(&["--tags", "@quick"]), "1 scenario: 1 passed; seed 0; 3.000 s simulated");
-    assert_eq!(summary(&["--name", "^fine$"]), "1 scenario: 1 passed; seed 0; 1 min 30 s simulated");
-    assert_eq!(summary(&["--name", r"\[5, 86400, 3\]"]), "1 scenario: 1 passed; seed 0; 2 d 0 h simulated");
+    assert_eq!(summary(&["--tags", "@quick"]), "1 scenario: 1 passed; seed 0; 0 packets; 3.000 s simulated");
+    assert_eq!(summary(&["--name", "^fine$"]), "1 scenario: 1 passed; seed 0; 0 packets; 1 min 30 s simulated");
+    assert_eq!(summary(&["--name", r"\[5, 86400, 3\]"]), "1 scenario: 1 passed; seed 0; 0 packets; 2 d 0 h simulated");
     assert_eq!(
         summary(&["--tags", "not @quick", "--name", "order"]),
-        "2 scenarios: 2 passed; seed 0; 2 d 2 h simulated"
+        "2 scenarios: 2 passed; seed 0; 0 packets; 2 d 2 h simulated"
     );
 }
 
@@ -167,7 +169,7 @@ fn wrong_use_exits_2_and_says_what_is_wrong() {
         &["run", "--name", "("],
         &["run", "--sed", "1"],
         &["walk"],
-        &["bench", "wire", "--json"],
+        &["bench", "wire", "--against", "the wind"],
     ]
     .iter()
     .map(|arguments| format!("$ busyhour {}\n{}", arguments.join(" "), home.told(&busyhour(), arguments)))
@@ -209,27 +211,92 @@ fn a_deterministic_run_is_the_same_in_a_second_process() {
     );
 }
 
-#[test]
-fn a_difference_between_two_processes_exits_5() {
-    let clock = "Feature: f\n  Scenario: s\n    When the clerk asks the real clock\n";
-    let home = Home::new("not-deterministic").with("features/f.feature", clock);
+/// What a check of determinism prints of a scenario of machines a and b with this step, which must be found out.
+fn found_out(name: &str, step: &str) -> String {
+    let feature = format!(
+        "Feature: f\n  Scenario: s\n    Given machines a and b\n    When a greets b\n    And {step}\n    And b greets a\n"
+    );
+    let home = Home::new(name).with("features/f.feature", &feature);
     let told = home.told(&own_steps(), &["run", "--check-determinism"]);
     assert!(told.starts_with("exit 5"), "{told}");
     assert!(told.contains("not deterministic: features/f.feature::s with seed 0"), "{told}");
     assert!(told.contains("Not deterministic: 1 of 1 run came out differently."), "{told}");
+    let trails = ["seed-0.trail", "seed-0"].map(|file| {
+        let scenario = fs::read_dir(home.0.join("target/busyhour/features-f")).unwrap().next().unwrap().unwrap();
+        scenario.path().join(file).exists()
+    });
+    assert_eq!(trails, [true, true], "the trail stays where runs differ, and the record too");
+    let line =
+        told.lines().find(|line| line.trim_start().starts_with("event ")).expect("the first difference is named");
+    line.trim().to_owned()
+}
+
+#[test]
+fn a_payload_that_differs_between_two_processes_exits_5_and_the_packet_is_named() {
+    let line = found_out("other-bytes", "a tells b its process number");
+    // How a packet is described is the trail's own affair.
+    assert!(line.starts_with("event 9 differs: at 0.010000s "), "{line}");
+    assert!(line.ends_with(", 4 bytes, but with other bytes"), "{line}");
+}
+
+#[test]
+fn a_packet_that_only_one_of_two_processes_sends_exits_5_and_is_named() {
+    let line = found_out("more-packets", "a tells b each word of its command line");
+    assert!(line.starts_with("event 15 differs: at 0.040000s "), "{line}");
+    let (one, other) = line.split_once(", against ").expect("both runs are told of");
+    assert!(one.ends_with("step - step line=6 text=\"And b greets a\""), "the first run goes on: {line}");
+    assert!(other.ends_with(", 4 bytes"), "the second has one more word to tell: {line}");
+}
+
+#[test]
+fn a_greeting_is_the_same_in_a_second_process_and_leaves_no_trail() {
+    let feature = "Feature: f\n  Scenario: s\n    Given machines a and b\n    When a greets b\n";
+    let home = Home::new("greeting").with("features/f.feature", feature);
+    let told = home.told(&own_steps(), &["run", "--check-determinism"]);
+    assert!(told.starts_with("exit 0"), "{told}");
+    assert!(told.contains("Deterministic: the same in two processes (1 run)."), "{told}");
+    let scenario = fs::read_dir(home.0.join("target/busyhour/features-f")).unwrap().next().unwrap().unwrap();
+    assert!(!scenario.path().join("seed-0.trail").exists());
+}
+
+#[test]
+fn whoever_came_by_cargo_replays_by_cargo_and_the_record_knows_nothing_of_it() {
+    let home = Home::new("by-cargo").with("features/mixed.feature", MIXED);
+    let mut command = home.command(&own_steps(), &["run", "--name", "broken"]);
+    let told = shown(command.env("CARGO", "/usr/bin/cargo").output().unwrap());
+    let replay = told.lines().find_map(|line| line.trim().strip_prefix("replay    ")).unwrap();
+    assert!(replay.starts_with("cargo run --release -- run features/mixed.feature --name "), "{told}");
+    let record = told.lines().find_map(|line| line.trim().strip_prefix("record    ")).unwrap();
+    let record = fs::read_to_string(home.0.join(record).join("record.json")).unwrap();
+    assert!(record.contains(r#""replay": "busyhour run features/mixed.feature "#), "{record}");
+}
+
+/// The lines of a stream as they come, up to one that holds `words`.
+fn read_until(stream: &mut impl BufRead, words: &str) -> String {
+    let mut read = String::new();
+    while !read.contains(words) {
+        let count = stream.read_line(&mut read).unwrap();
+        assert!(count > 0, "the command ended before it said `{words}`:\n{read}");
+    }
+    read
 }
 
 #[test]
 fn an_interrupt_prints_what_is_done_and_exits_130() {
-    let slow = "Feature: f\n  Scenario: s\n    When the clerk dawdles\n  Scenario: t\n    When the clerk dawdles\n";
+    let slow = "Feature: f\n  Scenario: s\n    When 1 second passes\n  Scenario: t\n    When the clerk counts sheep\n";
     let home = Home::new("interrupt").with("features/f.feature", slow);
-    let mut command = home.command(&own_steps(), &["run", "--jobs", "1", "--seeds", "0..100"]);
-    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    std::thread::sleep(Duration::from_millis(700));
+    let mut command = home.command(&own_steps(), &["run", "--jobs", "1", "--seeds", "0..1000"]);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut stdout = BufReader::new(child.stdout.take().unwrap());
+    // The first scenario is done, and the second takes far longer than the interrupt.
+    let mut told = read_until(&mut stdout, "  passed");
     let kill = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
     assert!(kill.success());
-    let told = shown(child.wait_with_output().unwrap());
-    assert!(told.starts_with("exit 130"), "{told}");
-    assert!(told.contains("of 100 seeds"), "{told}");
-    assert!(told.contains("Interrupted: 2 scenarios not run, or not with all seeds."), "{told}");
+    stdout.read_to_string(&mut told).unwrap();
+    let ended = child.wait_with_output().unwrap();
+    assert_eq!(ended.status.code(), Some(130), "{told}");
+    assert!(told.contains("  passed        s  1000 seeds"), "{told}");
+    assert!(told.contains("  cut short     t  ") && told.contains(" of 1000 seeds"), "{told}");
+    assert!(told.contains("2 scenarios: 1 passed, 1 cut short"), "{told}");
+    assert!(told.contains("Interrupted: 1 scenario not run, or not with all seeds."), "{told}");
 }

@@ -65,7 +65,9 @@ impl Stage for Cutting {
 fn the_junit_writer_tells_of_every_scenario_in_order() {
     let suite = suite("junit");
     let file = folder("junit-out").join("junit.xml");
-    let runner = UniverseRunner::new(Arc::clone(&suite), Arc::new(Cutting)).workers(NonZeroUsize::new(3).unwrap());
+    let runner = UniverseRunner::new(Arc::clone(&suite), Arc::new(Cutting))
+        .workers(NonZeroUsize::new(3).unwrap())
+        .out(folder("junit-records"));
     let writer = writer::JUnit::new(fs::File::create(&file).unwrap(), writer::Verbosity::Default);
     futures::executor::block_on(
         Cucumber::<World, _, _, _, _>::custom(SuiteParser::new(suite), runner, writer)
@@ -90,7 +92,7 @@ fn the_junit_writer_tells_of_every_scenario_in_order() {
 #[test]
 fn a_summary_counts_what_came_of_the_steps() {
     let suite = suite("summary");
-    let runner = UniverseRunner::new(Arc::clone(&suite), Arc::new(Cutting)).seed(4);
+    let runner = UniverseRunner::new(Arc::clone(&suite), Arc::new(Cutting)).seed(4).out(folder("summary-records"));
     let writer =
         writer::Basic::raw(Vec::new(), writer::Coloring::Never, writer::Verbosity::Default).normalized().summarized();
     let summary = futures::executor::block_on(

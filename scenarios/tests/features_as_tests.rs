@@ -3,8 +3,14 @@
 #[path = "../examples/own_steps/orders.rs"]
 mod orders;
 
+use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
+
+use busyhour_scenarios::libtest;
+use busyhour_scenarios::stage::UniverseStage;
 
 fn main() -> ExitCode {
-    busyhour_scenarios::libtest::main(&["tests/features"])
+    let out = Path::new(env!("CARGO_TARGET_TMPDIR")).join("features_as_tests");
+    libtest::main_on(Arc::new(UniverseStage::default()), &["tests/features"], &out)
 }

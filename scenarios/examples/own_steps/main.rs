@@ -2,6 +2,7 @@
 //!
 //! `cargo run --example own_steps -- run scenarios/tests/features`
 
+mod gossip;
 mod orders;
 
 use std::process::ExitCode;

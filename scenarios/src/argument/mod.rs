@@ -116,16 +116,16 @@ pub struct ArgumentKind {
     pub shown: Option<&'static str>,
     /// See [`Argument::DOC`].
     pub doc: &'static str,
-    /// Reads the words and forgets them: is this argument in order?
-    pub check: fn(&str) -> Result<(), ArgumentError>,
+    /// Reads the words, and shows what was read as a programmer sees it: is this argument in order?
+    pub read: fn(&str) -> Result<String, ArgumentError>,
 }
 
 impl ArgumentKind {
     const fn of<T: Argument>() -> ArgumentKind {
-        fn check<T: Argument>(words: &str) -> Result<(), ArgumentError> {
-            T::read(words).map(|_| ())
+        fn read<T: Argument>(words: &str) -> Result<String, ArgumentError> {
+            T::read(words).map(|argument| format!("{argument:?}"))
         }
-        ArgumentKind { name: T::NAME, pattern: T::PATTERN, shown: T::SHOWN, doc: T::DOC, check: check::<T> }
+        ArgumentKind { name: T::NAME, pattern: T::PATTERN, shown: T::SHOWN, doc: T::DOC, read: read::<T> }
     }
 }
 

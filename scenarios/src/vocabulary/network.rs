@@ -176,8 +176,9 @@ async fn is_cut(world: &mut World, matches: Matches) -> StepResult {
 
 async fn heals(world: &mut World, matches: Matches) -> StepResult {
     let link: Link = matches.get(0)?;
-    match world.scene()?.link(&link)?.heal() {
-        0 => Err(StepFailure::because(format!("there is nothing to heal: {link} isn't cut"))),
+    match (world.scene()?.link(&link)?.heal(), &link) {
+        (0, Link::Every) => Err(StepFailure::because("there is nothing to heal: no network is cut")),
+        (0, Link::On(_)) => Err(StepFailure::because(format!("there is nothing to heal: {link} isn't cut"))),
         _ => Ok(()),
     }
 }

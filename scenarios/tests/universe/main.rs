@@ -1,0 +1,9 @@
+//! Scenarios in universes: feature texts, performed on the stage that they are made for.
+
+mod contract;
+mod law_6;
+mod mistakes;
+mod stage;
+
+#[path = "../../examples/own_steps/gossip.rs"]
+mod gossip;
