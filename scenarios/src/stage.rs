@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::BufWriter;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use busyhour::net::profile::{ProfileError, Profiles};
@@ -283,12 +283,16 @@ fn describe<T>(
     about.line = line(case.line);
     about.example = case.row.iter().flat_map(|row| row.named()).map(|(name, value)| Named::new(name, value)).collect();
     about.tags = case.tags.clone();
-    about.product.build = env!("CARGO_PKG_VERSION").to_owned();
+    about.product.build = build_id().to_owned();
+    let patience = busyhour::net::Patience::default();
     about.parameters = vec![
         Named::new("born_at", DEFAULT_BIRTH),
         Named::new("deadline_s", DEADLINE.as_secs()),
         Named::new("default_access", "office LAN, 0.5 ms each way"),
-        Named::new("cadence", "none: nobody speaks here"),
+        Named::new("tcp_connect_gives_up_s", patience.connect.as_secs()),
+        Named::new("tcp_data_gives_up_s", patience.data.as_secs()),
+        Named::new("udp_receive_buffer_bytes", busyhour::net::RECEIVE_BUFFER),
+        Named::new("mtu_bytes", busyhour::net::packet::DEFAULT_MTU),
     ];
     about.profiles = outcome
         .log
@@ -329,6 +333,15 @@ fn describe<T>(
     about.oracles = oracles;
     about.replay = report::replay(case, &format!("--seed {}", job.seed));
     about
+}
+
+/// What tells this build from another: runs are the same between runs of one build only. It's a hash of the program.
+fn build_id() -> &'static str {
+    static BUILD: OnceLock<String> = OnceLock::new();
+    BUILD.get_or_init(|| {
+        let program = std::env::current_exe().and_then(std::fs::read);
+        program.map_or_else(|_| "unknown".to_owned(), |bytes| format!("{:016x}", xxhash_rust::xxh3::xxh3_64(&bytes)))
+    })
 }
 
 impl From<&record::Oracle> for OracleOutcome {

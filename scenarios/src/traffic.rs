@@ -92,7 +92,7 @@ mod tests {
     fn told(sightings: &[(u16, u16, Stage, u64)], hosts: usize) -> String {
         let mut log = Log::default();
         for host in 0..hosts {
-            log.name_host(&format!("h{host}"));
+            log.name_host(format!("h{host}"));
         }
         let mut traffic = Traffic::default();
         for (from, to, stage, times) in sightings {

@@ -48,7 +48,7 @@ pub(crate) use names::serve as serve_names;
 pub use names::{Endpoint, Service};
 pub use network::{Between, NatHandle, Network};
 pub use tcp::{TcpListener, TcpStream};
-pub use udp::UdpSocket;
+pub use udp::{RECEIVE_BUFFER, UdpSocket};
 pub use wire::{PairCounts, Patience};
 
 /// The name of the host that answers DNS.

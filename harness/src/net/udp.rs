@@ -17,8 +17,8 @@ use crate::world::{HostState, Power};
 use super::live::LiveUdp;
 use super::{Net, crashed, net_here, the_net};
 
-/// Linux's default receive buffer (net.core.rmem_default).
-const RECEIVE_BUFFER: usize = 212_992;
+/// How many bytes wait for a program to read them: Linux's default receive buffer (net.core.rmem_default).
+pub const RECEIVE_BUFFER: usize = 212_992;
 /// RFC 768 with RFC 791: 65,535 bytes less both headers.
 const LARGEST_PAYLOAD: usize = 65_507;
 
