@@ -1,6 +1,6 @@
 //! What's found wrong with feature files before anything is run.
 //!
-//! Nothing may pass vacuously (law 6), and the reader of Gherkin passes a good deal: see [`crate::scan`]. What comes
+//! Nothing may pass vacuously (law 6), and the reader of Gherkin passes a good deal: see `scan`. What comes
 //! through it is bound here, step by step, to the phrases of this build; every step that can't be is a problem, and all
 //! problems of all files are reported at once.
 
