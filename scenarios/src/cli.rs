@@ -1,9 +1,10 @@
 //! The `busyhour` command.
 
+use std::fs;
 use std::io::{self, Write};
 use std::num::NonZeroUsize;
 use std::ops::Range;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -53,8 +54,11 @@ struct Command {
 #[derive(Debug, Subcommand)]
 enum Verb {
     /// Run the scenarios of feature files
-    #[command(after_help = "Exit codes: 0 passed, 1 a scenario failed, 2 usage or a feature file that can't be read, \
-        4 nothing chosen, 5 not deterministic, 70 a bug of busyhour, 130 interrupted.")]
+    #[command(
+        after_help = "A folder `networks` beside the feature files holds network profiles of your own, for phrases \
+        such as `a is on \"my van\"`; `busyhour steps` shows what such a file looks like.\n\nExit codes: 0 passed, 1 a scenario failed, 2 usage or a feature file that can't be read, \
+        4 nothing chosen, 5 not deterministic, 70 a bug of busyhour, 130 interrupted."
+    )]
     Run(Box<RunArgs>),
     /// List every phrase that a scenario may be written with
     Steps,
@@ -200,8 +204,15 @@ fn run_features(arguments: &RunArgs, stage: &dyn Stage) -> ExitCode {
     let workers = arguments.jobs.unwrap_or(all_cores);
     let trails = arguments.check_determinism || arguments.fingerprints;
     let plan = Plan { cases, seeds, workers, out: arguments.out.clone(), trails };
+    if let Err(error) = try_out(&plan.out) {
+        eprintln!(
+            "busyhour: no record can be put into `{}`: {error}; name another folder with --out",
+            plan.out.display()
+        );
+        return ExitCode::from(EXIT_USAGE);
+    }
     let interrupted = Arc::new(AtomicBool::new(false));
-    if let Err(error) = listen_for_interrupts(&interrupted) {
+    if let Err(error) = listen_for_interrupts(&interrupted, !arguments.fingerprints) {
         eprintln!("busyhour: interrupts can't be listened for: {error}");
         return ExitCode::from(EXIT_BUG);
     }
@@ -212,12 +223,30 @@ fn run_features(arguments: &RunArgs, stage: &dyn Stage) -> ExitCode {
     }
 }
 
-/// The first interrupt ends the run behind the scenarios that are under way, the second ends the program at once.
-fn listen_for_interrupts(interrupted: &Arc<AtomicBool>) -> io::Result<()> {
+/// Makes the folder of the records and writes to it, so that a run doesn't find out by and by that it can't.
+fn try_out(out: &Path) -> io::Result<()> {
+    if out.is_file() {
+        return Err(io::Error::other("it is a file"));
+    }
+    fs::create_dir_all(out)?;
+    let probe = out.join(format!(".probe-{}", std::process::id()));
+    fs::write(&probe, b"")?;
+    fs::remove_file(&probe)
+}
+
+/// The first interrupt ends the run behind the scenarios that are under way, and says so if `aloud`; the second ends the
+/// program at once.
+fn listen_for_interrupts(interrupted: &Arc<AtomicBool>, aloud: bool) -> io::Result<()> {
     use signal_hook::consts::SIGINT;
     // In this order: at the first interrupt the first action finds the flag down, and the second raises it.
     signal_hook::flag::register_conditional_shutdown(SIGINT, i32::from(EXIT_INTERRUPTED), Arc::clone(interrupted))?;
     signal_hook::flag::register(SIGINT, Arc::clone(interrupted))?;
+    let mut signals = signal_hook::iterator::Signals::new([SIGINT])?;
+    thread::spawn(move || {
+        if signals.forever().next().is_some() && aloud {
+            eprintln!("\nInterrupted: what is under way is seen to its end. A second interrupt ends it at once.");
+        }
+    });
     Ok(())
 }
 
@@ -276,6 +305,10 @@ fn print_report(arguments: &RunArgs, plan: &Plan, stage: &dyn Stage, interrupted
         Some(twin) => match compare(twin, &done, launcher) {
             Ok((said, count)) => {
                 different = count;
+                if different == 0 {
+                    // The same records again; one that can't be swept away is in nobody's way.
+                    let _ = fs::remove_dir_all(second_out(plan));
+                }
                 finished = finished.and(io::stdout().write_all(said.as_bytes()));
             }
             // An interrupt at the keyboard reaches the second process as well.
@@ -297,12 +330,17 @@ fn print_report(arguments: &RunArgs, plan: &Plan, stage: &dyn Stage, interrupted
     exit_unless_read(written.and(finished), code)
 }
 
+/// Where the second run leaves its records. No scenario's folder begins with a dot.
+fn second_out(plan: &Plan) -> PathBuf {
+    plan.out.join(".second")
+}
+
 fn start_twin(arguments: &RunArgs, plan: &Plan) -> Result<Twin, determinism::TwinError> {
     let mut flags = vec![format!("--seeds={}..{}", plan.seeds.start, plan.seeds.end)];
     flags.push(format!("--jobs={}", plan.workers));
     flags.extend(arguments.tags.iter().map(|tags| format!("--tags={}", tags.typed)));
     flags.extend(arguments.name.iter().map(|name| format!("--name={}", name.typed)));
-    Twin::start(&flags, &arguments.paths, &plan.out.join("second"))
+    Twin::start(&flags, &arguments.paths, &second_out(plan))
 }
 
 /// Compares both runs; returns what is to be printed of it, and how many differ.

@@ -23,6 +23,16 @@ pub enum FindError {
     /// A file that is something else.
     #[error("`{}` is not a feature file: their names end with .feature", .0.display())]
     NotAFeature(PathBuf),
+    /// Two files that would have the same seeds, test names and records.
+    #[error("`{one}` and `{other}` are both called `{key}` in seeds and records: run them apart")]
+    SameKey {
+        /// The file that was found first.
+        one: String,
+        /// The other.
+        other: String,
+        /// What both are called: see [`key`].
+        key: String,
+    },
     /// A file that can't be read.
     #[error("`{}` can't be read: {source}", .path.display())]
     Unreadable {
@@ -70,7 +80,7 @@ pub fn find(paths: &[PathBuf]) -> Result<Vec<FeatureText>, FindError> {
         }
     }
     let mut seen = BTreeSet::new();
-    let mut texts = Vec::new();
+    let mut texts: Vec<FeatureText> = Vec::new();
     for path in found {
         let unreadable = |source| FindError::Unreadable { path: path.clone(), source };
         let absolute = path.canonicalize().map_err(unreadable)?;
@@ -80,7 +90,11 @@ pub fn find(paths: &[PathBuf]) -> Result<Vec<FeatureText>, FindError> {
         let text = fs::read_to_string(&path).map_err(unreadable)?;
         let text = text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text);
         let here = std::env::current_dir().and_then(|here| here.canonicalize()).unwrap_or_default();
-        texts.push(FeatureText { shown: slashed(&path), key: key(&absolute, &here), path, text });
+        let text = FeatureText { shown: slashed(&path), key: key(&absolute, &here), path, text };
+        if let Some(one) = texts.iter().find(|earlier| earlier.key == text.key) {
+            return Err(FindError::SameKey { one: one.shown.clone(), other: text.shown, key: text.key });
+        }
+        texts.push(text);
     }
     Ok(texts)
 }

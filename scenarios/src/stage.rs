@@ -77,15 +77,16 @@ impl UniverseStage {
 /// The folders of network profiles that are in force for the feature files of `folder`: its own, and before it those of
 /// the folders around it, up to the one that is named `features`.
 fn folders_of_networks(folder: &Path) -> Vec<PathBuf> {
-    let is_features = |folder: &&Path| {
-        let here = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-        here.canonicalize().is_ok_and(|whole| whole.file_name().is_some_and(|name| name == FEATURES))
-    };
-    let up_to = folder.ancestors().position(|folder| is_features(&folder)).unwrap_or(0);
-    let mut folders: Vec<PathBuf> = folder.ancestors().take(up_to + 1).map(|folder| folder.join(NETWORKS)).collect();
-    folders.reverse();
+    let here = std::env::current_dir().and_then(|here| here.canonicalize()).unwrap_or_default();
+    // From wherever the run was started: the folders around it needn't be in the path that was given.
+    let whole = here.join(folder).canonicalize().unwrap_or_else(|_| folder.to_owned());
+    let is_features = |folder: &Path| folder.file_name().is_some_and(|name| name == FEATURES);
+    let up_to = whole.ancestors().position(is_features).unwrap_or(0);
+    let mut folders: Vec<PathBuf> = whole.ancestors().take(up_to + 1).map(|folder| folder.join(NETWORKS)).collect();
     folders.retain(|networks| networks.is_dir());
-    folders
+    folders.reverse();
+    // An error names the file as a person there would.
+    folders.into_iter().map(|path| path.strip_prefix(&here).map(Path::to_owned).unwrap_or(path)).collect()
 }
 
 /// What the taps feed: the witnesses, the counts and the capture.

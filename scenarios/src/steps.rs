@@ -24,8 +24,30 @@ pub fn listed(foreign: &[ForeignStep]) -> String {
     for kind in argument::KINDS.iter().filter(|kind| kind.shown.is_none() && used(kind.name)) {
         out.push_str(&format!("  {:11} {}\n", format!("{{{}}}", kind.name), kind.doc));
     }
+    out.push_str(NETWORKS);
     out
 }
+
+/// What the profiles of a machine's network are, and where one's own are put.
+const NETWORKS: &str = r#"
+Network profiles
+
+  Built in: "4G", "home wifi", "hotel wifi", "office LAN", "satellite". Case, spaces and hyphens don't matter.
+  A folder `networks` beside the feature files adds to them or overrides them, a file each:
+
+      # features/networks/my-van.toml
+      name = "my van"
+      [up]                        # from the machine
+      latency_ms = 60
+      jitter_ms = 20
+      loss_percent = 1.5
+      [down]                      # to the machine
+      latency_ms = 40
+      kbit_per_second = 4000
+      queue_kb = 64
+
+  The others: burst, duplicate_percent, reorder_percent, reorder_hold_ms, corrupt_percent, mtu.
+"#;
 
 fn entry(phrase: &Phrase) -> String {
     let under = match phrase.kind {
@@ -50,6 +72,27 @@ fn entry(phrase: &Phrase) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use busyhour::net::profile::Profiles;
+
+    /// The profile that the list shows, as a person would copy it.
+    fn profile_shown() -> String {
+        let lines = NETWORKS.lines().skip_while(|line| !line.contains("my-van.toml"));
+        lines.take_while(|line| !line.is_empty()).map(|line| format!("{line}\n")).collect()
+    }
+
+    #[test]
+    fn the_network_profiles_that_are_listed_are_those_there_are_and_the_one_that_is_shown_can_be_copied() {
+        let folder = std::env::temp_dir().join(format!("busyhour-steps-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join("my-van.toml"), profile_shown()).unwrap();
+        let mut profiles = Profiles::builtin();
+        let built_in: Vec<String> = profiles.names().map(|name| format!("{name:?}")).collect();
+        assert!(NETWORKS.contains(&format!("Built in: {}.", built_in.join(", "))), "{built_in:?}");
+        let read = profiles.with_folder(&folder);
+        std::fs::remove_dir_all(&folder).unwrap();
+        assert_eq!(read.unwrap(), 1);
+        assert!(profiles.get("my van").is_ok());
+    }
 
     #[test]
     fn every_phrase_is_listed_with_kind_doc_and_examples() {

@@ -157,6 +157,129 @@ fn a_path_without_features_exits_2() {
 }
 
 #[test]
+fn records_that_can_not_be_written_are_found_out_before_anything_runs() {
+    let home = Home::new("out").with("features/orders.feature", ORDERS).with("file", "");
+    insta::assert_snapshot!(home.told(&own_steps(), &["run", "--out", "file"]), @r"
+    exit 2
+    --- stdout
+    --- stderr
+    busyhour: no record can be put into `file`: it is a file; name another folder with --out
+    ");
+    assert!(home.told(&own_steps(), &["run", "--out", "file/below"]).starts_with("exit 2"));
+    assert!(home.told(&own_steps(), &["run", "--out", "new/folder"]).starts_with("exit 0"));
+}
+
+#[test]
+fn two_files_that_seeds_and_records_could_not_tell_apart_exit_2() {
+    let home = Home::new("twice").with("a/features/x.feature", ORDERS).with("b/features/x.feature", ORDERS);
+    insta::assert_snapshot!(home.told(&own_steps(), &["run", "a", "b"]), @r"
+    exit 2
+    --- stdout
+    --- stderr
+    busyhour: `a/features/x.feature` and `b/features/x.feature` are both called `features/x.feature` in seeds and records: run them apart
+    ");
+    assert!(home.told(&own_steps(), &["run", "a"]).starts_with("exit 0"));
+}
+
+const MY_VAN: &str = "\
+Feature: On the road
+  Scenario: A page is fetched
+    Given machines a and b
+    And a is on \"my van\"
+    When a fetches \"/hello\" from b
+    Then a got status 200
+";
+
+/// A profile of two seconds each way.
+const SLOW: &str = "name = \"my van\"\n[up]\nlatency_ms = 1000\n[down]\nlatency_ms = 1000\n";
+
+#[test]
+fn a_network_profile_beside_the_features_is_used_from_wherever_the_run_is_started() {
+    let home = Home::new("networks")
+        .with("features/networks/my-van.toml", SLOW)
+        .with("features/road/deep/van.feature", MY_VAN);
+    let line = |folder: &str, path: &str| {
+        let mut command = home.command(&busyhour(), &["run", path]);
+        let told = shown(command.current_dir(home.0.join(folder)).output().unwrap());
+        told.lines().find(|line| line.contains("A page is fetched")).unwrap().to_owned()
+    };
+    // Two round trips of two seconds.
+    assert_eq!(line("", "features"), "  passed        A page is fetched  4.010 s");
+    assert_eq!(line("features", "road"), line("", "features"));
+    assert_eq!(line("features/road/deep", "van.feature"), line("", "features"));
+}
+
+#[test]
+fn the_nearest_folder_of_network_profiles_overrides_those_around_it() {
+    let home = Home::new("networks-nearest")
+        .with("features/networks/my-van.toml", SLOW)
+        .with("features/road/networks/my-van.toml", &SLOW.replace("1000", "250"))
+        .with("features/road/van.feature", MY_VAN);
+    assert!(home.told(&busyhour(), &["run"]).contains("  passed        A page is fetched  1.010 s"));
+}
+
+#[test]
+fn what_is_wrong_with_a_network_profile_exits_2_and_names_its_line() {
+    let home = Home::new("networks-broken")
+        .with("features/networks/my-van.toml", &SLOW.replacen("latency_ms", "latency", 1))
+        .with("features/van.feature", MY_VAN);
+    insta::assert_snapshot!(home.told(&busyhour(), &["run"]), @r#"
+    exit 2
+    --- stdout
+    --- stderr
+    features/networks/my-van.toml:3: up.latency: there is no such field; did you mean "latency_ms"?
+    1 problem; nothing was run.
+    "#);
+}
+
+#[test]
+fn an_invariant_that_nobody_knows_exits_2_with_the_line_of_its_scenario() {
+    let feature = "Feature: f\n\n  @breaks:nothing_crosses_cut\n  Scenario: s\n    When 1 second passes\n";
+    let home = Home::new("breaks").with("features/f.feature", feature);
+    insta::assert_snapshot!(home.told(&busyhour(), &["run"]), @r#"
+    exit 2
+    --- stdout
+    --- stderr
+    features/f.feature:4: `s` has a tag @breaks:nothing_crosses_cut: no invariant is called "nothing_crosses_cut"; did you mean nothing_crosses_a_cut?
+    1 problem; nothing was run.
+    "#);
+}
+
+#[test]
+fn what_chance_spared_fails_over_several_seeds_and_not_with_one() {
+    let feature = "Feature: f\n  Scenario: s\n    Given machines a and b\n    \
+                   And every network loses 0.0001% of packets\n    When a sends 10 datagrams to b\n";
+    let home = Home::new("spared").with("features/f.feature", feature);
+    insta::assert_snapshot!(home.told(&busyhour(), &["run"]), @r"
+    exit 0
+    --- stdout
+    features/f.feature
+      not exercised s  1.010 s
+                    `every network loses 0.0001% of packets` hit none of 10 with this seed
+
+    1 scenario: 0 passed, 1 not exercised; seed 0; 10 packets; 1.010 s simulated
+    --- stderr
+    Took (wall time)
+    ");
+    insta::assert_snapshot!(home.told(&busyhour(), &["run", "--seeds", "0..3"]), @r"
+    exit 1
+    --- stdout
+    features/f.feature
+      FAILED        s  3 seeds, 3.030 s; not exercised with 3 of them
+
+    Failures
+
+    s  features/f.feature:2
+      `every network loses 0.0001% of packets` hit nothing with any of 3 seeds, though 30 could have been hit
+      replay    busyhour run features/f.feature --name '^s$' --seeds 0..3
+
+    1 scenario: 0 passed, 1 failed; seeds 0..3; 30 packets; 3.030 s simulated
+    --- stderr
+    Took (wall time)
+    ");
+}
+
+#[test]
 fn wrong_use_exits_2_and_says_what_is_wrong() {
     let home = Home::new("usage");
     let told: Vec<String> = [
@@ -257,6 +380,7 @@ fn a_greeting_is_the_same_in_a_second_process_and_leaves_no_trail() {
     assert!(told.contains("Deterministic: the same in two processes (1 run)."), "{told}");
     let scenario = fs::read_dir(home.0.join("target/busyhour/features-f")).unwrap().next().unwrap().unwrap();
     assert!(!scenario.path().join("seed-0.trail").exists());
+    assert!(!home.0.join("target/busyhour/.second").exists(), "what was the same twice is kept once");
 }
 
 #[test]
@@ -295,6 +419,8 @@ fn an_interrupt_prints_what_is_done_and_exits_130() {
     stdout.read_to_string(&mut told).unwrap();
     let ended = child.wait_with_output().unwrap();
     assert_eq!(ended.status.code(), Some(130), "{told}");
+    let stderr = String::from_utf8(ended.stderr).unwrap();
+    assert!(stderr.contains("Interrupted: what is under way is seen to its end."), "{stderr}");
     assert!(told.contains("  passed        s  1000 seeds"), "{told}");
     assert!(told.contains("  cut short     t  ") && told.contains(" of 1000 seeds"), "{told}");
     assert!(told.contains("2 scenarios: 1 passed, 1 cut short"), "{told}");

@@ -14,7 +14,7 @@ const LOST: &str = "Then at least 1 packet was lost between alice and the server
 
 pub(super) const PHRASES: &[Phrase] = &[
     Phrase::arranges("{party} is on {string}", |world, matches| Box::pin(is_on(world, matches)))
-        .doc("Puts a machine behind a network profile, such as \"home wifi\" or \"4G\".")
+        .doc("Puts a machine behind a network profile: one that is built in, or a file of yours beside the features.")
         .example("Given alice is on \"hotel wifi\"")
         .variants(&["Given every agent is on \"home wifi\""])
         .sought_as(&["alice uses hotel wifi", "alice works from home", "alice has a bad network"]),
@@ -113,7 +113,14 @@ async fn is_on(world: &mut World, matches: Matches) -> StepResult {
     let profile: Quoted = matches.get(1)?;
     let scene = world.scene()?;
     for host in scene.hosts(&party)? {
-        scene.universe.network().put_on(&host, &profile.0).map_err(|error| StepFailure::because(error.to_string()))?;
+        scene.universe.network().put_on(&host, &profile.0).map_err(|unknown| {
+            // Where none is near it's no slip of the pen: somebody looks for a profile of their own.
+            let hint = match unknown.nearest.len() {
+                ..=2 => "",
+                _ => "; your own stand in a folder `networks` beside the feature files",
+            };
+            StepFailure::because(format!("{unknown}{hint}"))
+        })?;
     }
     Ok(())
 }

@@ -125,7 +125,7 @@ fn a_network_that_nobody_knows_offers_the_nearest() {
     And a is on "hotel wify"
         there is no network profile "hotel wify"; did you mean "hotel wifi"?
     And a is on "dial-up"
-        there is no network profile "dial-up"; there are "4G", "home wifi", "hotel wifi", "office LAN", "satellite"
+        there is no network profile "dial-up"; there are "4G", "home wifi", "hotel wifi", "office LAN", "satellite"; your own stand in a folder `networks` beside the feature files
     "#);
 }
 
