@@ -120,10 +120,27 @@ impl From<&record::Fault> for FaultOutcome {
 pub struct OracleOutcome {
     /// The invariant.
     pub name: String,
+    /// Its rule, with its citation.
+    pub rule: String,
     /// How many things it judged.
     pub judged: u64,
-    /// Each breach in one sentence.
+    /// Each breach in one sentence, or the first of them.
     pub breaches: Vec<String>,
+    /// How many breaches there were.
+    pub breach_count: u64,
+}
+
+impl OracleOutcome {
+    /// Why the scenario fails for it: the first breach stands for all, which the record lists.
+    fn complaint(&self) -> Option<String> {
+        let first = self.breaches.first()?;
+        let more = match self.breach_count.saturating_sub(1) {
+            0 => String::new(),
+            1 => " (and once more)".to_owned(),
+            times => format!(" (and {times} times more)"),
+        };
+        Some(format!("{} is broken, {first}{more}\nthe rule: {}", self.name, self.rule))
+    }
 }
 
 /// What is known of a scenario when its universe has ended.
@@ -178,9 +195,8 @@ impl Account {
         let mut reasons: Vec<String> = self.ruin.iter().filter(|why| !said_by_step(why)).cloned().collect();
         let step_failed = self.steps.iter().any(|step| step.status != StepStatus::Passed);
         let breaks: Vec<String> = job.case.breaks().collect();
-        for oracle in self.oracles.iter().filter(|oracle| !breaks.contains(&oracle.name)) {
-            reasons.extend(oracle.breaches.iter().map(|breach| format!("{} is broken: {breach}", oracle.name)));
-        }
+        let unwanted = self.oracles.iter().filter(|oracle| !breaks.contains(&oracle.name));
+        reasons.extend(unwanted.filter_map(OracleOutcome::complaint));
         let ended_well = !step_failed && self.ruin.is_none();
         if ended_well {
             reasons.extend(self.faults.iter().filter_map(FaultOutcome::complaint));
@@ -200,6 +216,9 @@ impl Account {
     fn unbroken(&self, name: &str) -> Option<String> {
         match self.oracles.iter().find(|oracle| oracle.name == name) {
             None => Some(format!("the scenario is to break {name}, and no invariant of that name listened")),
+            Some(oracle) if oracle.judged == 0 && oracle.breaches.is_empty() => {
+                Some(format!("the scenario is to break {name}, which judged nothing at all"))
+            }
             Some(oracle) if oracle.breaches.is_empty() => {
                 Some(format!("the scenario is to break {name}, and it held each of {} times", oracle.judged))
             }
@@ -313,8 +332,9 @@ mod tests {
     #[test]
     fn a_scenario_that_is_to_break_an_invariant_passes_only_if_it_does() {
         let of = |tags: &[&str], breaches: &[&str]| {
+            let (breach_count, rule) = (breaches.len() as u64, "be silent".into());
             let breaches = breaches.iter().map(|breach| (*breach).to_owned()).collect();
-            let oracles = vec![OracleOutcome { name: "silence".into(), judged: 4, breaches }];
+            let oracles = vec![OracleOutcome { name: "silence".into(), rule, judged: 4, breaches, breach_count }];
             judged(tags, Account { steps: vec![step(StepStatus::Passed)], oracles, ..Account::default() }).0
         };
         assert_eq!(of(&["breaks:silence"], &["a spoke"]), Verdict::Passed);

@@ -348,6 +348,12 @@ fn build_id() -> &'static str {
 impl From<&record::Oracle> for OracleOutcome {
     fn from(oracle: &record::Oracle) -> OracleOutcome {
         let breaches = oracle.violations.iter().map(|violation| format!("at {}: {}", violation.at, violation.what));
-        OracleOutcome { name: oracle.name.clone(), judged: oracle.judged, breaches: breaches.collect() }
+        OracleOutcome {
+            name: oracle.name.clone(),
+            rule: oracle.rule.clone(),
+            judged: oracle.judged,
+            breaches: breaches.collect(),
+            breach_count: oracle.violations.len() as u64 + oracle.unlisted,
+        }
     }
 }

@@ -1,8 +1,11 @@
 //! Nothing passes vacuously, on the real stage.
 
+use busyhour::net::Sabotage;
 use busyhour_scenarios::outcome::Verdict;
 use busyhour_scenarios::stage::{Stage as _, UniverseStage};
 use busyhour_scenarios::tally::Tally;
+use busyhour_scenarios::{StepResult, World};
+use cucumber::given;
 
 use crate::stage::{case, perform, told};
 
@@ -123,6 +126,42 @@ fn a_scenario_that_is_to_break_an_invariant_fails_if_it_held() {
     ");
     let dashes = told("law_6/held", &case("@breaks:nothing-crosses-a-cut", HEALTHY));
     assert_eq!(dashes, told("law_6/held", &case("@breaks:nothing_crosses_a_cut", HEALTHY)));
+}
+
+/// Breaks a rule of the wire, which no phrase can.
+#[given(expr = "crashed machines go on hearing")]
+async fn crashed_machines_go_on_hearing(world: &mut World) -> StepResult {
+    world.scene()?.universe.network().sabotage(Sabotage::DeliverToTheDead);
+    Ok(())
+}
+
+#[test]
+fn a_broken_rule_fails_a_scenario_unless_it_is_to_be_broken() {
+    let steps = "    Given machines a and b\n    And crashed machines go on hearing\n    When b crashes\n    \
+                 And a sends 10 datagrams to b\n    Then b received none of them\n";
+    insta::assert_snapshot!(told("law_6/broken", &case("", steps)), @r"
+    FAILED
+        Given machines a and b              0.000 s
+        And crashed machines go on hearing  0.000 s
+        When b crashes                      0.000 s
+        And a sends 10 datagrams to b       1.010 s
+        Then b received none of them        1.010 s
+      because   a_crashed_host_is_silent is broken, at 0.001000s: packet #3 left b, which is down since 0.000000s (and 9 times more)
+                the rule: between its crash and its restart a host sends nothing and nothing arrives at it, and likewise in its sleep (Cristian 1991: crash failures)
+      packets   a -> b: 0 arrived, 10 lost: no socket on that port
+                b -> a: 10 arrived
+    ");
+    let (_, result) = perform("law_6/broken", &case("@breaks:a_crashed_host_is_silent", steps), 0);
+    assert_eq!(result.verdict, Verdict::Passed, "{:?}", result.reasons);
+    let (_, result) = perform("law_6/broken", &case("@breaks:nothing_crosses_a_cut", steps), 0);
+    assert_eq!(result.verdict, Verdict::Failed, "another rule is broken, and this one isn't");
+}
+
+#[test]
+fn an_invariant_that_judged_nothing_is_not_broken_either() {
+    let steps = "    Given machines a and b\n    When a sends 10 datagrams to b\n    Then b received all of them\n";
+    let (_, result) = perform("law_6/judged-nothing", &case("@breaks:nothing_crosses_a_cut", steps), 0);
+    assert_eq!(result.reasons, ["the scenario is to break nothing_crosses_a_cut, which judged nothing at all"]);
 }
 
 #[test]
