@@ -300,7 +300,8 @@ impl Builder {
                     });
                 }
                 born = Some(net);
-                (kernel, scenario(universe))
+                // Called where a panic of it is caught.
+                (kernel, async move { scenario(universe).await })
             },
             |kernel| {
                 kernel.settle_faults();

@@ -33,7 +33,7 @@ use std::rc::Rc;
 use std::task::{Poll, Waker};
 
 use crate::trace::{HostId, PacketId, PacketSeen, SimTime, Stage};
-use crate::world::{Host, HostState, Kernel, Lifecycle, Mode};
+use crate::world::{Host, HostState, Kernel, Lifecycle, Mode, crashed};
 
 use dns::Zone;
 use live::{LiveListener, LiveTcp, LiveUdp};
@@ -57,11 +57,6 @@ pub const DNS_HOST: &str = "dns";
 const TTL: u32 = 60;
 /// Half of an office LAN's millisecond: the way from a host to the office's middle.
 const OFFICE_LAN_HALF: u64 = 500_000;
-
-/// What an operation says once its host has crashed.
-pub(crate) fn crashed() -> io::Error {
-    io::Error::new(io::ErrorKind::ConnectionAborted, "the host has crashed")
-}
 
 thread_local! {
     static NET: RefCell<Option<Rc<Net>>> = const { RefCell::new(None) };
@@ -373,7 +368,9 @@ impl Host {
     /// # Errors
     /// The port is taken, or the host has crashed.
     pub async fn udp(&self, port: u16) -> io::Result<UdpSocket> {
-        match self.kernel().mode() {
+        self.check_alive()?;
+        let mode = self.kernel().mode();
+        match mode {
             Mode::Simulated => UdpSocket::bind(&the_net(), &self.state(), Ipv4Addr::UNSPECIFIED, port),
             Mode::Live => LiveUdp::bind(self.id(), self.address(), port).await.map(UdpSocket::live),
         }
@@ -384,7 +381,9 @@ impl Host {
     /// # Errors
     /// The port is taken, or the host has crashed.
     pub async fn listen(&self, port: u16) -> io::Result<TcpListener> {
-        match self.kernel().mode() {
+        self.check_alive()?;
+        let mode = self.kernel().mode();
+        match mode {
             Mode::Simulated => TcpListener::bind(self.id(), port).await,
             Mode::Live => LiveListener::bind(self.id(), self.address(), port).await.map(TcpListener::live),
         }
@@ -395,6 +394,7 @@ impl Host {
     /// # Errors
     /// Nobody listens there, nobody answers in time, the name is unknown, or the host has crashed.
     pub async fn connect(&self, to: impl Into<Endpoint>) -> io::Result<TcpStream> {
+        self.check_alive()?;
         let to = match to.into() {
             Endpoint::Address(address) => address,
             Endpoint::Name(name, port) => {
@@ -405,7 +405,8 @@ impl Host {
                 SocketAddrV4::new(*address, port)
             }
         };
-        match self.kernel().mode() {
+        let mode = self.kernel().mode();
+        match mode {
             Mode::Simulated => TcpStream::connect(self.id(), to).await,
             Mode::Live => LiveTcp::connect(self.id(), self.address(), to).await.map(TcpStream::live),
         }

@@ -173,7 +173,8 @@ impl Network {
     }
 
     /// Loses one packet: the `nth` from now on (1 is the next) that goes from one of `from` to one of `to` and
-    /// `matches`. Empty groups mean anybody; repetitions count. `what` says it in words.
+    /// `matches`. Empty groups mean anybody; repetitions count. `what` says it in words. While `matches` is asked the
+    /// packet is on the wire: it can't ask the network for an address, say, and takes along what it needs.
     pub fn lose(
         &self,
         nth: u32,

@@ -75,6 +75,18 @@ impl Segment {
         let flags = self.flags;
         flags.ack && !flags.syn && !flags.fin && !flags.rst && self.payload.is_empty()
     }
+
+    /// It takes up sequence numbers, so its receiver acknowledges it (RFC 9293 section 3.4).
+    pub(crate) fn wants_ack(&self) -> bool {
+        !self.flags.rst && (self.flags.syn || self.flags.fin || !self.payload.is_empty())
+    }
+
+    /// An acknowledgement of `ack` speaks of all of it.
+    pub(crate) fn is_covered_by(&self, ack: u32) -> bool {
+        let taken = self.payload.len() as u32 + u32::from(self.flags.syn) + u32::from(self.flags.fin);
+        // Sequence numbers wrap around: half of them are behind each.
+        ack.wrapping_sub(self.seq.wrapping_add(taken)) < 1 << 31
+    }
 }
 
 /// Which piece of a datagram a fragment carries (RFC 791 section 3.2). The whole datagram travels along, so that a

@@ -4,14 +4,14 @@
 //! drop included, first says whose it is. Its stacks are numbered by addresses of their own (100.64.0.0/10), which
 //! never show: the wire's addresses belong to the wire, so that a host can move, sit behind a NAT box, or join late.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::future::{Future, poll_fn};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use turmoil_net::shim::tokio::net as shim;
 use turmoil_net::{EnterGuard, KernelConfig, TcpFlags, TcpSegment, Transport};
@@ -55,20 +55,26 @@ struct Local {
 
 /// All TCP stacks of a universe.
 pub(crate) struct Stacks {
-    guard: EnterGuard,
     ids: Vec<turmoil_net::HostId>,
     /// The wire's address of each connection: (host, local port, peer).
     locals: FxHashMap<(HostId, u16, SocketAddrV4), Local>,
     /// The ports that a host listens on, and by which of its stack's addresses.
     listening: FxHashMap<(HostId, u16), u8>,
     /// Connections that were given up: they end in a time-out, not in a reset.
-    gave_up: Vec<(HostId, u16, SocketAddrV4)>,
+    gave_up: FxHashSet<(HostId, u16, SocketAddrV4)>,
     /// Connections whose handshake waits for its last ACK, with the number that it must bear.
     half_open: FxHashMap<(HostId, u16, SocketAddrV4), u32>,
     outgoing: Vec<turmoil_net::Packet>,
     /// Every socket, by its host and its number: where a crash finds it.
     sockets: BTreeMap<(HostId, u64), Socket>,
     next_socket: u64,
+    /// Connections that were asked for and whose SYN hasn't left its stack yet, in the order of asking.
+    dialing: VecDeque<(HostId, SocketAddrV4, u64)>,
+    /// The local ports of connections that are being opened, by their number.
+    dialed: FxHashMap<u64, u16>,
+    next_dial: u64,
+    /// Behind the sockets, which want it to be there while they're dropped.
+    guard: EnterGuard,
 }
 
 impl Stacks {
@@ -83,11 +89,14 @@ impl Stacks {
             ids,
             locals: FxHashMap::default(),
             listening: FxHashMap::default(),
-            gave_up: Vec::new(),
+            gave_up: FxHashSet::default(),
             half_open: FxHashMap::default(),
             outgoing: Vec::new(),
             sockets: BTreeMap::new(),
             next_socket: 0,
+            dialing: VecDeque::new(),
+            dialed: FxHashMap::default(),
+            next_dial: 0,
         }
     }
 
@@ -117,6 +126,8 @@ impl Stacks {
             let local = if tcp.flags.syn && !tcp.flags.ack {
                 let address = address_of(host);
                 self.locals.insert(key, Local { address, alias });
+                self.gave_up.remove(&key);
+                self.note_dialed(key);
                 address
             } else {
                 self.locals.get(&key).map_or_else(|| address_of(host), |local| local.address)
@@ -129,6 +140,21 @@ impl Stacks {
             send(host, SocketAddrV4::new(local, tcp.src_port), peer, segment);
         }
         self.outgoing = outgoing;
+    }
+
+    /// A connection is about to be opened: its stack will choose a port and queue a SYN.
+    fn dial(&mut self, host: HostId, to: SocketAddrV4) -> u64 {
+        self.next_dial += 1;
+        self.dialing.push_back((host, to, self.next_dial));
+        self.next_dial
+    }
+
+    /// A SYN leaves its stack, which queues them in the order of asking: so that is whose port it is.
+    fn note_dialed(&mut self, (host, port, to): (HostId, u16, SocketAddrV4)) {
+        let first = self.dialing.iter().position(|(who, whom, _)| *who == host && *whom == to);
+        if let Some((_, _, number)) = first.and_then(|place| self.dialing.remove(place)) {
+            self.dialed.insert(number, port);
+        }
     }
 
     /// A packet reaches `host`'s stack.
@@ -195,7 +221,7 @@ impl Stacks {
 
     /// The wire gave up on a segment: its sender's connection times out; its peer learns nothing.
     pub(crate) fn give_up(&mut self, host: HostId, packet: &Packet) {
-        self.gave_up.push((host, packet.src.port(), packet.dst));
+        self.gave_up.insert((host, packet.src.port(), packet.dst));
         self.reset(host, packet.src.port(), packet.dst);
     }
 
@@ -373,29 +399,38 @@ impl TcpStream {
     pub(crate) async fn connect(host: HostId, to: SocketAddrV4) -> io::Result<TcpStream> {
         let epoch = kernel_here().host(host).epoch();
         the_net().ready_for_tcp();
-        let mut attempt = Connecting { host, future: Some(Box::pin(shim::TcpStream::connect(SocketAddr::V4(to)))) };
+        let future = Box::pin(shim::TcpStream::connect(SocketAddr::V4(to)));
+        let mut attempt = Connecting { host, to, number: None, future: Some(future) };
         let connected = poll_fn(|cx| {
             if poll_alive(host, epoch, cx)?.is_pending() {
                 return Poll::Pending;
             }
             let net = the_net();
-            net.stacks().pin(host)?;
+            {
+                let mut stacks = net.stacks();
+                stacks.pin(host)?;
+                if attempt.number.is_none() {
+                    attempt.number = Some(stacks.dial(host, to));
+                }
+            }
             let polled = attempt.future.as_mut().expect("polled until it's ready").as_mut().poll(cx);
             net.stir_tcp();
             polled
         })
         .await;
         match connected {
-            Ok(socket) => TcpStream::simulated(host, socket),
+            Ok(socket) => {
+                attempt.future = None;
+                TcpStream::simulated(host, socket)
+            }
             Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
                 let net = the_net();
-                let gave_up = &mut net.stacks().gave_up;
-                match gave_up.iter().position(|(owner, _, peer)| *owner == host && *peer == to) {
-                    Some(place) => {
-                        gave_up.remove(place);
-                        Err(io::Error::new(io::ErrorKind::TimedOut, format!("{to} never answered")))
-                    }
-                    None => Err(io::Error::new(error.kind(), format!("nobody listens at {to}"))),
+                let mut stacks = net.stacks();
+                let port = attempt.number.and_then(|number| stacks.dialed.get(&number).copied());
+                if port.is_some_and(|port| stacks.gave_up.remove(&(host, port, to))) {
+                    Err(io::Error::new(io::ErrorKind::TimedOut, format!("{to} never answered")))
+                } else {
+                    Err(io::Error::new(error.kind(), format!("nobody listens at {to}")))
                 }
             }
             Err(error) => Err(error),
@@ -422,6 +457,9 @@ impl TcpStream {
 /// A connection attempt: dropped half-way, it's dropped as its host.
 struct Connecting {
     host: HostId,
+    to: SocketAddrV4,
+    /// What the stacks know it by, once it has begun.
+    number: Option<u64>,
     future: Option<Pin<Box<dyn Future<Output = io::Result<shim::TcpStream>> + Send>>>,
 }
 
@@ -432,8 +470,25 @@ impl Drop for Connecting {
             std::mem::forget(self.future.take());
             return;
         };
-        if net.stacks().pin(self.host).is_ok() {
-            self.future = None;
+        let Some(number) = self.number else { return };
+        if net.stacks().dialing.iter().any(|(.., waiting)| *waiting == number) {
+            // Dropped before its SYN has left, which it does now: the system call was made.
+            net.tcp_egress();
+        }
+        let mut stacks = net.stacks();
+        stacks.dialing.retain(|(.., waiting)| *waiting != number);
+        let port = stacks.dialed.remove(&number);
+        let Some(future) = self.future.take() else { return };
+        if stacks.pin(self.host).is_ok() {
+            drop(stacks);
+            drop(future);
+        }
+        // Nobody waits for an answer any more, so nobody asks again.
+        if let Some(port) = port {
+            let local = net.stacks().locals.remove(&(self.host, port, self.to));
+            if let Some(Local { address, .. }) = local {
+                net.wire.borrow_mut().abandon((SocketAddrV4::new(address, port), self.to));
+            }
         }
         net.stir_tcp();
     }
@@ -550,12 +605,13 @@ impl TcpListener {
     }
 
     pub(crate) async fn bind(host: HostId, port: u16) -> io::Result<TcpListener> {
-        let state = kernel_here().host(host);
-        if state.power() == Power::Down {
-            return Err(crashed());
-        }
-        let name = state.name().to_owned();
-        drop(state);
+        let name = {
+            let state = kernel_here().host(host);
+            if state.power() == Power::Down {
+                return Err(crashed());
+            }
+            state.name().to_owned()
+        };
         the_net().ready_for_tcp();
         let taken = || io::Error::new(io::ErrorKind::AddrInUse, format!("TCP port {port} of {name} is taken"));
         if port != 0 && the_net().stacks().listening.contains_key(&(host, port)) {

@@ -129,12 +129,18 @@ pub(crate) struct NatBox {
 /// One direction of a TCP connection, as its sender names it.
 type Flow = (SocketAddrV4, SocketAddrV4);
 
-#[derive(Default)]
 struct FlowState {
+    /// Which connection of these two ends it is: what is still on its way from the one before isn't of this.
+    connection: u64,
+    sender: HostId,
+    /// Whoever has got something of it; unknown until then, since a NAT box may stand in front.
+    receiver: Option<HostId>,
     /// The number of the next segment to be sent, and of the next to be handed to the receiver's TCP.
     next_sent: u64,
     next_delivered: u64,
     early: BTreeMap<u64, Packet>,
+    /// The newest segment that wants an acknowledgement, until it has one.
+    unacknowledged: Option<(Packet, TcpAttempt)>,
     /// The sender reset the connection, gave up or crashed: nothing of it is repeated.
     dead: bool,
     /// The receiver crashed: what still comes meets a TCP that knows nothing of the connection.
@@ -145,6 +151,7 @@ struct FlowState {
 #[derive(Clone, Copy)]
 struct TcpAttempt {
     flow: Flow,
+    connection: u64,
     number: u64,
     attempt: u32,
     first_sent: SimTime,
@@ -161,6 +168,23 @@ struct Flight {
     copy: bool,
     /// A lost segment's next attempt rather than an arrival.
     retry: bool,
+}
+
+impl FlowState {
+    fn new(connection: u64, sender: HostId) -> FlowState {
+        FlowState {
+            connection,
+            sender,
+            receiver: None,
+            next_sent: 0,
+            next_delivered: 0,
+            early: BTreeMap::new(),
+            unacknowledged: None,
+            dead: false,
+            forgotten: false,
+            finished: false,
+        }
+    }
 }
 
 /// What the TCP stacks must be told; collected while the wire is busy.
@@ -187,6 +211,7 @@ pub(crate) struct Wire {
     overlays: BTreeMap<(HostId, HostId), Link>,
     everywhere: Vec<(FaultId, Impairment)>,
     flows: FxHashMap<Flow, FlowState>,
+    next_connection: u64,
     pub(crate) patience: Patience,
     network: Random,
     nat_ports: Random,
@@ -222,6 +247,7 @@ impl Wire {
             overlays: BTreeMap::new(),
             everywhere: Vec::new(),
             flows: FxHashMap::default(),
+            next_connection: 0,
             patience: Patience::default(),
             network,
             nat_ports,
@@ -319,22 +345,26 @@ impl Wire {
     /// A TCP segment leaves `host`.
     pub(crate) fn send_tcp(&mut self, host: &HostState, src: SocketAddrV4, dst: SocketAddrV4, segment: Segment) {
         let now = self.kernel.now();
-        if host.power() != Power::Up {
+        if host.power() == Power::Down {
             return;
         }
         let flow = (src, dst);
-        let starts = segment.flags.syn;
         let resets = segment.flags.rst;
         let finishes = segment.flags.fin;
-        let state = self.flows.entry(flow).or_default();
-        if starts {
-            *state = FlowState::default();
+        if segment.flags.syn {
+            self.flows.remove(&flow);
         }
+        let next_connection = &mut self.next_connection;
+        let state = self.flows.entry(flow).or_insert_with(|| {
+            *next_connection += 1;
+            FlowState::new(*next_connection, host.id())
+        });
+        let connection = state.connection;
         let number = state.next_sent;
         state.next_sent += 1;
         state.dead |= resets;
         state.finished |= finishes;
-        let tcp = TcpAttempt { flow, number, attempt: 0, first_sent: now, rto: Duration::ZERO };
+        let tcp = TcpAttempt { flow, connection, number, attempt: 0, first_sent: now, rto: Duration::ZERO };
         self.next_ident = self.next_ident.wrapping_add(1);
         let packet = Packet {
             id: PacketId(0),
@@ -345,7 +375,29 @@ impl Wire {
             fragment: None,
             corrupt: None,
         };
-        self.launch(now, packet, Some((host.id(), host.epoch())), Some(tcp));
+        if packet.segment().is_some_and(Segment::wants_ack) {
+            state.unacknowledged = Some((packet.clone(), tcp));
+        }
+        let from = Some((host.id(), host.epoch()));
+        if host.power() == Power::Asleep {
+            // What was written as the lid closed isn't forgotten: the stack sends it on waking.
+            let flight = Flight { inside: dst, packet, from, to: host.id(), tcp: Some(tcp), copy: false, retry: true };
+            self.asleep.entry(host.id()).or_default().push(flight);
+            return;
+        }
+        self.launch(now, packet, from, Some(tcp));
+    }
+
+    /// The sender has dropped the connection without a word: nothing of it is repeated.
+    pub(crate) fn abandon(&mut self, flow: Flow) {
+        if let Some(state) = self.flows.get_mut(&flow) {
+            state.dead = true;
+        }
+    }
+
+    /// The connection that an attempt belongs to, unless its sender has done with it.
+    fn living_flow(&self, tcp: &TcpAttempt) -> Option<&FlowState> {
+        self.flows.get(&tcp.flow).filter(|flow| flow.connection == tcp.connection && !flow.dead)
     }
 
     /// Puts a packet on the wire: numbers it, shows it to the taps, judges it, and schedules what becomes of it.
@@ -568,7 +620,7 @@ impl Wire {
     ) {
         let (Some(mut tcp), Some((host, _)), Some(segment)) = (tcp, from, packet.segment()) else { return };
         // A reset isn't acknowledged, so nobody would know that it's missing.
-        if segment.flags.rst || self.flows.get(&tcp.flow).is_none_or(|flow| flow.dead) {
+        if segment.flags.rst || self.living_flow(&tcp).is_none() {
             return;
         }
         let limit = if segment.flags.syn { self.patience.connect } else { self.patience.data };
@@ -624,8 +676,10 @@ impl Wire {
     fn try_again(&mut self, now: SimTime, flight: Flight) {
         let (Some((host, epoch)), Some(tcp)) = (flight.from, flight.tcp) else { return };
         let state = self.kernel.host(host);
-        let alive = self.flows.get(&tcp.flow).is_some_and(|flow| !flow.dead);
-        if state.epoch() != epoch || !alive {
+        let Some(flow) = self.living_flow(&tcp) else { return };
+        // A copy of it has come through, or an acknowledgement that was late.
+        let needless = flow.unacknowledged.is_none() && flight.packet.segment().is_some_and(Segment::wants_ack);
+        if state.epoch() != epoch || needless {
             return;
         }
         if state.power() == Power::Asleep {
@@ -633,7 +687,7 @@ impl Wire {
             return;
         }
         if tcp.rto == Duration::MAX {
-            self.flows.entry(tcp.flow).or_default().dead = true;
+            self.abandon(tcp.flow);
             self.for_tcp.push(ForTcp::GaveUp { host, packet: flight.packet });
             return;
         }
@@ -680,14 +734,13 @@ impl Wire {
     fn arrive_udp(&mut self, at: SimTime, flight: Flight, sender: Option<HostId>) {
         let to = flight.to;
         let packet = flight.packet;
-        if let Some(fragment) = packet.fragment {
+        if let Some(fragment) = packet.fragment
+            && !self.collect(at, to, &packet, fragment)
+        {
             self.note_arrived(at, &packet, sender, to);
-            if !self.collect(at, to, &packet, fragment) {
-                return;
-            }
-            let _ = self.hand_over(to, flight.inside, &packet);
             return;
         }
+        // Of a datagram in fragments, the last to come has the fate of the whole.
         match self.hand_over(to, flight.inside, &packet) {
             Ok(()) => self.note_arrived(at, &packet, sender, to),
             Err(loss) => {
@@ -749,9 +802,21 @@ impl Wire {
         let mut packet = flight.packet;
         packet.dst = flight.inside;
         let host = flight.to;
-        let Some(flow) = self.flows.get_mut(&tcp.flow) else { return };
-        let resets = packet.segment().is_some_and(|segment| segment.flags.rst);
-        if resets {
+        let segment = packet.segment().expect("only TCP is put together again");
+        let (flags, ack) = (segment.flags, segment.ack);
+        if flags.ack
+            && let Some(back) = self.flows.get_mut(&(packet.dst, packet.src))
+        {
+            back.unacknowledged.take_if(|(sent, _)| sent.segment().is_some_and(|sent| sent.is_covered_by(ack)));
+        }
+        let Some(flow) = self.flows.get_mut(&tcp.flow).filter(|flow| flow.connection == tcp.connection) else { return };
+        flow.receiver = Some(host);
+        if flow.forgotten && flags.syn {
+            // The receiver's next life: as far as it knows, this is where the connection begins.
+            flow.forgotten = false;
+            flow.next_delivered = tcp.number;
+        }
+        if flags.rst {
             self.flows.remove(&tcp.flow);
             self.for_tcp.push(ForTcp::Deliver { host, packet });
             return;
@@ -788,27 +853,44 @@ impl Wire {
         attachment.pieces.clear();
         attachment.next_port = 49_152;
         self.asleep.remove(&host);
-        let addresses = attachment_addresses(&self.attachments, host);
-        // Each entry is changed by itself: the map's order can't be seen.
-        for (flow, state) in &mut self.flows {
-            state.dead |= addresses.contains(flow.0.ip());
-            if addresses.contains(flow.1.ip()) {
+        let mut unanswered = Vec::new();
+        for state in self.flows.values_mut() {
+            state.dead |= state.sender == host;
+            if state.receiver == Some(host) {
+                // What has arrived isn't repeated by itself; but the acknowledgement may be lost, and now for good.
+                let arrived = |number: u64| number < state.next_delivered || state.early.contains_key(&number);
+                if let Some((packet, tcp)) = state.unacknowledged.as_ref().filter(|(_, tcp)| arrived(tcp.number)) {
+                    unanswered.push((state.sender, packet.clone(), *tcp));
+                }
                 state.forgotten = true;
                 state.early.clear();
             }
+        }
+        // The map's order mustn't be seen.
+        unanswered.sort_by_key(|(.., tcp)| tcp.connection);
+        let now = self.kernel.now();
+        for (sender, packet, tcp) in unanswered {
+            let from = Some((sender, self.kernel.host(sender).epoch()));
+            self.retry_later(now, packet, from, Some(tcp), Some(host));
         }
     }
 
     /// The lid is open again: repetitions whose time came while it was closed go out now.
     pub(crate) fn resumed(&mut self, host: HostId) {
         let now = self.kernel.now();
-        for flight in self.asleep.remove(&host).unwrap_or_default() {
+        for mut flight in self.asleep.remove(&host).unwrap_or_default() {
+            if let Some(tcp) = flight.tcp.as_mut().filter(|tcp| tcp.attempt == 0) {
+                // It was never sent, so nobody has waited for its acknowledgement yet.
+                tcp.first_sent = now;
+            }
             self.schedule(now, flight);
         }
     }
 
     /// The run is over: what's still on its way is accounted for.
     pub(crate) fn finish(&mut self, now: SimTime) {
+        // A predicate may hold on to the universe, which would hold on to it.
+        self.aims.clear();
         while let Some(Reverse((_, _, slot))) = self.queue.pop() {
             let flight = self.slots[slot as usize].take().expect("a queued slot holds a flight");
             if !flight.retry {
@@ -941,8 +1023,4 @@ impl Attachment {
         }
         None
     }
-}
-
-fn attachment_addresses(attachments: &[Attachment], host: HostId) -> Vec<Ipv4Addr> {
-    attachments[usize::from(host.0)].addresses.clone()
 }

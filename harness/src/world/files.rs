@@ -8,7 +8,7 @@ use std::rc::Rc;
 
 use super::disk::{CrashReport, Filesystem};
 use super::fault::{FaultId, FaultKind};
-use super::host::{Host, HostState};
+use super::host::{Host, HostState, Power, crashed};
 use super::kernel::{Mode, kernel_here};
 use crate::trace::HostId;
 
@@ -28,7 +28,7 @@ pub struct Disk {
 impl Host {
     /// The host's disk.
     pub fn disk(&self) -> Disk {
-        Disk { host: self.id(), epoch: self.state().epoch() }
+        Disk { host: self.id(), epoch: self.epoch() }
     }
 
     /// The disk holds no more than `bytes` from now on: what doesn't fit is refused. It has hit once a write was.
@@ -92,8 +92,8 @@ impl Disk {
     ) -> io::Result<R> {
         let kernel = kernel_here();
         let host: Rc<HostState> = kernel.host(self.host);
-        if host.epoch() != self.epoch {
-            return Err(io::Error::new(io::ErrorKind::ConnectionAborted, "the host has crashed"));
+        if host.epoch() != self.epoch || host.power() == Power::Down {
+            return Err(crashed());
         }
         match kernel.mode() {
             Mode::Simulated => simulated(&mut host.disk.borrow_mut()),

@@ -4,6 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
+use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -17,7 +18,7 @@ use crate::trace::{Event, HostId, SimTime, Source};
 use super::disk::Filesystem;
 use super::fault::FaultId;
 use super::files::{self, CAPACITY, WaitsFor};
-use super::interpose;
+use super::interpose::{self, Life};
 use super::kernel::{Kernel, Mode, kernel_here};
 use super::random::Random;
 use super::sound::Devices;
@@ -94,7 +95,16 @@ impl HostState {
 
     /// Parks a task of a sleeping host until the lid is opened.
     pub(crate) fn freeze(&self, waker: &Waker) {
-        self.frozen.borrow_mut().push(waker.clone());
+        let mut frozen = self.frozen.borrow_mut();
+        if !frozen.iter().any(|one| one.will_wake(waker)) {
+            frozen.push(waker.clone());
+        }
+    }
+
+    fn thaw(&self) {
+        for waker in std::mem::take(&mut *self.frozen.borrow_mut()) {
+            waker.wake();
+        }
     }
 
     /// Forgets everything that could hold the universe alive.
@@ -108,6 +118,11 @@ impl fmt::Debug for HostState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} ({:?}, life {})", self.name, self.power.get(), self.epoch.get())
     }
+}
+
+/// What an operation says once its host has crashed.
+pub(crate) fn crashed() -> io::Error {
+    io::Error::new(io::ErrorKind::ConnectionAborted, "the host has crashed")
 }
 
 /// A machine: what a program running on it can see and do.
@@ -152,13 +167,28 @@ impl Host {
         self.id
     }
 
+    /// The life that whoever asks belongs to. What a library spawned can't be aborted by a crash: it goes on with its
+    /// timers, and everything that it gets from the host is of the life that is over.
+    pub(crate) fn epoch(&self) -> u32 {
+        match interpose::current_life() {
+            Some(life) if life.host == self.id => life.epoch,
+            _ => self.state().epoch(),
+        }
+    }
+
+    /// Fails unless the machine has power, and whoever asks belongs to its present life.
+    pub(crate) fn check_alive(&self) -> io::Result<()> {
+        let state = self.state();
+        if state.power() == Power::Down || state.epoch() != self.epoch() { Err(crashed()) } else { Ok(()) }
+    }
+
     /// Whether it runs.
     pub fn power(&self) -> Power {
         self.state().power()
     }
 
     /// Runs `future` as a task of this host. It ends with the host's life: a crash drops it where it stands. While
-    /// the lid is closed it stands still.
+    /// the lid is closed it stands still. On a machine without power it never runs.
     ///
     /// Tasks that it spawns itself, by `tokio::spawn` inside a library for instance, belong to the host as well.
     pub fn spawn<F>(&self, future: F) -> JoinHandle<F::Output>
@@ -169,11 +199,15 @@ impl Host {
         let state = self.state();
         let key = state.next_task.get();
         state.next_task.set(key + 1);
-        let scoped = Scoped { host: state.clone(), epoch: state.epoch(), key, future: Some(Box::pin(future)) };
-        let before = interpose::set_current_host(Some(self.id));
+        let life = Life { host: self.id, epoch: self.epoch() };
+        let scoped = Scoped { host: state.clone(), life, key, future: Some(Box::pin(future)) };
+        let _as_host = interpose::run_as(life);
         let handle = tokio::task::spawn_local(scoped);
-        interpose::set_current_host(before);
-        state.tasks.borrow_mut().insert(key, handle.abort_handle());
+        if self.check_alive().is_ok() {
+            state.tasks.borrow_mut().insert(key, handle.abort_handle());
+        } else {
+            handle.abort();
+        }
         handle
     }
 
@@ -185,7 +219,7 @@ impl Host {
     {
         let program: Program = Rc::new(move |host| Box::pin(program(host)));
         self.state().programs.borrow_mut().push(program.clone());
-        if self.power() == Power::Up {
+        if self.power() != Power::Down {
             self.spawn(program(self.clone()));
         }
     }
@@ -202,10 +236,8 @@ impl Host {
 
     /// The time of day as this host's clock shows it.
     pub fn wall_clock(&self) -> SystemTime {
-        let before = interpose::set_current_host(Some(self.id));
-        let now = SystemTime::now();
-        interpose::set_current_host(before);
-        now
+        let _as_host = interpose::run_as(Life { host: self.id, epoch: self.epoch() });
+        SystemTime::now()
     }
 
     /// Draws from the host's own stream of random numbers.
@@ -215,6 +247,9 @@ impl Host {
 
     /// Writes down what a program on this host says of itself. An oracle may confront it, never believe it (law 5).
     pub fn claim(&self, kind: &'static str, fields: impl FnOnce(Event) -> Event) {
+        if self.check_alive().is_err() {
+            return;
+        }
         let event = Event::new(self.kernel().now(), Source::Claim, kind).on(self.id);
         self.kernel().record(fields(event));
     }
@@ -239,7 +274,8 @@ impl Host {
         for task in tasks.into_values() {
             task.abort();
         }
-        self.state().frozen.borrow_mut().clear();
+        // Whoever waited for the lid to open, in the test's own code or in a library's, learns that it's over.
+        self.state().thaw();
     }
 
     /// The machine has power again; the programs that it boots start afresh.
@@ -259,8 +295,8 @@ impl Host {
 
     /// The lid is closed: nothing on the host moves, packets that arrive are lost, timers fire on waking.
     ///
-    /// What libraries spawned by themselves (`tokio::spawn`) is cut off from sockets, files and devices for the
-    /// time; a timer of theirs can still run inside it, without anybody outside noticing.
+    /// What libraries spawned by themselves (`tokio::spawn`) is cut off from sockets and devices for the time; a timer
+    /// of theirs can still run inside it, and its files change, without anybody outside noticing.
     pub fn pause(&self) {
         self.assert_simulated("pause");
         if self.power() == Power::Up {
@@ -276,10 +312,7 @@ impl Host {
             self.kernel().record(self.kernel().world_event("wake").on(self.id()));
             self.state().power.set(Power::Up);
             self.kernel().network().resumed(&self.state());
-            let frozen = std::mem::take(&mut *self.state().frozen.borrow_mut());
-            for waker in frozen {
-                waker.wake();
-            }
+            self.state().thaw();
         }
     }
 
@@ -306,7 +339,7 @@ impl Host {
 /// A task of a host: it ends with the host's life and stands still while the host sleeps.
 struct Scoped<F> {
     host: Rc<HostState>,
-    epoch: u32,
+    life: Life,
     key: u64,
     future: Option<Pin<Box<F>>>,
 }
@@ -315,7 +348,7 @@ impl<F: Future> Future for Scoped<F> {
     type Output = F::Output;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
-        if self.epoch != self.host.epoch() {
+        if self.life.epoch != self.host.epoch() {
             // The abort is on its way.
             return Poll::Pending;
         }
@@ -335,5 +368,8 @@ impl<F: Future> Future for Scoped<F> {
 impl<F> Drop for Scoped<F> {
     fn drop(&mut self) {
         self.host.tasks.borrow_mut().remove(&self.key);
+        // At the universe's end no turn of the task says whose it is.
+        let _as_host = interpose::run_as(self.life);
+        self.future = None;
     }
 }

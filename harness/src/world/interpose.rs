@@ -23,12 +23,22 @@ const MONOTONIC_AT_BIRTH: u64 = 1_000_000 * 1_000_000_000;
 thread_local! {
     /// Set on a universe's thread only.
     static INSIDE: Cell<bool> = const { Cell::new(false) };
-    /// The host whose code runs now; none while the kernel or a step runs.
-    static CURRENT: Cell<Option<HostId>> = const { Cell::new(None) };
+    /// Whose code runs now; nobody's while the kernel or a step runs.
+    static CURRENT: Cell<Option<Life>> = const { Cell::new(None) };
     static READING_CLOCK: Cell<bool> = const { Cell::new(false) };
     static BIRTH: Cell<Option<std::time::Instant>> = const { Cell::new(None) };
     static LAST_NANOS: Cell<u64> = const { Cell::new(0) };
+    /// How long refused sleeps would have taken: libraries that sleep until a moment has come look at the clock
+    /// afterwards, and sleep again, for ever, if it hasn't.
+    static OVERSLEPT: Cell<u64> = const { Cell::new(0) };
     static STATE: RefCell<Option<Inside>> = const { RefCell::new(None) };
+}
+
+/// A host, in one of its lives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Life {
+    pub(crate) host: HostId,
+    pub(crate) epoch: u32,
 }
 
 /// What a universe's thread answers from.
@@ -71,6 +81,7 @@ impl Interposed {
         STATE.with(|state| *state.borrow_mut() = Some(inside));
         CURRENT.set(None);
         LAST_NANOS.set(0);
+        OVERSLEPT.set(0);
         INSIDE.set(true);
         BIRTH.set(Some(std::time::Instant::now()));
         // std draws one pair of keys a thread for its hash maps, at the first map: draw it now, from the harness's
@@ -89,12 +100,31 @@ impl Drop for Interposed {
 
 /// The host whose code runs now.
 pub(crate) fn current_host() -> Option<HostId> {
+    CURRENT.get().map(|life| life.host)
+}
+
+/// The host whose code runs now, and which of its lives that code belongs to.
+pub(crate) fn current_life() -> Option<Life> {
     CURRENT.get()
 }
 
-/// Says whose code runs from now on, and returns whose ran before.
-pub(crate) fn set_current_host(host: Option<HostId>) -> Option<HostId> {
-    CURRENT.replace(host)
+/// Says whose code runs from now on.
+pub(crate) fn set_current_life(life: Option<Life>) {
+    CURRENT.set(life);
+}
+
+/// Says whose code runs until the result is dropped.
+pub(crate) fn run_as(life: Life) -> RunsAs {
+    RunsAs(CURRENT.replace(Some(life)))
+}
+
+/// See [`run_as`]: remembers whose code ran before.
+pub(crate) struct RunsAs(Option<Life>);
+
+impl Drop for RunsAs {
+    fn drop(&mut self) {
+        CURRENT.set(self.0);
+    }
 }
 
 fn with_inside<R>(f: impl FnOnce(&mut Inside) -> R) -> Option<R> {
@@ -149,8 +179,16 @@ pub fn process_cpu_time() -> std::time::Duration {
     std::time::Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
 }
 
-fn fill_from_seed(bytes: &mut [u8]) {
-    let host = CURRENT.get();
+/// # Safety
+/// `buffer` holds `length` writable bytes; it may be null if that's none, which is how some libraries ask whether there
+/// is such a function.
+unsafe fn fill_from_seed(buffer: *mut u8, length: usize) {
+    if length == 0 {
+        return;
+    }
+    // SAFETY: the caller's promise.
+    let bytes = unsafe { std::slice::from_raw_parts_mut(buffer, length) };
+    let host = current_host();
     with_inside(|inside| {
         let stream = match host.and_then(|host| inside.hosts.get_mut(usize::from(host.0))) {
             Some(senses) => &mut senses.random,
@@ -162,7 +200,7 @@ fn fill_from_seed(bytes: &mut [u8]) {
 }
 
 fn refuse(what: &'static str, errno: c_int) {
-    let host = CURRENT.get();
+    let host = current_host();
     with_inside(|inside| inside.forbidden.push(Forbidden { host, what }));
     super::kernel::wake_supervisor();
     set_errno(errno);
@@ -202,7 +240,7 @@ macro_rules! real_function {
 pub unsafe extern "C" fn getrandom(buffer: *mut c_void, length: size_t, flags: c_uint) -> ssize_t {
     if INSIDE.get() {
         // SAFETY: the caller's promise.
-        fill_from_seed(unsafe { std::slice::from_raw_parts_mut(buffer.cast::<u8>(), length) });
+        unsafe { fill_from_seed(buffer.cast::<u8>(), length) };
         return length as ssize_t;
     }
     let real = real_function!(c"getrandom" as unsafe extern "C" fn(*mut c_void, size_t, c_uint) -> ssize_t);
@@ -222,7 +260,7 @@ pub unsafe extern "C" fn getentropy(buffer: *mut c_void, length: size_t) -> c_in
             return -1;
         }
         // SAFETY: the caller's promise.
-        fill_from_seed(unsafe { std::slice::from_raw_parts_mut(buffer.cast::<u8>(), length) });
+        unsafe { fill_from_seed(buffer.cast::<u8>(), length) };
         return 0;
     }
     let real = real_function!(c"getentropy" as unsafe extern "C" fn(*mut c_void, size_t) -> c_int);
@@ -246,8 +284,22 @@ pub unsafe extern "C" fn syscall(
 ) -> c_long {
     if number == libc::SYS_getrandom && INSIDE.get() {
         // SAFETY: the caller's promise; these are getrandom's buffer and length.
-        fill_from_seed(unsafe { std::slice::from_raw_parts_mut(a as *mut u8, b as usize) });
+        unsafe { fill_from_seed(a as *mut u8, b as usize) };
         return b;
+    }
+    // A futex is what std's and parking_lot's locks, channels and parked threads wait on. To wait for another thread's
+    // lock is fine; to wait until the real clock says so isn't.
+    if number == libc::SYS_futex && INSIDE.get() {
+        let waits = matches!(b as c_int & libc::FUTEX_CMD_MASK, libc::FUTEX_WAIT | libc::FUTEX_WAIT_BITSET);
+        if waits && d != 0 {
+            // SAFETY: the caller's promise; this is a futex's time-out.
+            let until = nanos_of(unsafe { &*(d as *const timespec) });
+            // One kind counts from now, the other, which std uses, is a moment.
+            let is_moment = b as c_int & libc::FUTEX_CMD_MASK == libc::FUTEX_WAIT_BITSET;
+            oversleep(if is_moment { until.saturating_sub(monotonic_nanos()) } else { until });
+            refuse("a blocking wait with a time-out", libc::ETIMEDOUT);
+            return -1;
+        }
     }
     type Syscall = unsafe extern "C" fn(c_long, c_long, c_long, c_long, c_long, c_long, c_long) -> c_long;
     let real = real_function!(c"syscall" as Syscall);
@@ -265,7 +317,7 @@ pub unsafe extern "C" fn clock_gettime(clock: clockid_t, time: *mut timespec) ->
         let nanos = match clock {
             libc::CLOCK_REALTIME | libc::CLOCK_REALTIME_COARSE | libc::CLOCK_TAI => Some(wall_nanos()),
             libc::CLOCK_MONOTONIC | libc::CLOCK_MONOTONIC_RAW | libc::CLOCK_MONOTONIC_COARSE | libc::CLOCK_BOOTTIME => {
-                Some(MONOTONIC_AT_BIRTH + nanos_since_birth())
+                Some(monotonic_nanos())
             }
             // CPU time is a measurement of the simulator, not of the universe.
             _ => None,
@@ -283,9 +335,63 @@ pub unsafe extern "C" fn clock_gettime(clock: clockid_t, time: *mut timespec) ->
     unsafe { real(clock, time) }
 }
 
+/// libc's `gettimeofday`, which asks the kernel by itself.
+///
+/// # Safety
+/// As libc's: both are null or writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn gettimeofday(time: *mut libc::timeval, zone: *mut c_void) -> c_int {
+    if INSIDE.get() {
+        if !time.is_null() {
+            let nanos = wall_nanos();
+            let answer = libc::timeval {
+                tv_sec: (nanos / 1_000_000_000) as i64,
+                tv_usec: (nanos % 1_000_000_000 / 1000) as libc::suseconds_t,
+            };
+            // SAFETY: the caller's promise.
+            unsafe { time.write(answer) };
+        }
+        return 0;
+    }
+    let real = real_function!(c"gettimeofday" as unsafe extern "C" fn(*mut libc::timeval, *mut c_void) -> c_int);
+    // SAFETY: the caller's promise.
+    unsafe { real(time, zone) }
+}
+
+/// libc's `time`, which asks the kernel by itself.
+///
+/// # Safety
+/// As libc's: `time` is null or writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn time(time: *mut libc::time_t) -> libc::time_t {
+    if INSIDE.get() {
+        let seconds = (wall_nanos() / 1_000_000_000) as libc::time_t;
+        if !time.is_null() {
+            // SAFETY: the caller's promise.
+            unsafe { time.write(seconds) };
+        }
+        return seconds;
+    }
+    let real = real_function!(c"time" as unsafe extern "C" fn(*mut libc::time_t) -> libc::time_t);
+    // SAFETY: the caller's promise.
+    unsafe { real(time) }
+}
+
+fn nanos_of(time: &timespec) -> u64 {
+    (time.tv_sec as u64).saturating_mul(1_000_000_000).saturating_add(time.tv_nsec as u64)
+}
+
+fn oversleep(nanos: u64) {
+    OVERSLEPT.set(OVERSLEPT.get().saturating_add(nanos));
+}
+
+fn monotonic_nanos() -> u64 {
+    (MONOTONIC_AT_BIRTH + nanos_since_birth()).saturating_add(OVERSLEPT.get())
+}
+
 fn wall_nanos() -> u64 {
-    let since_birth = nanos_since_birth();
-    let host = CURRENT.get();
+    let since_birth = nanos_since_birth().saturating_add(OVERSLEPT.get());
+    let host = current_host();
     with_inside(|inside| {
         let true_time = inside.wall_at_birth + since_birth;
         match host.and_then(|host| inside.hosts.get_mut(usize::from(host.0))) {
@@ -312,6 +418,43 @@ pub unsafe extern "C" fn socket(domain: c_int, kind: c_int, protocol: c_int) -> 
     let real = real_function!(c"socket" as unsafe extern "C" fn(c_int, c_int, c_int) -> c_int);
     // SAFETY: the caller's promise.
     unsafe { real(domain, kind, protocol) }
+}
+
+/// libc's `socketpair`: refused inside a universe.
+///
+/// # Safety
+/// As libc's.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn socketpair(domain: c_int, kind: c_int, protocol: c_int, pair: *mut c_int) -> c_int {
+    if INSIDE.get() {
+        refuse("a real pair of sockets", libc::EPERM);
+        return -1;
+    }
+    let real = real_function!(c"socketpair" as unsafe extern "C" fn(c_int, c_int, c_int, *mut c_int) -> c_int);
+    // SAFETY: the caller's promise.
+    unsafe { real(domain, kind, protocol, pair) }
+}
+
+/// libc's `getaddrinfo`: refused inside a universe. glibc asks through sockets that it opens by itself.
+///
+/// # Safety
+/// As libc's.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn getaddrinfo(
+    node: *const c_char,
+    service: *const c_char,
+    hints: *const libc::addrinfo,
+    found: *mut *mut libc::addrinfo,
+) -> c_int {
+    if INSIDE.get() {
+        refuse("a look-up in the real DNS", libc::EPERM);
+        return libc::EAI_FAIL;
+    }
+    type Getaddrinfo =
+        unsafe extern "C" fn(*const c_char, *const c_char, *const libc::addrinfo, *mut *mut libc::addrinfo) -> c_int;
+    let real = real_function!(c"getaddrinfo" as Getaddrinfo);
+    // SAFETY: the caller's promise.
+    unsafe { real(node, service, hints, found) }
 }
 
 /// libc's `pthread_create`: refused inside a universe.
@@ -344,6 +487,8 @@ pub unsafe extern "C" fn pthread_create(
 pub unsafe extern "C" fn nanosleep(time: *const timespec, rest: *mut timespec) -> c_int {
     if INSIDE.get() {
         // Answered as if it had slept: std retries an interrupted sleep for ever.
+        // SAFETY: the caller's promise.
+        oversleep(nanos_of(unsafe { &*time }));
         refuse("a blocking sleep", 0);
         return 0;
     }
@@ -364,6 +509,9 @@ pub unsafe extern "C" fn clock_nanosleep(
     rest: *mut timespec,
 ) -> c_int {
     if INSIDE.get() {
+        // SAFETY: the caller's promise.
+        let until = nanos_of(unsafe { &*time });
+        oversleep(if flags & libc::TIMER_ABSTIME != 0 { until.saturating_sub(monotonic_nanos()) } else { until });
         refuse("a blocking sleep", 0);
         return 0;
     }

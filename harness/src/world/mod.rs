@@ -23,6 +23,7 @@ pub(crate) mod thread;
 
 pub use fault::{Fault, FaultId, FaultKind, FaultOutcome, Faults};
 pub use files::Disk;
+pub(crate) use host::crashed;
 pub use host::{Host, HostState, Power};
 pub use interpose::process_cpu_time;
 pub use kernel::{CastError, Cause, Kernel, Lifecycle, Mode, Tap};

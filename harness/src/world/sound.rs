@@ -50,12 +50,12 @@ impl Devices {
 impl Host {
     /// The microphone, as a program on the host reads it.
     pub fn microphone(&self) -> HostMicrophone {
-        HostMicrophone { host: self.id(), epoch: self.state().epoch() }
+        HostMicrophone { host: self.id(), epoch: self.epoch() }
     }
 
     /// The speaker, as a program on the host plays to it.
     pub fn speaker(&self) -> HostSpeaker {
-        HostSpeaker { host: self.id(), epoch: self.state().epoch() }
+        HostSpeaker { host: self.id(), epoch: self.epoch() }
     }
 
     /// The room that the devices stand in: what is said into the one, and heard from the other. For steps and tests.

@@ -4,7 +4,7 @@ use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::mpsc::RecvTimeoutError;
@@ -17,7 +17,7 @@ use tokio::runtime::{Builder, LocalOptions, LocalRuntime};
 
 use crate::trace::HostId;
 
-use super::interpose::{self, Interposed};
+use super::interpose::{self, Interposed, Life};
 use super::kernel::{Cause, Kernel, Mode, set_kernel, set_supervisor};
 
 /// How much a run may take before it's ended.
@@ -73,8 +73,15 @@ struct PanicNote {
     in_task: bool,
 }
 
+impl PanicNote {
+    fn cause(self, kernel: &Kernel) -> Cause {
+        let host = self.host.map(|host| kernel.host_name(host));
+        Cause::Panicked { host, message: self.message, location: self.location }
+    }
+}
+
 thread_local! {
-    static TASKS: RefCell<FxHashMap<tokio::task::Id, HostId>> = RefCell::default();
+    static TASKS: RefCell<FxHashMap<tokio::task::Id, Life>> = RefCell::default();
     static TURNS: Cell<u64> = const { Cell::new(0) };
     static PULSE: RefCell<Option<Arc<Pulse>>> = const { RefCell::new(None) };
     static PANICS: RefCell<Vec<PanicNote>> = const { RefCell::new(Vec::new()) };
@@ -134,8 +141,8 @@ pub fn panic_message(payload: &(dyn Any + Send)) -> String {
 
 #[cfg(tokio_unstable)]
 fn task_spawned(meta: &tokio::runtime::TaskMeta<'_>) {
-    if let Some(host) = interpose::current_host() {
-        TASKS.with(|tasks| tasks.borrow_mut().insert(meta.id(), host));
+    if let Some(life) = interpose::current_life() {
+        TASKS.with(|tasks| tasks.borrow_mut().insert(meta.id(), life));
     }
 }
 
@@ -146,9 +153,14 @@ fn task_terminated(meta: &tokio::runtime::TaskMeta<'_>) {
 
 #[cfg(tokio_unstable)]
 fn before_turn(meta: &tokio::runtime::TaskMeta<'_>) {
-    let host = TASKS.with(|tasks| tasks.borrow().get(&meta.id()).copied());
-    interpose::set_current_host(host);
+    let life = TASKS.with(|tasks| tasks.borrow().get(&meta.id()).copied());
+    interpose::set_current_life(life);
     IN_TASK.set(true);
+    count_turn(life.map(|life| life.host));
+}
+
+/// Somebody moves: a host's task, or the test itself.
+fn count_turn(host: Option<HostId>) {
     let turns = TURNS.get() + 1;
     TURNS.set(turns);
     PULSE.with(|pulse| {
@@ -164,7 +176,7 @@ fn before_turn(meta: &tokio::runtime::TaskMeta<'_>) {
 
 #[cfg(tokio_unstable)]
 fn after_turn(_: &tokio::runtime::TaskMeta<'_>) {
-    interpose::set_current_host(None);
+    interpose::set_current_life(None);
     IN_TASK.set(false);
     PULSE.with(|pulse| {
         if let Some(pulse) = pulse.borrow().as_ref() {
@@ -173,7 +185,6 @@ fn after_turn(_: &tokio::runtime::TaskMeta<'_>) {
     });
 }
 
-#[cfg(tokio_unstable)]
 #[cold]
 fn check_budget(host: Option<HostId>, turns: u64) {
     let budget = BUDGET.get();
@@ -280,12 +291,18 @@ where
     TASKS.with(|tasks| tasks.borrow_mut().clear());
     PANICS.with(|panics| panics.borrow_mut().clear());
     PULSE.with(|slot| *slot.borrow_mut() = Some(pulse));
-    BUDGET.set(Budget { events: plan.limits.events, turns_in_an_instant: plan.limits.turns_in_an_instant });
+    // Real time never stands still.
+    let turns_in_an_instant = if interposed.is_some() { plan.limits.turns_in_an_instant } else { u64::MAX };
+    BUDGET.set(Budget { events: plan.limits.events, turns_in_an_instant });
     let runtime = build_runtime(plan).expect("a runtime without sockets can always be built");
-    let (kernel, result) = runtime.block_on(async {
+    let (kernel, result, said) = runtime.block_on(async {
         let (kernel, future) = begin();
-        let result = supervise(&kernel, plan, future).await;
-        (kernel, result)
+        let mut future = Box::pin(future);
+        let result = supervise(&kernel, plan, future.as_mut()).await;
+        let said = PANICS.with(|panics| panics.borrow().len());
+        // Noted like any other panic: it says nothing about why the run ended.
+        let _ = catch_unwind(AssertUnwindSafe(|| drop(future)));
+        (kernel, result, said)
     });
     end(&kernel);
     for host in kernel.cast() {
@@ -293,6 +310,12 @@ where
     }
     // Tasks are dropped here, and their sockets with them: the network is still there to take them.
     drop(runtime);
+    // Mocks verify what they expected when they're dropped: a run whose last words are a panic hasn't succeeded.
+    let last_words = PANICS.with(|panics| panics.borrow().get(said).cloned());
+    let result = match last_words {
+        Some(note) => result.and_then(|_| Err(note.cause(&kernel))),
+        None => result,
+    };
     set_supervisor(None);
     set_kernel(None);
     PULSE.with(|slot| *slot.borrow_mut() = None);
@@ -301,11 +324,15 @@ where
     (kernel, result)
 }
 
-async fn supervise<T>(kernel: &Rc<Kernel>, plan: &Plan, future: impl Future<Output = T>) -> Result<T, Cause> {
-    let mut future = pin!(future);
+async fn supervise<T>(
+    kernel: &Rc<Kernel>,
+    plan: &Plan,
+    mut future: Pin<&mut impl Future<Output = T>>,
+) -> Result<T, Cause> {
     let mut deadline = pin!(tokio::time::sleep(plan.limits.deadline));
     std::future::poll_fn(move |cx| {
         set_supervisor(Some(cx.waker().clone()));
+        count_turn(None);
         if let Some(cause) = trouble(kernel, plan) {
             return Poll::Ready(Err(cause));
         }
@@ -340,7 +367,7 @@ fn trouble(kernel: &Kernel, plan: &Plan) -> Option<Cause> {
     let name = |host: Option<HostId>| host.map(|host| kernel.host_name(host));
     let fatal = PANICS.with(|panics| panics.borrow().iter().find(|note| note.in_task).cloned());
     if let Some(note) = fatal {
-        return Some(Cause::Panicked { host: name(note.host), message: note.message, location: note.location });
+        return Some(note.cause(kernel));
     }
     if let Some(forbidden) = interpose::take_forbidden().into_iter().next() {
         return Some(Cause::Forbidden { host: name(forbidden.host), what: forbidden.what });
