@@ -252,6 +252,19 @@ fn a_one_way_cut_stops_one_way_and_what_is_on_its_way_is_lost() {
 }
 
 #[test]
+fn lifting_one_cut_leaves_the_others() {
+    lived(1, |u| async move {
+        let (a, b, from, to, address) = pair(&u).await;
+        u.network().one_way(&a, &b).cut();
+        let both = u.network().between(&a, &b).cut();
+        assert_eq!(u.network().lift(both), 2);
+        from.send_to(&b"still cut"[..], address).await.unwrap();
+        to.send_to(&b"open"[..], from.local_addr()).await.unwrap();
+        assert_eq!((drain(&u, &to).await.len(), drain(&u, &from).await.len()), (0, 1));
+    });
+}
+
+#[test]
 fn a_cut_can_be_for_one_protocol_and_one_port() {
     lived(1, |u| async move {
         let (a, b, from, to, address) = pair(&u).await;

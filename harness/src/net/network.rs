@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use crate::trace::HostId;
-use crate::world::{FaultId, FaultKind, Host, Mode};
+use crate::world::{FaultId, FaultKind, Host, Mode, in_words};
 
 use super::dns::{DnsError, Service};
 use super::fault::{Aim, Cut, Only, Sabotage};
@@ -193,6 +193,25 @@ impl Network {
         fault
     }
 
+    /// Lifts one cut, both ways if it has two, and says how many ways that were. What others cut stays cut.
+    pub fn lift(&self, cut: FaultId) -> usize {
+        let kernel = &self.0.kernel;
+        let mut lifted = Vec::new();
+        self.0.wire.borrow_mut().cuts.retain(|_, cuts| {
+            cuts.retain(|one| {
+                if one.fault == cut {
+                    lifted.push(one.id);
+                }
+                one.fault != cut
+            });
+            !cuts.is_empty()
+        });
+        for id in &lifted {
+            kernel.record(kernel.world_event("heal").with("cut", *id));
+        }
+        lifted.len()
+    }
+
     /// Sets how long TCP waits for a peer that never answers.
     pub fn set_patience(&self, patience: Patience) {
         self.0.wire.borrow_mut().patience = patience;
@@ -316,7 +335,7 @@ impl Between {
     /// # Errors
     /// None today.
     pub fn has_latency(&self, latency: Duration) -> Result<FaultId, Impossible> {
-        let what = format!("has {} latency", plain(latency));
+        let what = format!("has {} latency", in_words(latency));
         self.impair(&what, FaultKind::Always, &[Impairment::Latency(latency)])
     }
 
@@ -325,7 +344,7 @@ impl Between {
     /// # Errors
     /// None today.
     pub fn has_jitter(&self, latency: Duration, jitter: Duration) -> Result<FaultId, Impossible> {
-        let what = format!("has {} latency and {} jitter", plain(latency), plain(jitter));
+        let what = format!("has {} latency and {} jitter", in_words(latency), in_words(jitter));
         self.impair(&what, FaultKind::Always, &[Impairment::Latency(latency), Impairment::Jitter(jitter)])
     }
 
@@ -457,8 +476,4 @@ impl Between {
 
 fn percent(probability: f64) -> String {
     format!("{}%", (probability * 1e6).round() / 1e4)
-}
-
-fn plain(duration: Duration) -> String {
-    format!("{} ms", duration.as_secs_f64() * 1000.0)
 }

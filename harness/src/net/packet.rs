@@ -159,33 +159,53 @@ impl Packet {
         (IPV4_HEADER + behind) as u32
     }
 
-    /// Its headers, without checksums, for the run's hash: addresses, ports, flags, numbers.
+    /// Its headers as they'd stand on the wire, the transport's checksum left out, for the run's hash: the payload is
+    /// hashed beside them.
     pub(crate) fn headers(&self, out: &mut [u8; 48]) -> usize {
-        out[0] = match self.protocol() {
+        let (ipv4, transport) = out.split_at_mut(IPV4_HEADER);
+        let (number, length) = (self.protocol_number(), self.size() as u16);
+        write_ipv4_header(ipv4, *self.src.ip(), *self.dst.ip(), number, self.ident, length, self.fragment_field());
+        if self.fragment.is_some_and(|fragment| fragment.offset > 0) {
+            // The datagram's own header travels in its first piece.
+            return IPV4_HEADER;
+        }
+        transport[..2].copy_from_slice(&self.src.port().to_be_bytes());
+        transport[2..4].copy_from_slice(&self.dst.port().to_be_bytes());
+        IPV4_HEADER
+            + match &self.body {
+                Body::Udp(payload) => {
+                    transport[4..6].copy_from_slice(&((UDP_HEADER + payload.len()) as u16).to_be_bytes());
+                    UDP_HEADER
+                }
+                Body::Tcp(segment) => {
+                    transport[4..8].copy_from_slice(&segment.seq.to_be_bytes());
+                    transport[8..12].copy_from_slice(&segment.ack.to_be_bytes());
+                    transport[12..14].copy_from_slice(&[0x50, flag_bits(segment.flags)]);
+                    transport[14..16].copy_from_slice(&segment.window.to_be_bytes());
+                    TCP_HEADER
+                }
+                Body::PortUnreachable { src, dst } => {
+                    transport[..4].copy_from_slice(&[3, 3, 0, 0]);
+                    transport[8..12].copy_from_slice(&src.ip().octets());
+                    transport[12..16].copy_from_slice(&dst.ip().octets());
+                    transport[16..18].copy_from_slice(&src.port().to_be_bytes());
+                    transport[18..20].copy_from_slice(&dst.port().to_be_bytes());
+                    20
+                }
+            }
+    }
+
+    fn protocol_number(&self) -> u8 {
+        match self.protocol() {
             Protocol::Udp => 17,
             Protocol::Tcp => 6,
             Protocol::Icmp => 1,
-        };
-        out[2..4].copy_from_slice(&self.ident.to_be_bytes());
-        out[4..8].copy_from_slice(&self.src.ip().octets());
-        out[8..12].copy_from_slice(&self.dst.ip().octets());
-        out[12..14].copy_from_slice(&self.src.port().to_be_bytes());
-        out[14..16].copy_from_slice(&self.dst.port().to_be_bytes());
-        let mut length = 16;
-        if let Body::Tcp(segment) = &self.body {
-            out[16..20].copy_from_slice(&segment.seq.to_be_bytes());
-            out[20..24].copy_from_slice(&segment.ack.to_be_bytes());
-            out[24] = flag_bits(segment.flags);
-            out[26..28].copy_from_slice(&segment.window.to_be_bytes());
-            length = 28;
         }
-        if let Some(fragment) = self.fragment {
-            out[length] = u8::from(fragment.more) + 1;
-            out[length + 4..length + 8].copy_from_slice(&fragment.offset.to_be_bytes());
-            out[length + 8..length + 12].copy_from_slice(&fragment.length.to_be_bytes());
-            length += 12;
-        }
-        length
+    }
+
+    /// The flags and the offset of an IPv4 header (RFC 791 section 3.1): "more fragments", and eighths of bytes.
+    fn fragment_field(&self) -> u16 {
+        self.fragment.map_or(0, |piece| (piece.offset / 8) as u16 | if piece.more { 0x2000 } else { 0 })
     }
 
     /// The part of the payload that this packet carries: all of it, or a fragment's piece.
@@ -247,20 +267,14 @@ impl Packet {
                 out[IPV4_HEADER + 2..IPV4_HEADER + 4].copy_from_slice(&sum.to_be_bytes());
             }
         }
-        let mut fragment_field = 0u16;
         if let Some(fragment) = self.fragment {
             let from = IPV4_HEADER + fragment.offset as usize;
             out.copy_within(from..from + fragment.length as usize, IPV4_HEADER);
             out.truncate(IPV4_HEADER + fragment.length as usize);
-            fragment_field = (fragment.offset / 8) as u16 | if fragment.more { 0x2000 } else { 0 };
         }
-        let protocol = match self.protocol() {
-            Protocol::Udp => 17,
-            Protocol::Tcp => 6,
-            Protocol::Icmp => 1,
-        };
         let length = out.len() as u16;
-        write_ipv4_header(out, *self.src.ip(), *self.dst.ip(), protocol, self.ident, length, fragment_field);
+        let number = self.protocol_number();
+        write_ipv4_header(out, *self.src.ip(), *self.dst.ip(), number, self.ident, length, self.fragment_field());
         if let Some(bit) = self.corrupt {
             let bits = ((out.len() - IPV4_HEADER) * 8) as u32;
             let bit = (bit % bits) as usize;
@@ -381,6 +395,28 @@ mod tests {
             packet.encode(&mut bytes);
             assert_eq!(checksum(0, &bytes[..20]), 0);
             assert_eq!(packet.transport_checksum(17, &bytes[20..]), 0);
+        }
+    }
+
+    /// What goes into the run's hash is what stands on the wire, but for the transport's checksum.
+    #[test]
+    fn the_hashed_headers_are_those_of_the_capture() {
+        let tcp = Body::Tcp(Segment {
+            seq: 7,
+            ack: 9,
+            flags: TcpFlags { ack: true, psh: true, ..TcpFlags::default() },
+            window: 512,
+            payload: Bytes::from_static(b"data"),
+        });
+        for (body, sum_at) in [(udp(b"hello").body, 26), (tcp, 36)] {
+            let packet = Packet { body, ..udp(b"") };
+            let mut bytes = Vec::new();
+            packet.encode(&mut bytes);
+            bytes[sum_at..sum_at + 2].fill(0);
+            let mut headers = [0; 48];
+            let length = packet.headers(&mut headers);
+            assert_eq!(headers[..length], bytes[..length]);
+            assert_eq!(&bytes[length..], packet.carried());
         }
     }
 

@@ -4,6 +4,7 @@
 //! counts here, and the end of a run reads the outcome.
 
 use std::cell::RefCell;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -16,6 +17,27 @@ use crate::trace::record;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct FaultId(pub u32);
+
+/// A duration as a scenario writes it, in the largest unit that leaves nothing over: `10 minutes`, `80 ms`.
+///
+/// ```
+/// use busyhour::world::in_words;
+/// use std::time::Duration;
+///
+/// assert_eq!(in_words(Duration::from_secs(600)), "10 minutes");
+/// assert_eq!(in_words(Duration::from_secs(61)), "61 seconds");
+/// assert_eq!(in_words(Duration::from_millis(80)), "80 ms");
+/// ```
+pub fn in_words(duration: Duration) -> String {
+    let units = [("day", 86_400_000), ("hour", 3_600_000), ("minute", 60_000), ("second", 1000)];
+    let ms = duration.as_millis();
+    let whole = duration.subsec_nanos().is_multiple_of(1_000_000);
+    match units.into_iter().find(|(_, unit)| whole && ms >= *unit && ms.is_multiple_of(*unit)) {
+        Some((name, unit)) if ms == unit => format!("1 {name}"),
+        Some((name, unit)) => format!("{} {name}s", ms / unit),
+        None => format!("{} ms", duration.as_secs_f64() * 1000.0),
+    }
+}
 
 /// A fault and its counts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -16,7 +16,7 @@ use tokio::task::{AbortHandle, JoinHandle};
 use crate::trace::{Event, HostId, SimTime, Source};
 
 use super::disk::Filesystem;
-use super::fault::FaultId;
+use super::fault::{FaultId, in_words};
 use super::files::{self, CAPACITY, WaitsFor};
 use super::interpose::{self, Life};
 use super::kernel::{Kernel, Mode, kernel_here};
@@ -318,12 +318,12 @@ impl Host {
 
     /// Sets the host's time of day ahead of the true time.
     pub fn set_clock_ahead(&self, by: Duration) -> FaultId {
-        self.skew(i64::try_from(by.as_nanos()).unwrap_or(i64::MAX), format!("{by:?} ahead"))
+        self.skew(i64::try_from(by.as_nanos()).unwrap_or(i64::MAX), format!("{} ahead", in_words(by)))
     }
 
     /// Sets the host's time of day behind the true time.
     pub fn set_clock_behind(&self, by: Duration) -> FaultId {
-        self.skew(-i64::try_from(by.as_nanos()).unwrap_or(i64::MAX), format!("{by:?} behind"))
+        self.skew(-i64::try_from(by.as_nanos()).unwrap_or(i64::MAX), format!("{} behind", in_words(by)))
     }
 
     fn skew(&self, nanos: i64, words: String) -> FaultId {

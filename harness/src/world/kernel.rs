@@ -114,7 +114,7 @@ pub enum Cause {
 fn whose(host: &Option<String>) -> String {
     match host {
         Some(name) => format!("on {name}"),
-        None => "in the test itself".to_owned(),
+        None => "by the test or step itself".to_owned(),
     }
 }
 
@@ -126,7 +126,7 @@ impl fmt::Display for Cause {
             }
             Cause::Panicked { host: None, message, location } => write!(f, "panicked at {location}: {message}"),
             Cause::Forbidden { host, what } => {
-                write!(f, "{what} was opened inside the universe, {}; use the host's own", whose(host))
+                write!(f, "{what} was used {}, where everything is simulated: use the host's own", whose(host))
             }
             Cause::Deadline { limit } => {
                 write!(f, "still not finished after {limit:?} of simulated time, the run's deadline")

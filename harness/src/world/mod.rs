@@ -21,7 +21,7 @@ mod random;
 mod sound;
 pub(crate) mod thread;
 
-pub use fault::{Fault, FaultId, FaultKind, FaultOutcome, Faults};
+pub use fault::{Fault, FaultId, FaultKind, FaultOutcome, Faults, in_words};
 pub use files::Disk;
 pub(crate) use host::crashed;
 pub use host::{Host, HostState, Power};

@@ -172,11 +172,10 @@ async fn is_cut(world: &mut World, matches: Matches) -> StepResult {
     let link: Link = matches.get(0)?;
     let lasts: For = matches.get(1)?;
     let scene = world.scene()?;
-    let cut = scene.link(&link)?;
-    cut.cut();
+    let cut = scene.link(&link)?.cut();
     if let Some(lasts) = lasts.0 {
         scene.universe.sleep(lasts).await;
-        cut.heal();
+        scene.universe.network().lift(cut);
     }
     Ok(())
 }

@@ -55,7 +55,7 @@ fn a_wrong_clock_that_nobody_read_fails_and_says_which() {
         When a's clock is 10 minutes ahead  0.000 s
         And a sends 10 datagrams to b       1.010 s
         Then b received all of them         1.010 s
-      because   a fault was never hit: `a's clock is 600s ahead` met nothing
+      because   a fault was never hit: `a's clock is 10 minutes ahead` met nothing
       packets   a -> b: 10 arrived
     ");
 }

@@ -173,6 +173,6 @@ fn a_step_that_blocks_the_thread_fails_the_scenario_and_says_so() {
     FAILED
         Given machines a and b   0.000 s
         When a holds its breath  0.000 s
-      because   a blocking sleep was opened inside the universe, in the test itself; use the host's own
+      because   a blocking sleep was used by the test or step itself, where everything is simulated: use the host's own
     ");
 }
