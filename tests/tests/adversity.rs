@@ -279,7 +279,7 @@ fn a_lost_acknowledgement_and_a_crash_leave_nobody_hanging() {
             let (a, b) = (u.host("a"), u.host("b"));
             b.boot(keep_connections);
             u.sleep(SECOND).await;
-            u.network().lose(1, &[b.clone()], &[a.clone()], what, wanted);
+            u.network().lose(1, std::slice::from_ref(&b), std::slice::from_ref(&a), what, wanted);
             let (dialer, to) = (a.clone(), at(&b, 80));
             let call = tokio::task::spawn_local(async move {
                 let mut stream = dialer.connect(to).await.map_err(|error| error.kind())?;
