@@ -386,6 +386,30 @@ fn tcp_delivers_exactly_what_was_sent_over_links_that_copy_reorder_corrupt_and_l
     }
 }
 
+/// RFC 1122 section 4.2.2.13: nobody reads on a closed connection, so who writes to it is told; what its peer had still
+/// to say comes first.
+#[test]
+fn who_goes_on_writing_to_a_connection_that_its_peer_has_closed_is_reset() {
+    lived(1, |u| async move {
+        let (a, b) = (u.host("a"), u.host("b"));
+        b.boot(|b| async move {
+            let listener = b.listen(80).await.unwrap();
+            while let Ok((mut stream, _)) = listener.accept().await {
+                stream.write_all(b"goodbye").await.unwrap();
+            }
+        });
+        u.sleep(SECOND).await;
+        let mut stream = a.connect(at(&b, 80)).await.unwrap();
+        let mut words = Vec::new();
+        stream.read_to_end(&mut words).await.unwrap();
+        assert_eq!(words, b"goodbye");
+        stream.write_all(b"but").await.unwrap();
+        u.sleep(SECOND).await;
+        assert_eq!(stream.write_all(b"wait").await.unwrap_err().kind(), ErrorKind::ConnectionReset);
+        assert_eq!((a.socket_count(), b.socket_count()), (0, 1), "the listener is left");
+    });
+}
+
 /// A partition of ten seconds is shorter than any TCP's patience (RFC 9293 section 3.8.3: at least 100 s), so what is
 /// connected stays connected: the same HTTP connection answers, the same WebSocket echoes.
 #[test]

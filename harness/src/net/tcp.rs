@@ -51,6 +51,8 @@ fn host_of(address: IpAddr) -> (HostId, u8) {
 struct Local {
     address: Ipv4Addr,
     alias: u8,
+    /// Its program has closed it: nobody will read what still comes.
+    closed: bool,
 }
 
 /// All TCP stacks of a universe.
@@ -65,6 +67,8 @@ pub(crate) struct Stacks {
     /// Connections whose handshake waits for its last ACK, with the number that it must bear.
     half_open: FxHashMap<(HostId, u16, SocketAddrV4), u32>,
     outgoing: Vec<turmoil_net::Packet>,
+    /// Resets to be sent, with their sequence numbers.
+    resets: Vec<((HostId, u16, SocketAddrV4), u32)>,
     /// Every socket, by its host and its number: where a crash finds it.
     sockets: BTreeMap<(HostId, u64), Socket>,
     next_socket: u64,
@@ -92,6 +96,7 @@ impl Stacks {
             gave_up: FxHashSet::default(),
             half_open: FxHashMap::default(),
             outgoing: Vec::new(),
+            resets: Vec::new(),
             sockets: BTreeMap::new(),
             next_socket: 0,
             dialing: VecDeque::new(),
@@ -125,7 +130,7 @@ impl Stacks {
             let key = (host, tcp.src_port, peer);
             let local = if tcp.flags.syn && !tcp.flags.ack {
                 let address = address_of(host);
-                self.locals.insert(key, Local { address, alias });
+                self.locals.insert(key, Local { address, alias, closed: false });
                 self.gave_up.remove(&key);
                 self.note_dialed(key);
                 address
@@ -140,6 +145,13 @@ impl Stacks {
             send(host, SocketAddrV4::new(local, tcp.src_port), peer, segment);
         }
         self.outgoing = outgoing;
+        for (key, seq) in std::mem::take(&mut self.resets) {
+            let (host, port, peer) = key;
+            let Some(local) = self.locals.remove(&key) else { continue };
+            let flags = TcpFlags { rst: true, ..TcpFlags::default() };
+            let segment = Segment { seq, ack: 0, flags, window: 0, payload: bytes::Bytes::new() };
+            send(host, SocketAddrV4::new(local.address, port), peer, segment);
+        }
     }
 
     /// A connection is about to be opened: its stack will choose a port and queue a SYN.
@@ -163,11 +175,18 @@ impl Stacks {
         let key = (host, packet.dst.port(), packet.src);
         if segment.flags.syn && !segment.flags.ack {
             let alias = self.listening.get(&(host, packet.dst.port())).copied().unwrap_or(0);
-            self.locals.insert(key, Local { address: *packet.dst.ip(), alias });
+            self.locals.insert(key, Local { address: *packet.dst.ip(), alias, closed: false });
         } else if segment.flags.rst {
             self.complete_handshake(host, packet.dst.port(), packet.src);
         } else {
             self.half_open.remove(&key);
+            if !segment.payload.is_empty() && self.locals.get(&key).is_some_and(|local| local.closed) {
+                // RFC 1122 section 4.2.2.13: whoever goes on writing to a closed connection is reset. turmoil-net would
+                // take it all in, until its window is full.
+                self.reset(host, packet.dst.port(), packet.src);
+                self.resets.push((key, segment.ack));
+                return;
+            }
         }
         let tcp = TcpSegment {
             src_port: packet.src.port(),
@@ -350,10 +369,20 @@ impl Drop for Owned {
         let mut stacks = net.stacks();
         if stacks.pin(self.host).is_ok() {
             let socket = stacks.sockets.remove(&(self.host, self.key));
-            if let Some(Socket { kind: SocketKind::Listener(listener), .. }) = &socket
-                && let Ok(local) = listener.local_addr()
-            {
-                stacks.listening.remove(&(self.host, local.port()));
+            match socket.as_ref().map(|socket| &socket.kind) {
+                Some(SocketKind::Listener(listener)) => {
+                    if let Ok(local) = listener.local_addr() {
+                        stacks.listening.remove(&(self.host, local.port()));
+                    }
+                }
+                Some(SocketKind::Stream(stream)) => {
+                    if let (Ok(local), Ok(SocketAddr::V4(peer))) = (stream.local_addr(), stream.peer_addr())
+                        && let Some(local) = stacks.locals.get_mut(&(self.host, local.port(), peer))
+                    {
+                        local.closed = true;
+                    }
+                }
+                None => {}
             }
             drop(socket);
             drop(stacks);
