@@ -5,6 +5,7 @@ use std::cell::Cell;
 use std::io::{ErrorKind, Write as _};
 use std::net::{SocketAddrV4, ToSocketAddrs as _};
 use std::rc::Rc;
+use std::slice::from_ref;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
@@ -19,6 +20,7 @@ use bytes::Bytes;
 use futures_util::{FutureExt, SinkExt, StreamExt};
 use http_body_util::{BodyExt, Empty};
 use hyper_util::rt::TokioIo;
+use proptest::prelude::*;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_tungstenite::tungstenite::Message;
 
@@ -279,7 +281,7 @@ fn a_lost_acknowledgement_and_a_crash_leave_nobody_hanging() {
             let (a, b) = (u.host("a"), u.host("b"));
             b.boot(keep_connections);
             u.sleep(SECOND).await;
-            u.network().lose(1, std::slice::from_ref(&b), std::slice::from_ref(&a), what, wanted);
+            u.network().lose(1, from_ref(&b), from_ref(&a), what, wanted);
             let (dialer, to) = (a.clone(), at(&b, 80));
             let call = tokio::task::spawn_local(async move {
                 let mut stream = dialer.connect(to).await.map_err(|error| error.kind())?;
@@ -300,6 +302,19 @@ fn a_lost_acknowledgement_and_a_crash_leave_nobody_hanging() {
     let ack_lost =
         answer("the request's acknowledgement is lost", |packet| packet.segment().is_some_and(|s| !s.flags.syn));
     assert_eq!(ack_lost, Ok(Err(ErrorKind::ConnectionReset)));
+}
+
+/// With a lost reset, too: the SYN is repeated after a second, and refused again.
+#[test]
+fn a_lost_refusal_is_given_again() {
+    lived(1, |u| async move {
+        let (a, b) = (u.host("a"), u.host("b"));
+        let reset = |packet: &Packet| packet.segment().is_some_and(|segment| segment.flags.rst);
+        u.network().lose(1, from_ref(&b), from_ref(&a), "the refusal is lost", reset);
+        let refused = tokio::time::timeout(10 * SECOND, a.connect(at(&b, 80))).await.expect("an answer");
+        assert_eq!(refused.unwrap_err().kind(), ErrorKind::ConnectionRefused);
+        assert_eq!(u.now().as_nanos() / 1_000_000_000, 1);
+    });
 }
 
 /// A SYN that is in the air while its receiver loses power reaches the next life: the connection that it opens is as
@@ -528,6 +543,168 @@ fn a_fragmented_datagram_to_a_closed_port_is_refused_like_a_small_one() {
         assert_eq!(heard.unwrap_err().kind(), ErrorKind::ConnectionRefused);
         assert_eq!(u.network().counts_between(&a, &b).lost, 1, "the datagram reached nobody");
     });
+}
+
+/// What befalls one of three machines at some moment.
+#[derive(Debug, Clone, Copy)]
+enum Blow {
+    Crash,
+    Restart,
+    Pause,
+    Resume,
+    Move,
+    ForgetBindings,
+    Cut,
+    Heal,
+}
+
+#[derive(Debug, Clone)]
+struct Misfortune {
+    seed: u64,
+    behind_nat: bool,
+    impairments: [bool; 4],
+    /// Milliseconds, whom, what.
+    blows: Vec<(u64, usize, Blow)>,
+    /// Milliseconds, from whom, to whom.
+    calls: Vec<(u64, usize, usize)>,
+}
+
+fn misfortunes() -> impl Strategy<Value = Misfortune> {
+    use Blow::*;
+    let blow = prop::sample::select(vec![Crash, Restart, Pause, Resume, Move, ForgetBindings, Cut, Heal]);
+    (
+        any::<u64>(),
+        any::<bool>(),
+        any::<[bool; 4]>(),
+        prop::collection::vec((0u64..20_000, 0usize..3, blow), 0..12),
+        prop::collection::vec((0u64..20_000, 0usize..3, 0usize..2), 1..6),
+    )
+        .prop_map(|(seed, behind_nat, impairments, mut blows, calls)| {
+            blows.sort_by_key(|(at, ..)| *at);
+            Misfortune { seed, behind_nat, impairments, blows, calls }
+        })
+}
+
+/// Echoes what it gets.
+async fn echo(host: Host) {
+    let listener = host.listen(80).await.unwrap();
+    while let Ok((mut stream, _)) = listener.accept().await {
+        host.spawn(async move {
+            let (mut reader, mut writer) = tokio::io::split(&mut stream);
+            let _ = tokio::io::copy(&mut reader, &mut writer).await;
+        });
+    }
+}
+
+/// Goes on talking until the connection answers or ends, once the world is whole again.
+async fn talk(u: Universe, from: Host, to: SocketAddrV4, whole_again: SimTime) -> Result<(), ErrorKind> {
+    let mut stream = from.connect(to).await.map_err(|error| error.kind())?;
+    let mut heard = vec![0; 4096];
+    let (mut said, mut echoed) = (0u8, 0u8);
+    loop {
+        let words: Vec<u8> = (0..500)
+            .map(|_| {
+                said = said.wrapping_add(1);
+                said
+            })
+            .collect();
+        stream.write_all(&words).await.map_err(|error| error.kind())?;
+        match tokio::time::timeout(5 * SECOND, stream.read(&mut heard)).await {
+            Ok(Ok(0)) => return Err(ErrorKind::UnexpectedEof),
+            Ok(Ok(length)) => {
+                for byte in &heard[..length] {
+                    echoed = echoed.wrapping_add(1);
+                    assert_eq!(*byte, echoed, "an echo says what was said");
+                }
+                if u.now() > whole_again {
+                    return Ok(());
+                }
+                u.sleep(SECOND).await;
+            }
+            Ok(Err(error)) => return Err(error.kind()),
+            Err(_) => {}
+        }
+    }
+}
+
+async fn suffer(u: Universe, plan: Misfortune) {
+    let cast = [u.host("a"), u.host("b"), u.host("c")];
+    let nat = u.network().nat("the box", NatKind::PortRestricted, None);
+    if plan.behind_nat {
+        u.network().put_behind(&cast[2], nat);
+    }
+    cast.iter().for_each(|host| host.boot(echo));
+    let everywhere = u.network().everywhere();
+    for (_, how) in plan.impairments.iter().zip(0..).filter(|(wanted, _)| **wanted) {
+        match how {
+            0 => everywhere.loses(0.1),
+            1 => everywhere.duplicates(0.2),
+            2 => everywhere.reorders(0.2),
+            _ => everywhere.corrupts(0.1),
+        }
+        .unwrap();
+    }
+    let whole_again = SimTime(30_000_000_000);
+    let calls: Vec<_> = plan
+        .calls
+        .into_iter()
+        .filter(|(_, from, to)| from != to)
+        .map(|(at, from, to)| {
+            let (u, from, to) = (u.clone(), cast[from].clone(), cast[to].clone());
+            tokio::task::spawn_local(async move {
+                u.sleep(u32::try_from(at).unwrap() * MS).await;
+                let to = SocketAddrV4::new(to.address(), 80);
+                // 127 s for a SYN, 924 s for data, and a while to notice.
+                let ended = tokio::time::timeout(3000 * SECOND, talk(u, from, to, whole_again)).await;
+                assert!(ended.is_ok(), "whoever talks hears an answer or an end");
+            })
+        })
+        .collect();
+    for (at, whom, blow) in plan.blows {
+        tokio::time::sleep(Duration::from_millis(at).saturating_sub(u.now().since(SimTime::ZERO))).await;
+        let (host, next) = (&cast[whom], &cast[(whom + 1) % 3]);
+        match blow {
+            Blow::Crash => host.crash(),
+            Blow::Restart => host.restart(),
+            Blow::Pause => host.pause(),
+            Blow::Resume => host.resume(),
+            Blow::Move => {
+                u.network().move_host(host, "4G").unwrap();
+            }
+            Blow::ForgetBindings => {
+                u.network().forget_bindings(nat);
+            }
+            Blow::Cut => {
+                u.network().between(host, next).cut();
+            }
+            Blow::Heal => {
+                u.network().between(host, next).heal();
+            }
+        }
+    }
+    tokio::time::sleep(whole_again.since(u.now())).await;
+    for host in &cast {
+        host.resume();
+        host.restart();
+    }
+    everywhere.heal();
+    for call in calls {
+        call.await.unwrap();
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 100, ..ProptestConfig::default() })]
+
+    /// Whatever happens to machines, lids, addresses, bindings and packets, in whatever order: nobody's connection
+    /// hangs, nothing is heard that wasn't said, and every packet is accounted for.
+    #[test]
+    fn whoever_goes_on_talking_is_answered_or_told_that_its_over(plan in misfortunes()) {
+        let outcome = Universe::seeded(plan.seed).run(move |u| suffer(u, plan));
+        prop_assert_eq!(outcome.result.clone(), Ok(()));
+        let packets = outcome.packets;
+        prop_assert_eq!(packets.sent + packets.copied, packets.arrived + packets.lost);
+    }
 }
 
 // --- lids and clocks ------------------------------------------------------------------------------------------------

@@ -133,12 +133,15 @@ struct FlowState {
     /// Which connection of these two ends it is: what is still on its way from the one before isn't of this.
     connection: u64,
     sender: HostId,
-    /// Whoever has got something of it; unknown until then, since a NAT box may stand in front.
-    receiver: Option<HostId>,
+    /// Whoever has got something of it, and the connection's ends as the receiver names them, itself first; unknown
+    /// until then, since a NAT box may stand in front.
+    receiver: Option<(HostId, Flow)>,
     /// The number of the next segment to be sent, and of the next to be handed to the receiver's TCP.
     next_sent: u64,
     next_delivered: u64,
     early: BTreeMap<u64, Packet>,
+    /// How far the receiver has acknowledged, as far as the sender knows.
+    acknowledged: Option<u32>,
     /// The newest segment that wants an acknowledgement, until it has one.
     unacknowledged: Option<(Packet, TcpAttempt)>,
     /// The sender reset the connection, gave up or crashed: nothing of it is repeated.
@@ -179,11 +182,27 @@ impl FlowState {
             next_sent: 0,
             next_delivered: 0,
             early: BTreeMap::new(),
+            acknowledged: None,
             unacknowledged: None,
             dead: false,
             forgotten: false,
             finished: false,
         }
+    }
+
+    /// An acknowledgement has come back.
+    fn acknowledge(&mut self, ack: u32) {
+        // Sequence numbers wrap around: half of them are behind each.
+        if self.acknowledged.is_none_or(|before| ack.wrapping_sub(before) < 1 << 31) {
+            self.acknowledged = Some(ack);
+        }
+        if self.unacknowledged.as_ref().and_then(|(sent, _)| sent.segment()).is_some_and(|sent| self.has_ack_of(sent)) {
+            self.unacknowledged = None;
+        }
+    }
+
+    fn has_ack_of(&self, segment: &Segment) -> bool {
+        self.acknowledged.is_some_and(|ack| segment.is_covered_by(ack))
     }
 }
 
@@ -619,8 +638,12 @@ impl Wire {
         to: Option<HostId>,
     ) {
         let (Some(mut tcp), Some((host, _)), Some(segment)) = (tcp, from, packet.segment()) else { return };
-        // A reset isn't acknowledged, so nobody would know that it's missing.
-        if segment.flags.rst || self.living_flow(&tcp).is_none() {
+        if segment.flags.rst {
+            // It isn't acknowledged, so nobody would know that it's missing: whoever it was for asks again.
+            self.repeat_what_reached(now, host, Some(tcp.flow));
+            return;
+        }
+        if self.living_flow(&tcp).is_none() {
             return;
         }
         let limit = if segment.flags.syn { self.patience.connect } else { self.patience.data };
@@ -677,8 +700,8 @@ impl Wire {
         let (Some((host, epoch)), Some(tcp)) = (flight.from, flight.tcp) else { return };
         let state = self.kernel.host(host);
         let Some(flow) = self.living_flow(&tcp) else { return };
-        // A copy of it has come through, or an acknowledgement that was late.
-        let needless = flow.unacknowledged.is_none() && flight.packet.segment().is_some_and(Segment::wants_ack);
+        // A copy of it may have come through, or an acknowledgement that was late.
+        let needless = flight.packet.segment().is_some_and(|segment| segment.wants_ack() && flow.has_ack_of(segment));
         if state.epoch() != epoch || needless {
             return;
         }
@@ -688,6 +711,7 @@ impl Wire {
         }
         if tcp.rto == Duration::MAX {
             self.abandon(tcp.flow);
+            self.repeat_what_reached(now, host, Some(tcp.flow));
             self.for_tcp.push(ForTcp::GaveUp { host, packet: flight.packet });
             return;
         }
@@ -807,10 +831,10 @@ impl Wire {
         if flags.ack
             && let Some(back) = self.flows.get_mut(&(packet.dst, packet.src))
         {
-            back.unacknowledged.take_if(|(sent, _)| sent.segment().is_some_and(|sent| sent.is_covered_by(ack)));
+            back.acknowledge(ack);
         }
         let Some(flow) = self.flows.get_mut(&tcp.flow).filter(|flow| flow.connection == tcp.connection) else { return };
-        flow.receiver = Some(host);
+        flow.receiver = Some((host, (packet.dst, packet.src)));
         if flow.forgotten && flags.syn {
             // The receiver's next life: as far as it knows, this is where the connection begins.
             flow.forgotten = false;
@@ -818,6 +842,7 @@ impl Wire {
         }
         if flags.rst {
             self.flows.remove(&tcp.flow);
+            self.abandon((packet.dst, packet.src));
             self.for_tcp.push(ForTcp::Deliver { host, packet });
             return;
         }
@@ -853,22 +878,31 @@ impl Wire {
         attachment.pieces.clear();
         attachment.next_port = 49_152;
         self.asleep.remove(&host);
+        for state in self.flows.values_mut().filter(|state| state.sender == host) {
+            state.dead = true;
+        }
+        self.repeat_what_reached(self.kernel.now(), host, None);
+    }
+
+    /// The TCP of `host` knows nothing any more of the connection that it names so, or of any: it has crashed, given up,
+    /// or reset it. What has arrived isn't repeated by itself; but the answer to it may be lost, and now for good: so
+    /// whoever still waits for one asks again.
+    fn repeat_what_reached(&mut self, now: SimTime, host: HostId, which: Option<Flow>) {
         let mut unanswered = Vec::new();
         for state in self.flows.values_mut() {
-            state.dead |= state.sender == host;
-            if state.receiver == Some(host) {
-                // What has arrived isn't repeated by itself; but the acknowledgement may be lost, and now for good.
-                let arrived = |number: u64| number < state.next_delivered || state.early.contains_key(&number);
-                if let Some((packet, tcp)) = state.unacknowledged.as_ref().filter(|(_, tcp)| arrived(tcp.number)) {
-                    unanswered.push((state.sender, packet.clone(), *tcp));
-                }
-                state.forgotten = true;
-                state.early.clear();
+            let Some((receiver, ends)) = state.receiver else { continue };
+            if receiver != host || which.is_some_and(|which| which != ends) {
+                continue;
             }
+            let arrived = |number: u64| number < state.next_delivered || state.early.contains_key(&number);
+            if let Some((packet, tcp)) = state.unacknowledged.as_ref().filter(|(_, tcp)| arrived(tcp.number)) {
+                unanswered.push((state.sender, packet.clone(), *tcp));
+            }
+            state.forgotten = true;
+            state.early.clear();
         }
         // The map's order mustn't be seen.
         unanswered.sort_by_key(|(.., tcp)| tcp.connection);
-        let now = self.kernel.now();
         for (sender, packet, tcp) in unanswered {
             let from = Some((sender, self.kernel.host(sender).epoch()));
             self.retry_later(now, packet, from, Some(tcp), Some(host));
