@@ -13,6 +13,8 @@ mod header;
 mod message;
 mod method;
 mod params;
+#[cfg(feature = "rsip")]
+mod rsip;
 mod text;
 mod uri;
 mod values;
