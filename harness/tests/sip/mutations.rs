@@ -11,7 +11,7 @@ use busyhour::world::Random;
 use crate::{fixture, fixtures};
 
 /// How many mutations are a second's worth of CPU, unoptimised and on a slow machine.
-const PER_SECOND: u64 = 60_000;
+const PER_SECOND: u64 = 120_000;
 
 /// What a mutation likes to put in: what the grammar turns on.
 const SPICE: [&[u8]; 28] = [
