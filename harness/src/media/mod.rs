@@ -15,17 +15,23 @@ mod conceal;
 pub mod dtmf;
 pub mod g711;
 pub mod jitter;
+mod latch;
+mod line;
 pub mod mixer;
 pub mod mos;
 pub mod noise;
+mod ports;
 pub mod rtcp;
 pub mod rtp;
 pub mod sdp;
+mod stream;
 pub mod tone;
 
 pub use cadence::Cadence;
 pub use g711::Codec;
+pub use line::{AudioLine, Behaviour, LineEvent, TIMEOUT};
 pub use sdp::Direction;
+pub use stream::{FRAME_TIME, Heard, Remote, Stream, StreamStats};
 
 /// The samples of a frame: 20 ms.
 pub const FRAME: usize = 160;

@@ -7,6 +7,7 @@ use bytes::Bytes;
 
 use super::Codec;
 use super::noise;
+use super::stream::Remote;
 
 /// The payload type that we offer digits with: dynamic (RFC 3551 3), and the customary one.
 pub const TELEPHONE_EVENT: u8 = 101;
@@ -353,6 +354,8 @@ pub struct Agreed {
     pub remote: SocketAddrV4,
     /// The codec.
     pub codec: Codec,
+    /// Its payload type: the static one, mostly.
+    pub payload_type: u8,
     /// The payload type that digits are sent with, if the other side takes any.
     pub telephone_event: Option<u8>,
     /// Which way audio flows.
@@ -362,6 +365,12 @@ pub struct Agreed {
 }
 
 impl Agreed {
+    /// The other end, for an [`AudioLine`](super::AudioLine) to be connected to.
+    pub fn remote(&self) -> Remote {
+        let Agreed { remote, codec, payload_type, telephone_event, direction, .. } = *self;
+        Remote { payload_type, telephone_event, direction, ..Remote::new(remote, codec) }
+    }
+
     /// Whether the other side has put this one on hold: it doesn't listen.
     pub fn held(&self) -> bool {
         !self.direction.sends()
@@ -435,7 +444,7 @@ impl Local {
         let telephone_event = self.telephone_event.and(media.telephone_event());
         let direction = theirs.direction_of(media).reversed().and(self.direction);
         let ptime = media.ptime().unwrap_or(20);
-        Some((payload_type, telephone_event, Agreed { remote, codec, telephone_event, direction, ptime }))
+        Some((payload_type, telephone_event, Agreed { remote, codec, payload_type, telephone_event, direction, ptime }))
     }
 
     fn audio(&self, codecs: &[(u8, Codec)], telephone_event: Option<u8>, direction: Direction) -> Media {

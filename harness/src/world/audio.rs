@@ -203,6 +203,46 @@ impl Microphone {
         Ok(out)
     }
 
+    /// What was said from a moment on, whoever else reads: a look at the room, for programs that keep a clock of their
+    /// own. What isn't over yet is told too: nobody asks for it who can't wait.
+    ///
+    /// # Errors
+    ///
+    /// It's unplugged.
+    pub fn said(&mut self, from: SimTime, out: &mut [i16]) -> Result<(), DeviceLost> {
+        if self.unplugged {
+            return Err(DeviceLost);
+        }
+        let first = sample_from(from);
+        self.sounds_between(first, first + out.len() as u64, out);
+        // Others may look back a little further.
+        self.forget_before(first.saturating_sub(u64::from(RATE)));
+        Ok(())
+    }
+
+    fn sounds_between(&self, first: u64, end: u64, out: &mut [i16]) {
+        let mut at = first;
+        while at < end {
+            let (sound, sounds_until) = held_at(&self.fed, at);
+            let (muted, muted_until) = held_at(&self.muted, at);
+            let until = end.min(sounds_until).min(muted_until);
+            let window = &mut out[(at - first) as usize..(until - first) as usize];
+            match (muted, sound) {
+                (Some((_, true)), _) | (_, None) => window.fill(0),
+                (_, Some((from, sound))) => sound.fill(at - from, window),
+            }
+            at = until;
+        }
+    }
+
+    /// Drops what no later read can ask about, up to what holds at a sample.
+    fn forget_before(&mut self, sample: u64) {
+        let before = self.fed.partition_point(|(from, _)| *from <= sample).saturating_sub(1);
+        self.fed.drain(..before);
+        let before = self.muted.partition_point(|(from, _)| *from <= sample).saturating_sub(1);
+        self.muted.drain(..before);
+    }
+
     /// Reads into a buffer, as [`read`](Microphone::read) does, and says how many samples there were.
     ///
     /// # Errors
@@ -214,24 +254,9 @@ impl Microphone {
         };
         let count = usize::try_from(self.available(now)).unwrap_or(usize::MAX).min(out.len());
         let end = next + count as u64;
-        let mut at = next;
-        while at < end {
-            let (sound, sounds_until) = held_at(&self.fed, at);
-            let (muted, muted_until) = held_at(&self.muted, at);
-            let until = end.min(sounds_until).min(muted_until);
-            let window = &mut out[(at - next) as usize..(until - at + at - next) as usize];
-            match (muted, sound) {
-                (Some((_, true)), _) | (_, None) => window.fill(0),
-                (_, Some((from, sound))) => sound.fill(at - from, window),
-            }
-            at = until;
-        }
+        self.sounds_between(next, end, out);
         self.next = Some(end);
-        // What no later read can ask about is dropped, up to what holds at the next sample.
-        let before = self.fed.partition_point(|(from, _)| *from <= end).saturating_sub(1);
-        self.fed.drain(..before);
-        let before = self.muted.partition_point(|(from, _)| *from <= end).saturating_sub(1);
-        self.muted.drain(..before);
+        self.forget_before(end);
         Ok(count)
     }
 }
