@@ -389,11 +389,17 @@ async fn turn(shared: &Shared, ports: &Ports, tick: SimTime) -> SimTime {
         let rested = state.stream.last_sent().is_none_or(|last| tick.since(last) >= REST);
         let to = state.latch.as_ref().and_then(Latch::to);
         let mut packet = None;
-        if (full || rested) && !state.behaviour.dumb && let Some(to) = to {
+        if (full || rested)
+            && !state.behaviour.dumb
+            && let Some(to) = to
+        {
             let samples = said(shared, state, tick);
             packet = state.stream.frame_to_send(tick, &samples).map(|packet| (packet, to));
         }
-        if !state.behaviour.deaf && !state.closed && let Some(frame) = state.stream.frame_to_play(tick) {
+        if !state.behaviour.deaf
+            && !state.closed
+            && let Some(frame) = state.stream.frame_to_play(tick)
+        {
             // A host that is down plays nothing, and this task ends with it.
             let _ = shared.speaker.play(&frame);
         }
