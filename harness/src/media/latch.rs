@@ -68,7 +68,9 @@ impl Latch {
 
     /// Where packets go to, if anywhere.
     pub(super) fn to(&self) -> Option<SocketAddrV4> {
-        if self.learns && let Some(source) = self.source {
+        if self.learns
+            && let Some(source) = self.source
+        {
             return Some(source.address);
         }
         Some(self.described).filter(|address| !address.ip().is_unspecified() && address.port() != 0)

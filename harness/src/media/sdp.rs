@@ -536,7 +536,9 @@ mod tests {
     #[test]
     fn what_we_cannot_do_is_refused() {
         let head = "v=0\r\no=- 1 1 IN IP4 10.0.0.9\r\ns=-\r\nc=IN IP4 10.0.0.9\r\nt=0 0\r\n";
-        let mixed = format!("{head}m=video 6000 RTP/AVP 31\r\nm=audio 4000 RTP/SAVP 0\r\nm=audio 4002 RTP/AVP 0\r\nm=audio 4004 RTP/AVP 0\r\n");
+        let mixed = format!(
+            "{head}m=video 6000 RTP/AVP 31\r\nm=audio 4000 RTP/SAVP 0\r\nm=audio 4002 RTP/AVP 0\r\nm=audio 4004 RTP/AVP 0\r\n"
+        );
         let (answer, agreed) = bob().answer(mixed.as_bytes()).unwrap();
         let ports: Vec<u16> = Description::read(&answer).unwrap().media.iter().map(|media| media.port).collect();
         assert_eq!((ports, agreed.unwrap().remote.port()), (vec![0, 0, 5000, 0], 4002));
@@ -581,7 +583,10 @@ mod tests {
             a=group:BUNDLE 0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\nb=AS:32\r\na=mid:0\r\na=rtpmap:111 opus/48000/2\r\n";
         let description = Description::read(text.as_bytes()).unwrap();
         assert_eq!(description.write(), text.as_bytes());
-        assert_eq!(description.origin().unwrap(), Origin { user: "alice", session: 1, version: 2, address: "host.example" });
+        assert_eq!(
+            description.origin().unwrap(),
+            Origin { user: "alice", session: 1, version: 2, address: "host.example" }
+        );
         assert_eq!(description.media[0].attribute("mid"), Some("0"));
         assert_eq!(description.audio(), None);
     }

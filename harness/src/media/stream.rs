@@ -283,7 +283,8 @@ impl Stream {
     /// Presses a key for as long as that.
     pub fn press_for(&mut self, digit: char, duration: Duration) {
         if self.remote.is_some_and(|remote| remote.telephone_event.is_some()) {
-            self.keys.press(digit, u32::try_from(duration.as_nanos() / u128::from(NANOS_OF_A_SAMPLE)).unwrap_or(u32::MAX));
+            self.keys
+                .press(digit, u32::try_from(duration.as_nanos() / u128::from(NANOS_OF_A_SAMPLE)).unwrap_or(u32::MAX));
         }
     }
 
@@ -295,6 +296,11 @@ impl Stream {
     /// The digits that came so far.
     pub fn digits(&self) -> &str {
         &self.digits
+    }
+
+    /// Whether frames are wanted of it now.
+    pub fn sends(&self) -> bool {
+        self.remote.is_some_and(|remote| remote.direction.sends())
     }
 
     /// When it last sent a packet.
@@ -485,7 +491,8 @@ impl Stream {
     }
 
     fn report(&mut self, now: SimTime) -> Rtcp {
-        let reports: Vec<Report> = self.source.as_mut().map(|source| reception_report(source, self.last_report, now)).into_iter().collect();
+        let reports: Vec<Report> =
+            self.source.as_mut().map(|source| reception_report(source, self.last_report, now)).into_iter().collect();
         // Who has sent since the report before the last is a sender (6.4); a whole interval is close enough for two.
         let sends = self.last_sent.is_some_and(|last| now.since(last) < 2 * rtcp::MINIMUM);
         self.reported = true;
@@ -649,7 +656,8 @@ mod tests {
         talk(&mut alice, &mut bob, 0, 50, |_| true);
         // Both at once: who was there first is heard.
         for n in 50..60 {
-            let (one, other) = (alice.frame_to_send(ms(n * 20), &LOUD).unwrap(), carol.frame_to_send(ms(n * 20), &LOUD).unwrap());
+            let (one, other) =
+                (alice.frame_to_send(ms(n * 20), &LOUD).unwrap(), carol.frame_to_send(ms(n * 20), &LOUD).unwrap());
             assert_eq!(bob.receive(ms(n * 20), &one), Heard::Media);
             assert_eq!(bob.receive(ms(n * 20), &other), Heard::Ignored);
         }
