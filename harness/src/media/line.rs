@@ -390,6 +390,7 @@ async fn turn(shared: &Shared, ports: &Ports, tick: SimTime) -> SimTime {
         let to = state.latch.as_ref().and_then(Latch::to);
         let mut packet = None;
         if (full || rested)
+            && state.stream.sends()
             && !state.behaviour.dumb
             && let Some(to) = to
         {
@@ -408,7 +409,7 @@ async fn turn(shared: &Shared, ports: &Ports, tick: SimTime) -> SimTime {
         let next = if full || state.stream.is_pressing() {
             tick + FRAME_TIME
         } else {
-            let sparing = tick + REST;
+            let sparing = probe_after(&state.stream, tick);
             let due = state.stream.next_to_play().map_or(sparing, |due| on_the_grid(tick, due).max(tick + FRAME_TIME));
             due.min(sparing)
         };
@@ -421,6 +422,11 @@ async fn turn(shared: &Shared, ports: &Ports, tick: SimTime) -> SimTime {
         let _ = ports.rtcp.send_to(report, to).await;
     }
     next
+}
+
+/// When a line that spares its packets sends the next one.
+pub(super) fn probe_after(stream: &Stream, tick: SimTime) -> SimTime {
+    stream.last_sent().map(|last| last + REST).filter(|next| *next > tick).unwrap_or(tick + REST)
 }
 
 /// What goes out: the frame that is over now.

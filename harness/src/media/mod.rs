@@ -21,6 +21,8 @@ pub mod mixer;
 pub mod mos;
 pub mod noise;
 mod ports;
+mod relay;
+mod room;
 pub mod rtcp;
 pub mod rtp;
 pub mod sdp;
@@ -30,6 +32,8 @@ pub mod tone;
 pub use cadence::Cadence;
 pub use g711::Codec;
 pub use line::{AudioLine, Behaviour, LineEvent, TIMEOUT};
+pub use relay::{Feed, LegStats, RELAY_TIMEOUT, Relay, Side};
+pub use room::{Conference, MemberId};
 pub use sdp::Direction;
 pub use stream::{FRAME_TIME, Heard, Remote, Stream, StreamStats};
 

@@ -298,6 +298,11 @@ impl Stream {
         &self.digits
     }
 
+    /// Whether frames are wanted of it now.
+    pub fn sends(&self) -> bool {
+        self.remote.is_some_and(|remote| remote.direction.sends())
+    }
+
     /// When it last sent a packet.
     pub fn last_sent(&self) -> Option<SimTime> {
         self.last_sent
