@@ -102,6 +102,11 @@ impl Audio {
         }
     }
 
+    /// The call is answered by what was agreed on before.
+    pub(super) fn confirm(&self) {
+        self.connect(false);
+    }
+
     /// Silence for who is on hold.
     pub(super) fn mute(&self, muted: bool) {
         self.line.mute(muted);
