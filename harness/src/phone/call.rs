@@ -471,7 +471,7 @@ impl Core {
             }
         }
         if wants_answer {
-            self.ua.acknowledge(now, call, None);
+            self.ua.acknowledge(call, None);
         }
         if let Some(asked_in) = asked_in {
             self.ua.notify(now, asked_in, 200);

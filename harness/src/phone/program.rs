@@ -177,7 +177,7 @@ impl Shared {
 
 impl Core {
     fn new(host: &Host, shared: &Shared, settings: &PhoneSettings, port: u16) -> Core {
-        let mut stream = |concern: &str| host.random(|random| Random::stream(random.next_u64(), concern));
+        let stream = |concern: &str| host.random(|random| Random::stream(random.next_u64(), concern));
         let (mut random, for_ua) = (stream("phone"), stream("user agent"));
         let address = host.address();
         let ua = UserAgent::new(
