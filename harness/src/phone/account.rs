@@ -139,6 +139,7 @@ impl Core {
         let password = password.map_or(settings.password.clone(), str::to_owned);
         self.ua.set_credentials(Some(Credentials { user: settings.user.clone(), password }));
         self.account.registration.set_expires(settings.expires);
+        self.message.clear();
         self.account.on = true;
         self.account.failed = 0;
         self.account.not_before = now + settings.behaviour.registers_after;
@@ -276,9 +277,8 @@ impl Core {
 
     /// A connection broke, or nobody listens at that address.
     pub(super) fn way_lost(&mut self, now: SimTime, flow: Flow) {
-        let ours = self.server_flow().is_some_and(|server| {
-            server.transport == flow.transport && server.remote == flow.remote
-        });
+        let ours =
+            self.server_flow().is_some_and(|server| server.transport == flow.transport && server.remote == flow.remote);
         // What can't be reached is tried again by and by; what was there a moment ago, at once.
         if ours && self.account.on && self.account.registration.is_registered(now) {
             self.ask_again(now);
@@ -351,7 +351,9 @@ impl Core {
         match found {
             Ok(servers) => {
                 let account = &mut self.account;
-                account.nowhere = false;
+                if std::mem::take(&mut account.nowhere) {
+                    self.message.clear();
+                }
                 let present = account.servers.get(account.current);
                 account.current = present.and_then(|at| servers.iter().position(|other| other == at)).unwrap_or(0);
                 account.servers = servers;

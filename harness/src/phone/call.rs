@@ -326,6 +326,7 @@ impl Core {
         self.next_leg += 1;
         // What's over is no longer of interest.
         self.ended.clear();
+        self.digits.clear();
         Leg {
             id: LegId(self.next_leg),
             call: None,
@@ -475,7 +476,6 @@ impl Core {
         }
         if let Some(asked_in) = asked_in {
             self.ua.notify(now, asked_in, 200);
-            self.selected = Some(id);
         }
         self.claim_answered(id);
     }
@@ -504,6 +504,8 @@ impl Core {
         if replaces.is_none() && self.legs.len() >= lines {
             return self.ua.reject(now, call, 486, &[]);
         }
+        // Nobody is put on hold by a phone's own decision.
+        let answers_by_itself = auto_answer && self.legs.is_empty();
         let peer = request.from().map(|from| shown_as(&from.uri)).unwrap_or_default();
         let mut leg = self.new_leg(Stage::Coming, Direction::Incoming, peer);
         let id = leg.id;
@@ -523,7 +525,7 @@ impl Core {
         } else {
             self.set(now + behaviour.rings_after, Due::Ring(id));
         }
-        if auto_answer {
+        if answers_by_itself {
             self.set(now + behaviour.rings_after + behaviour.answers_after, Due::Answer(id));
         }
     }
@@ -621,7 +623,11 @@ impl Core {
             };
             self.ua.notify(now, asked_in, status);
         }
-        self.ended.push(Line { state: LineState::Ended { reason: ending.clone() }, peer: leg.peer, direction: leg.direction });
+        self.ended.push(Line {
+            state: LineState::Ended { reason: ending.clone() },
+            peer: leg.peer,
+            direction: leg.direction,
+        });
         if self.selected == Some(id) {
             self.selected = None;
         }

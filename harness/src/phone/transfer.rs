@@ -201,7 +201,9 @@ impl Core {
             headers.push((Name::ReferredBy.as_str().to_owned(), by.to_owned()));
         }
         self.ua.accept_refer(now, call, request);
-        self.call_out(target, headers, Some(call));
+        // The buttons mean the new call: if it comes to nothing, the old one again.
+        let id = self.call_out(target, headers, Some(call));
+        self.selected = Some(id);
     }
 }
 

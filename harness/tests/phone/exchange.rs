@@ -36,8 +36,6 @@ pub(crate) struct Book {
     pub(crate) registered: Vec<Registered>,
     /// Who is where, and which way the REGISTER came.
     pub(crate) contacts: BTreeMap<String, (String, Flow)>,
-    /// How many keepalives came.
-    pub(crate) pings: u64,
     /// Every request that was passed on, by its method and its first header of interest.
     pub(crate) passed: Vec<String>,
     /// Answers each REGISTER with that.
@@ -98,7 +96,6 @@ async fn serve(host: Host, book: Rc<RefCell<Book>>) {
                 transports.send(Transmit { flow, payload: response });
             }
             Received::Message { message, flow } => pass_on(&mut transports, &host, &book, &message, flow),
-            Received::Ping { .. } => book.borrow_mut().pings += 1,
             _ => {}
         }
     }

@@ -8,6 +8,7 @@ mod hold;
 mod power;
 mod registration;
 mod softphone;
+mod strangers;
 mod transfers;
 mod withheld;
 
