@@ -6,6 +6,7 @@
 //! A [`Message`] is read without copying it, and says what's in it when it's asked; a [`Writer`] writes one; a
 //! [`Framer`] cuts them from a stream.
 
+pub mod digest;
 mod error;
 mod flow;
 mod framing;
@@ -14,6 +15,8 @@ mod message;
 mod method;
 mod params;
 mod text;
+pub mod transaction;
+pub mod ua;
 mod uri;
 mod values;
 mod write;
