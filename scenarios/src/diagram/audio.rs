@@ -48,6 +48,8 @@ pub(super) struct Audio {
     pub to: HostId,
     /// The other way too.
     pub both: bool,
+    /// Some of it arrived.
+    pub heard: bool,
     pub arrived: u64,
     pub lost: u64,
     pub why: Option<Loss>,
@@ -139,7 +141,9 @@ fn between(low: HostId, high: HostId, there: &[Stretch], back: &[Stretch], drawn
             })
         };
         let edge = one_way && piece.1.since(piece.0) < EDGE;
-        if edge && (touches(index.checked_sub(1).and_then(|before| pieces.get(before))) || touches(pieces.get(index + 1))) {
+        if edge
+            && (touches(index.checked_sub(1).and_then(|before| pieces.get(before))) || touches(pieces.get(index + 1)))
+        {
             continue;
         }
         whole.push(*piece);
@@ -151,6 +155,7 @@ fn between(low: HostId, high: HostId, there: &[Stretch], back: &[Stretch], drawn
             from: if one.is_some() { low } else { high },
             to: if one.is_some() { high } else { low },
             both: one.is_some() && other.is_some(),
+            heard: true,
             arrived: 0,
             lost: 0,
             why: None,
@@ -179,6 +184,7 @@ fn between(low: HostId, high: HostId, there: &[Stretch], back: &[Stretch], drawn
                     from,
                     to,
                     both: false,
+                    heard: stretch.arrived > 0,
                     arrived: stretch.arrived,
                     lost: stretch.lost,
                     why: stretch.why,

@@ -120,10 +120,10 @@ impl Columns {
                 let label = super::told::audio_label(audio);
                 let remark = super::told::audio_remark(audio);
                 let ends = (self.index(Some(audio.from)), self.index(Some(audio.to)));
-                let tips = match (audio.both, audio.arrived) {
+                let tips = match (audio.both, audio.heard) {
                     (true, _) => ('<', '>'),
-                    (false, 0) => ('|', 'x'),
-                    (false, _) => ('|', '>'),
+                    (false, false) => ('|', 'x'),
+                    (false, true) => ('|', '>'),
                 };
                 match (ends, self.places.is_empty()) {
                     ((Some(from), Some(to)), false) if from != to => {

@@ -73,25 +73,9 @@ pub(super) fn diagram(first: Vec<Seen>, last: Vec<Seen>, dropped: usize, audio: 
     number_calls(&reading.legs, &mut rows);
     rows.extend(audio.drawn().into_iter().map(|audio| Row { at: audio.begin, what: What::Audio(audio) }));
     // What people and the world did comes before what it brought about.
-    let mut told: Vec<Row> = Vec::new();
-    let mut cuts = Cuts::default();
-    for event in log.events() {
-        let what = match event.source {
-            Source::Step => event.text("text").map(|text| What::Step(text.to_owned())),
-            Source::World => world(event, log, &mut cuts).map(|(text, hosts)| What::World(text, hosts)),
-            Source::Claim => None,
-        };
-        if let Some(what) = what {
-            told.push(Row { at: event.at, what });
-        }
-    }
+    let mut told = doings(log);
     told.append(&mut rows);
     told.sort_by_key(|row| row.at);
-    told.dedup_by(|again, row| match (&again.what, &row.what) {
-        // A cut of both ways is two events.
-        (What::World(again, _), What::World(before, _)) => again == before,
-        _ => false,
-    });
     Diagram { hosts: log.hosts().to_vec(), rows: told, legs: reading.legs }
 }
 
@@ -142,7 +126,8 @@ impl Reading {
         if !message.is_regular() {
             said.remarks.push("malformed".to_owned());
         }
-        said.outside = matches!(message.method(), Method::Register | Method::Options | Method::Message | Method::Publish);
+        said.outside =
+            matches!(message.method(), Method::Register | Method::Options | Method::Message | Method::Publish);
         if let Some(call_id) = message.call_id() {
             let count = self.calls.len();
             let call = *self.calls.entry(call_id.to_owned()).or_insert(count);
@@ -282,15 +267,93 @@ fn number_calls(legs: &[Leg], rows: &mut [Row]) {
     }
 }
 
-/// Which cuts are in force, by their number, in words.
-#[derive(Debug, Default)]
-struct Cuts(BTreeMap<i64, (String, Vec<HostId>)>);
+/// What people and the world did.
+fn doings(log: &Log) -> Vec<Row> {
+    let mut rows = Vec::new();
+    // Which way a cut is, by its number: the heal names only that.
+    let mut cuts: BTreeMap<i64, Way> = BTreeMap::new();
+    let mut events = log.events().iter().peekable();
+    while let Some(event) = events.next() {
+        let what = match (event.source, &*event.kind) {
+            (Source::Step, _) => event.text("text").map(|text| What::Step(text.to_owned())),
+            (Source::World, kind @ ("cut" | "heal")) => {
+                // One cut of several ways is as many events.
+                let mut ways: Vec<Way> = Vec::new();
+                let mut next = Some(event);
+                while let Some(one) = next {
+                    let number = one.number("cut").unwrap_or_default();
+                    let way = if kind == "cut" { Way::of(one, log) } else { cuts.get(&number).cloned() };
+                    if let Some(way) = way {
+                        cuts.insert(number, way.clone());
+                        if !ways.contains(&way) {
+                            ways.push(way);
+                        }
+                    }
+                    next = events.next_if(|next| next.at == event.at && next.kind == event.kind);
+                }
+                let mut hosts: Vec<HostId> = ways.iter().flat_map(|way| way.hosts.clone()).collect();
+                hosts.sort_unstable();
+                hosts.dedup();
+                let verb = if kind == "cut" { "is cut" } else { "heals" };
+                (!ways.is_empty()).then(|| What::World(ways_in_words(&ways, verb), hosts))
+            }
+            (Source::World, _) => world(event, log).map(|text| What::World(text, event.host.into_iter().collect())),
+            (Source::Claim, _) => None,
+        };
+        rows.extend(what.map(|what| Row { at: event.at, what }));
+    }
+    rows
+}
 
-/// What the world did, in words, and to whom; nothing if it changes nothing on the wire.
-fn world(event: &Event, log: &Log, cuts: &mut Cuts) -> Option<(String, Vec<HostId>)> {
-    let hosts: Vec<HostId> = event.host.into_iter().collect();
+/// One way of a cut.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Way {
+    from: String,
+    to: String,
+    only: String,
+    hosts: Vec<HostId>,
+}
+
+impl Way {
+    fn of(event: &Event, log: &Log) -> Option<Way> {
+        let (from, to) = (event.list("from")?, event.list("to")?);
+        let only = match (event.text("protocol"), event.number("port")) {
+            (None, None) => String::new(),
+            (Some(protocol), None) => format!(" for {}", protocol.to_uppercase()),
+            (None, Some(port)) => format!(" for port {port}"),
+            (Some(protocol), Some(port)) => format!(" for {} port {port}", protocol.to_uppercase()),
+        };
+        let hosts = from.iter().chain(to).filter_map(|name| log.host_called(name)).collect();
+        Some(Way { from: from.join(", "), to: to.join(", "), only, hosts })
+    }
+}
+
+fn ways_in_words(ways: &[Way], verb: &str) -> String {
+    match ways {
+        [there, back] if there.from == back.to && there.to == back.from && there.only == back.only => {
+            format!("the network between {} and {} {verb}{}", there.from, there.to, there.only)
+        }
+        [first, .., last] if ways.len() > 3 => {
+            let (from, to) = (&first.from, &first.to);
+            format!(
+                "the network {verb}{} in {} ways, {from} -> {to} .. {} -> {}",
+                first.only,
+                ways.len(),
+                last.from,
+                last.to
+            )
+        }
+        _ => {
+            let each: Vec<String> = ways.iter().map(|way| format!("{} -> {}", way.from, way.to)).collect();
+            format!("the network {} {verb}{}", each.join(", "), ways[0].only)
+        }
+    }
+}
+
+/// What the world did to a host or to all, in words; nothing if it changes nothing on the wire.
+fn world(event: &Event, log: &Log) -> Option<String> {
     let name = event.host.map_or("somebody", |host| log.host_name(host));
-    let text = match &*event.kind {
+    Some(match &*event.kind {
         "crash" => format!("{name} crashes"),
         "restart" => format!("{name} restarts"),
         "sleep" => format!("{name} sleeps"),
@@ -299,25 +362,6 @@ fn world(event: &Event, log: &Log, cuts: &mut Cuts) -> Option<(String, Vec<HostI
         "nat-reset" => "the NAT forgets its bindings".to_owned(),
         "clock-skew" => format!("{name}'s clock is changed"),
         "impaired" | "aimed-fault" => event.text("what")?.to_owned(),
-        "cut" => {
-            let (from, to) = (event.list("from")?, event.list("to")?);
-            let mut hosts: Vec<HostId> = from.iter().chain(to).filter_map(|name| log.host_called(name)).collect();
-            hosts.sort_unstable();
-            let only = match (event.text("protocol"), event.number("port")) {
-                (None, None) => String::new(),
-                (Some(protocol), None) => format!(" for {}", protocol.to_uppercase()),
-                (protocol, Some(port)) => format!(" for {} port {port}", protocol.unwrap_or("any").to_uppercase()),
-            };
-            let way = format!("{} -> {}", from.join(", "), to.join(", "));
-            let told = (format!("the network {way} is cut{only}"), hosts.clone());
-            cuts.0.insert(event.number("cut")?, (way, hosts));
-            return Some(told);
-        }
-        "heal" => {
-            let (way, hosts) = cuts.0.remove(&event.number("cut")?)?;
-            return Some((format!("the network {way} heals"), hosts));
-        }
         _ => return None,
-    };
-    Some((text, hosts))
+    })
 }

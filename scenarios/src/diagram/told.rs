@@ -7,10 +7,10 @@ use super::audio::Audio;
 /// What stands on a stretch of audio: `audio both ways 3.2 s`.
 pub(super) fn audio_label(audio: &Audio) -> String {
     let lasted = lasted(audio.end.since(audio.begin));
-    match (audio.both, audio.arrived) {
+    match (audio.both, audio.heard) {
         (true, _) => format!("audio both ways {lasted}"),
-        (false, 0) => format!("no audio {lasted}"),
-        (false, _) => format!("audio one way {lasted}"),
+        (false, false) => format!("no audio {lasted}"),
+        (false, true) => format!("audio one way {lasted}"),
     }
 }
 
