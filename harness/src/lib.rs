@@ -45,6 +45,7 @@ compile_error!("busyhour answers libc's clocks and entropy itself, which it can 
 
 pub use busyhour_trace as trace;
 
+pub mod media;
 pub mod net;
 pub mod sip;
 mod universe;
