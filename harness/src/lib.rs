@@ -47,6 +47,7 @@ pub use busyhour_trace as trace;
 
 pub mod media;
 pub mod net;
+pub mod pbx;
 pub mod sip;
 mod universe;
 pub mod world;
