@@ -32,6 +32,7 @@
 //! - [`media`]: G.711, RTP and RTCP, digits, playout, the E-model, SDP, voices; a phone's line, a server's relay and
 //!   its conference rooms.
 //! - [`universe`](Universe): all of that put together.
+//! - [`media`]: RTP, codecs, digits, playout, scores, descriptions; lines, relays, conferences. No WebRTC.
 //!
 //! # What is not simulated
 //!
