@@ -14,6 +14,8 @@
 mod admission;
 mod bridging;
 mod calls;
+pub mod carrier;
+pub mod customer;
 mod dialing;
 mod exchange;
 mod keeping;
@@ -32,6 +34,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 pub use calls::CallView;
+pub use carrier::{Carrier, CarrierSettings};
 pub use exchange::Counters;
 pub use records::{CallEnding, CallRecord};
 pub use registrar::Contact;
