@@ -133,6 +133,7 @@ impl Vocabulary {
         // The first match is the whole step; each parameter is one group after it, for no pattern has groups of its own.
         let words = context.matches.into_iter().skip(1).map(|(_, words)| words);
         let matches = Matches::new(phrase.expression, kinds.iter().copied().zip(words).collect());
+        let matches = matches.under(context.step.ty);
         Bound::Phrase(phrase, matches.below(context.step.table.as_ref(), context.step.docstring.as_deref()))
     }
 
