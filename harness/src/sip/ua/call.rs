@@ -346,7 +346,9 @@ pub(super) fn head(method: Method<'_>, dialog: &Dialog, ignore_routes: bool) -> 
             }
             writer.header(Name::Route, format_args!("<{}>", dialog.target))
         }
-        _ => dialog.routes.iter().fold(Writer::request(method, &dialog.target), |w, route| w.header(Name::Route, route)),
+        _ => {
+            dialog.routes.iter().fold(Writer::request(method, &dialog.target), |w, route| w.header(Name::Route, route))
+        }
     }
 }
 

@@ -10,6 +10,13 @@ use crate::trace::SimTime;
 const PATIENCE: u8 = 3;
 
 impl UserAgent {
+    /// Credentials for a request that wasn't challenged yet, where an earlier one was.
+    pub(super) fn authorization(&mut self, method: Method<'_>, target: &str) -> Option<(Name, String)> {
+        let credentials = self.credentials.as_mut()?;
+        let name = credentials.header()?;
+        Some((name, credentials.authorize(method.as_str(), target, &[])?))
+    }
+
     /// Answers a challenge by sending the request again. False if that's hopeless, or nobody has credentials.
     pub(super) fn answer_challenge(&mut self, now: SimTime, client: ClientId, response: &Message) -> bool {
         let cnonce = self.token();

@@ -27,7 +27,7 @@ use bytes::Bytes;
 use rustc_hash::FxHashMap;
 
 pub use event::{Ending, Event, Failure};
-pub use outgoing::{Outgoing, Request};
+pub use outgoing::{Outgoing, Request, RequestMethod};
 pub use registration::{Registration, RegistrationSettings, RegistrationState};
 pub use settings::{Quirks, ReliableProvisionals, SessionSettings, Settings};
 
@@ -37,7 +37,7 @@ use super::digest;
 use super::transaction::{ClientId, ServerId, TransactionEvent, Transactions, Transmit};
 use super::{Flow, Message, Method, Name, Writer};
 use crate::trace::SimTime;
-use crate::world::random::Random;
+use crate::world::Random;
 
 /// A call of a [`UserAgent`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -103,7 +103,7 @@ impl UserAgent {
     /// A user agent without calls.
     pub fn new(settings: Settings, random: Random) -> UserAgent {
         UserAgent {
-            transactions: Transactions::new(settings.timers.clone()),
+            transactions: Transactions::new(settings.timers),
             credentials: settings.credentials.clone().map(digest::Client::new),
             settings,
             random,
@@ -254,7 +254,10 @@ impl UserAgent {
 
     /// What the transactions had to say.
     fn digest_events(&mut self, now: SimTime) {
-        while let Some((_, client)) = self.accepted.pop_front_if(|(until, _)| *until <= now) {
+        while let Some((until, client)) = self.accepted.front().copied()
+            && until <= now
+        {
+            self.accepted.pop_front();
             self.pending.remove(&client);
         }
         while let Some(event) = self.transactions.poll_event() {
@@ -330,7 +333,8 @@ impl UserAgent {
             let (status, reason) = error.status().unwrap_or((400, "Bad Request"));
             // The To header may be what's broken: a tag is added only to one that can be read.
             let tag = request.to().ok().and_then(|to| to.tag().is_none().then(|| self.token()));
-            let response = Writer::answer(&request, status, reason, tag.as_deref()).header(Name::Warning, warning(&error)).end();
+            let response =
+                Writer::answer(&request, status, reason, tag.as_deref()).header(Name::Warning, warning(&error)).end();
             return self.respond(now, server, response);
         }
         let tag = request.to().ok().and_then(|to| to.tag().map(str::to_owned));
@@ -343,7 +347,8 @@ impl UserAgent {
     fn requested_outside(&mut self, now: SimTime, server: ServerId, request: Message, flow: Flow) {
         if let Some(unknown) = unsupported(&request) {
             let tag = self.token();
-            let response = Writer::answer(&request, 420, "Bad Extension", Some(&tag)).header(Name::Unsupported, unknown);
+            let response =
+                Writer::answer(&request, 420, "Bad Extension", Some(&tag)).header(Name::Unsupported, unknown);
             return self.respond(now, server, response.end());
         }
         match request.method() {

@@ -186,9 +186,7 @@ impl UserAgent {
         for (name, value) in &out.headers {
             writer = writer.header(name.as_str(), value);
         }
-        if let Some(credentials) = &mut self.credentials
-            && let Some((name, value)) = credentials.authorize("INVITE", &out.target)
-        {
+        if let Some((name, value)) = self.authorization(Method::Invite, &out.target) {
             writer = writer.header(name, value);
         }
         written(finish(writer, out.offer.as_ref()))
@@ -207,9 +205,7 @@ impl UserAgent {
         for (name, value) in &request.headers {
             writer = writer.header(name.as_str(), value);
         }
-        if let Some(credentials) = &mut self.credentials
-            && let Some((name, value)) = credentials.authorize(method.as_str(), &request.target)
-        {
+        if let Some((name, value)) = self.authorization(method, &request.target) {
             writer = writer.header(name, value);
         }
         written(match &request.body {

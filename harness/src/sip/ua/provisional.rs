@@ -119,7 +119,8 @@ impl UserAgent {
         // A request of this fork's dialog: the fork that spoke last is the one that requests go to.
         let early = call.early.remove(at);
         call.early.push(early);
-        let prack = self.in_dialog(call, Method::Prack).header(Name::RAck, format_args!("{rseq} {number} INVITE")).end();
+        let prack =
+            self.in_dialog(call, Method::Prack).header(Name::RAck, format_args!("{rseq} {number} INVITE")).end();
         let flow = call.flow;
         self.send(now, Purpose::Nobody, written(prack), flow);
         true

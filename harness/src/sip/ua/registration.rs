@@ -6,7 +6,7 @@ use super::super::{Flow, Message, Name, Uri};
 use super::outgoing::RequestMethod;
 use super::{Failure, Request};
 use crate::trace::SimTime;
-use crate::world::random::Random;
+use crate::world::Random;
 
 /// After a failure the first wait is up to this (RFC 5626 4.5).
 const FIRST_WAIT: Duration = Duration::from_secs(30);
@@ -187,9 +187,9 @@ impl Registration {
                 },
                 status @ (408 | 430 | 480 | 500..=599) => {
                     let _ = status;
-                    let wait = response.first(Name::RetryAfter).and_then(|value| {
-                        value.split([';', ' ', '(']).next().and_then(|seconds| seconds.parse().ok())
-                    });
+                    let wait = response
+                        .first(Name::RetryAfter)
+                        .and_then(|value| value.split([';', ' ', '(']).next().and_then(|seconds| seconds.parse().ok()));
                     self.fail(now, random, wait.map(Duration::from_secs));
                 }
                 status => self.refuse(status),

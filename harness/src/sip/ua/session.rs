@@ -95,8 +95,7 @@ impl UserAgent {
         };
         call.session.get_or_insert_default().interval = Some(interval);
         self.start_session(now, call, refresher == "uas");
-        let writer = writer
-            .header(Name::SessionExpires, format_args!("{};refresher={refresher}", interval.as_secs()));
+        let writer = writer.header(Name::SessionExpires, format_args!("{};refresher={refresher}", interval.as_secs()));
         if refresher == "uac" { writer.header(Name::Require, "timer") } else { writer }
     }
 
