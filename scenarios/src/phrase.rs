@@ -354,7 +354,9 @@ mod tests {
 
     #[test]
     fn every_kind_is_at_home_where_it_may_stand() {
-        for kind in [Kind::Arranges { around: true }, Kind::Arranges { around: false }, Kind::Acts, Kind::Checks, Kind::Waits] {
+        for kind in
+            [Kind::Arranges { around: true }, Kind::Arranges { around: false }, Kind::Acts, Kind::Checks, Kind::Waits]
+        {
             assert!(kind.stands_under(kind.home()));
         }
     }

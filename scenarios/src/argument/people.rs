@@ -165,7 +165,11 @@ impl Argument for Callee {
         }
         let number = quoted(words)?;
         let dialable = (1..=15).contains(&number.len()) && number.bytes().all(|sign| sign.is_ascii_digit());
-        if dialable { Ok(Callee::Number(number.to_owned())) } else { Err(ArgumentError::NotDialable(number.to_owned())) }
+        if dialable {
+            Ok(Callee::Number(number.to_owned()))
+        } else {
+            Err(ArgumentError::NotDialable(number.to_owned()))
+        }
     }
 }
 

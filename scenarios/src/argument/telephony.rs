@@ -108,8 +108,20 @@ pub enum MessageName {
 
 /// The methods of SIP and its extensions.
 const METHODS: &[&str] = &[
-    "INVITE", "ACK", "BYE", "CANCEL", "REGISTER", "OPTIONS", "PRACK", "UPDATE", "REFER", "NOTIFY", "SUBSCRIBE", "INFO",
-    "MESSAGE", "PUBLISH",
+    "INVITE",
+    "ACK",
+    "BYE",
+    "CANCEL",
+    "REGISTER",
+    "OPTIONS",
+    "PRACK",
+    "UPDATE",
+    "REFER",
+    "NOTIFY",
+    "SUBSCRIBE",
+    "INFO",
+    "MESSAGE",
+    "PUBLISH",
 ];
 
 impl Argument for MessageName {
@@ -359,10 +371,7 @@ mod tests {
     #[test]
     fn what_people_do_at_almost_the_same_moment_is_read_whole() {
         let alice = || Agent::Named("alice".into());
-        assert_eq!(
-            Deed::read("alice hangs up"),
-            Ok(Deed { agent: alice(), button: Button::HangUp, device: None })
-        );
+        assert_eq!(Deed::read("alice hangs up"), Ok(Deed { agent: alice(), button: Button::HangUp, device: None }));
         assert_eq!(
             Deed::read("alice answers on her second phone"),
             Ok(Deed { agent: alice(), button: Button::Answer, device: Some(1) })

@@ -3,8 +3,13 @@
 //! Each file holds the phrases of one subject. All of them are registered under all three keywords, so that a check
 //! under `When` is an error that says so, and not a step that nobody knows.
 
+mod audio;
+mod calls;
+mod faults;
 mod machines;
 mod network;
+mod phones;
+mod place;
 mod time;
 
 use std::collections::{BTreeMap, HashMap};
@@ -33,6 +38,11 @@ pub struct Subject {
 
 /// The built-in phrases by subject.
 pub const SUBJECTS: &[Subject] = &[
+    Subject { title: "The place", phrases: place::PHRASES },
+    Subject { title: "Phones and registration", phrases: phones::PHRASES },
+    Subject { title: "Calls", phrases: calls::PHRASES },
+    Subject { title: "Audio", phrases: audio::PHRASES },
+    Subject { title: "Aimed faults", phrases: faults::PHRASES },
     Subject { title: "The machines", phrases: machines::PHRASES },
     Subject { title: "The network", phrases: network::PHRASES },
     Subject { title: "Time", phrases: time::PHRASES },
