@@ -29,6 +29,7 @@
 //! - [`world`]: seed, thread, clock, entropy, scheduler, hosts. Knows no telephony.
 //! - [`net`]: sockets, wire, links, faults, NAT, partitions; simulated or live. Knows no telephony.
 //! - [`universe`](Universe): all of that put together.
+//! - [`media`]: RTP, codecs, digits, playout, scores, descriptions; lines, relays, conferences. No WebRTC.
 //!
 //! # What is not simulated
 //!
@@ -45,6 +46,7 @@ compile_error!("busyhour answers libc's clocks and entropy itself, which it can 
 
 pub use busyhour_trace as trace;
 
+pub mod media;
 pub mod net;
 pub mod sip;
 mod universe;
