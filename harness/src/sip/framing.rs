@@ -3,7 +3,7 @@
 use bytes::{Buf, Bytes, BytesMut};
 use memchr::{memchr, memmem};
 
-use super::message::content_length;
+use super::message::{asks_for_an_answer, content_length};
 use super::{Field, Message, Name, Problem, ReadError};
 
 /// The most that the first line and the headers may have.
@@ -49,6 +49,8 @@ pub struct Framer {
     pending: BytesMut,
     /// So far there's no end of the headers in `pending`.
     searched: usize,
+    /// How long the message in front is, if that's known.
+    whole: Option<usize>,
     refused: Bytes,
     lost: bool,
 }
@@ -65,7 +67,7 @@ impl Framer {
     }
 
     fn new(end: End) -> Framer {
-        Framer { end, pending: BytesMut::new(), searched: 0, refused: Bytes::new(), lost: false }
+        Framer { end, pending: BytesMut::new(), searched: 0, whole: None, refused: Bytes::new(), lost: false }
     }
 
     /// Takes what has arrived. Call [`Framer::next`] until there's nothing more.
@@ -88,21 +90,14 @@ impl Framer {
                 KeepAlive::Isnt => {}
             }
         }
-        let head = match self.head() {
-            Ok(head) => head?,
+        let whole = match self.whole() {
+            Ok(whole) => whole?,
             Err(error) => return Some(Err(self.lose(error))),
         };
-        let length = match announced(&self.pending[..head]) {
-            Ok(length) => length,
-            Err(error) => return Some(Err(self.lose(error))),
-        };
-        let whole = head.saturating_add(length);
-        if whole > LONGEST_MESSAGE {
-            return Some(Err(self.lose(ReadError::new(Field::Body, Problem::TooLong, head))));
-        }
         if self.pending.len() < whole {
             return None;
         }
+        self.whole = None;
         self.searched = 0;
         let raw = self.pending.split_to(whole).freeze();
         Some(Message::read(raw.clone()).map(Framed::Message).inspect_err(|_| self.refused = raw))
@@ -121,10 +116,10 @@ impl Framer {
     fn lose(&mut self, error: ReadError) -> ReadError {
         self.lost = true;
         self.refused = self.pending.split().freeze();
-        // What the message itself says of its first line goes before, and who is to be told of it.
+        // A first line that can't be read explains the rest, and tells whether there's anybody to answer.
         match Message::read(self.refused.clone()) {
-            Err(own) if own.field() != Field::Body && own.problem() != Problem::CutShort => own,
-            _ if super::message::asks_for_an_answer(&self.refused) => error.due(),
+            Err(own) if !matches!(own.field(), Field::Headers | Field::Header(_) | Field::Body) => own,
+            _ if asks_for_an_answer(&self.refused) => error.due(),
             _ => error,
         }
     }
@@ -145,6 +140,19 @@ impl Framer {
         KeepAlive::Is(framed)
     }
 
+    /// How long the message in front is, once its headers are there.
+    fn whole(&mut self) -> Result<Option<usize>, ReadError> {
+        if self.whole.is_none() {
+            let Some(head) = self.head()? else { return Ok(None) };
+            let whole = head.saturating_add(announced(&self.pending[..head])?);
+            if whole > LONGEST_MESSAGE {
+                return Err(ReadError::new(Field::Body, Problem::TooLong, head));
+            }
+            self.whole = Some(whole);
+        }
+        Ok(self.whole)
+    }
+
     /// How long the first line and the headers are, with the empty line.
     fn head(&mut self) -> Result<Option<usize>, ReadError> {
         let from = self.searched.saturating_sub(3);
@@ -152,10 +160,6 @@ impl Framer {
         self.searched = self.pending.len();
         if found.unwrap_or(self.searched) > LONGEST_HEAD {
             return Err(ReadError::new(Field::Headers, Problem::TooLong, LONGEST_HEAD));
-        }
-        if let Some(head) = found {
-            // Until the body is there the search ends at once.
-            self.searched = head;
         }
         Ok(found)
     }

@@ -556,17 +556,18 @@ fn leading_line_breaks(raw: &[u8]) -> usize {
 fn read_start(raw: &[u8]) -> Result<(Start, usize), ReadError> {
     let newline = memchr(b'\n', raw);
     let line = &raw[..newline.unwrap_or(raw.len())];
-    let line = line.strip_suffix(b"\r").ok_or(Problem::LineEnd).or_else(|problem| {
-        let looks_right = is_version(line) || is_version(last_word(line));
-        let problem = if !looks_right {
-            Problem::NotSip
-        } else if newline.is_none() {
-            Problem::CutShort
-        } else {
-            problem
-        };
-        Err(ReadError::new(Field::StartLine, problem, line.len()))
-    })?;
+    let error = |problem| Err(ReadError::new(Field::StartLine, problem, line.len()));
+    let is_request = is_version(last_word(line));
+    if !is_version(line) && !is_request {
+        return error(Problem::NotSip);
+    }
+    if newline.is_none() {
+        return error(Problem::CutShort);
+    }
+    let Some(line) = line.strip_suffix(b"\r").filter(|line| memchr(b'\r', line).is_none()) else {
+        let answered = is_request && !line.starts_with(b"ACK ");
+        return error(Problem::LineEnd).map_err(|error| if answered { error.due() } else { error });
+    };
     let next = line.len() + 2;
     if is_version(line) { read_status_line(line, next) } else { read_request_line(line, next) }
 }
@@ -591,9 +592,6 @@ fn read_status_line(line: &[u8], next: usize) -> Result<(Start, usize), ReadErro
 
 fn read_request_line(line: &[u8], next: usize) -> Result<(Start, usize), ReadError> {
     let version = last_word(line);
-    if !is_version(version) {
-        return Err(ReadError::new(Field::StartLine, Problem::NotSip, 0));
-    }
     let answered = !line.starts_with(b"ACK ");
     let error = |field, problem, at| {
         let error = ReadError::new(field, problem, at);

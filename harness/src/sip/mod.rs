@@ -16,6 +16,7 @@ mod method;
 mod params;
 mod text;
 pub mod transaction;
+pub mod transport;
 pub mod ua;
 mod uri;
 mod values;

@@ -142,6 +142,9 @@ impl<'a> Uri<'a> {
     /// assert!(!alice.same_as(&Uri::read("sip:alice@atlanta.com:5060;transport=tcp").unwrap()));
     /// ```
     pub fn same_as(&self, other: &Uri<'_>) -> bool {
+        if self.raw == other.raw {
+            return true;
+        }
         if !self.scheme.eq_ignore_ascii_case(other.scheme) {
             return false;
         }

@@ -43,11 +43,11 @@ fn offers_that_cross_are_both_made_again_and_the_owner_of_the_call_id_waits_long
     pair.b.offer(now, b, Some(ANSWER.into()));
     agreeable(&mut pair, 10 * SECOND);
     assert_eq!((answered(&pair, Side::A), answered(&pair, Side::B)), (1, 1));
-    let begun = now.as_nanos() as f64 / 1e9;
+    let begun = now.as_nanos() / 1_000_000;
     let again = |side: Side| *pair.times(side, "INVITE").last().unwrap() - begun;
     // 20 ms for the 491 to come, then 2.1 s to 4 s for the owner, 0 s to 2 s for the other (14.1).
-    assert!((2.12..=4.12).contains(&again(Side::A)), "{}", again(Side::A));
-    assert!((0.02..=2.02).contains(&again(Side::B)), "{}", again(Side::B));
+    assert!((2_120..=4_020).contains(&again(Side::A)), "{}", again(Side::A));
+    assert!((20..=2_020).contains(&again(Side::B)), "{}", again(Side::B));
     assert_eq!(pair.times(Side::A, "491 INVITE").len() + pair.times(Side::B, "491 INVITE").len(), 2);
 }
 
@@ -80,7 +80,8 @@ fn a_second_offer_before_the_first_is_answered_is_refused_for_a_while() {
     let (now, flow) = (pair.now, pair.flow_to(Side::A));
     pair.b.receive(now, busyhour::sip::Message::read(next).unwrap(), flow);
     pair.run(SECOND / 2);
-    assert_eq!(pair.times(Side::B, "500 INVITE").len(), 1, "{:?}", pair.talk());
+    // A, who never sent it, acknowledges nothing, so the refusal comes more than once.
+    assert!(!pair.times(Side::B, "500 INVITE").is_empty(), "{:?}", pair.talk());
 }
 
 /// pjproject#1725: the answer to an offer comes again while another is under way: it's acknowledged all the same.

@@ -156,10 +156,21 @@ impl Pair {
         self.events.iter().filter(|(side, _)| *side == by).filter_map(|(_, event)| of(event)).collect()
     }
 
-    /// When a side said that.
-    pub fn times(&self, by: Side, what: &str) -> Vec<f64> {
+    /// When a side said that, in milliseconds.
+    pub fn times(&self, by: Side, what: &str) -> Vec<u64> {
         let of = |said: &&Said| said.by == by && said.what == what;
-        self.said.iter().filter(of).map(|said| said.at.as_nanos() as f64 / 1e9).collect()
+        self.said.iter().filter(of).map(|said| said.at.as_nanos() / 1_000_000).collect()
+    }
+
+    /// The milliseconds from each time that a side said that to the next.
+    pub fn gaps(&self, by: Side, what: &str) -> Vec<u64> {
+        self.times(by, what).windows(2).map(|pair| pair[1] - pair[0]).collect()
+    }
+
+    /// Lets time go by up to that moment, in milliseconds.
+    pub fn run_to(&mut self, at: u64) {
+        let at = SimTime(at * 1_000_000);
+        self.run(at.since(self.now));
     }
 
     /// Everything that was said, in short and in order.

@@ -5,13 +5,17 @@
 //! input: a reader answers with what it read or with an [`Unreadable`], and never panics.
 //!
 //! From the wire upwards: [`ipv4`] (with reassembly of fragments), [`udp`], [`icmp`], [`tcp`] segments, the byte
-//! [`stream`]s that they carry, and [`http`] on those.
+//! [`stream`]s that they carry, and [`http`] on those; [`sip`] with its [`sdp`], in datagrams and on streams; [`rtp`]
+//! in datagrams.
 
 use std::fmt;
 
 pub mod http;
 pub mod icmp;
 pub mod ipv4;
+pub mod rtp;
+pub mod sdp;
+pub mod sip;
 pub mod stream;
 pub mod tcp;
 pub mod udp;
@@ -29,6 +33,8 @@ pub enum Layer {
     Icmp,
     /// [`http`].
     Http,
+    /// [`sip`].
+    Sip,
 }
 
 impl fmt::Display for Layer {
@@ -39,6 +45,7 @@ impl fmt::Display for Layer {
             Layer::Tcp => "TCP",
             Layer::Icmp => "ICMP",
             Layer::Http => "HTTP",
+            Layer::Sip => "SIP",
         })
     }
 }
@@ -75,6 +82,15 @@ pub enum Fault {
     /// A start line that is neither a request's nor a status line.
     #[error("not a start line")]
     StartLine,
+    /// Another version of SIP than 2.0.
+    #[error("not SIP/2.0")]
+    SipVersion,
+    /// A header section that isn't UTF-8.
+    #[error("a header section that isn't UTF-8")]
+    NotUtf8,
+    /// A header section that never ends.
+    #[error("no empty line behind the header section")]
+    NoEnd,
     /// Another version of HTTP than 1.0 or 1.1.
     #[error("not HTTP/1.0 or HTTP/1.1")]
     HttpVersion,

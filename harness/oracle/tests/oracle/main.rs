@@ -3,9 +3,11 @@
 mod http;
 mod icmp;
 mod ipv4;
+mod media;
 mod mutations;
 mod packets;
 mod panel;
+mod sip;
 mod stream;
 mod tcp_and_udp;
 

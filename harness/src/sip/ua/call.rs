@@ -82,8 +82,8 @@ pub(super) struct Call {
     /// The caller's: dialogs that may come to be, one a fork.
     pub early: Vec<Dialog>,
     pub dialog: Option<Dialog>,
-    /// Our ACK to the last 2xx, for when that comes again.
-    pub ack: Option<Bytes>,
+    /// Our ACKs to the last 2xx with their numbers, for when one of those comes again.
+    pub acks: Vec<(u32, Bytes)>,
     pub answer: Option<Answer>,
     /// What we wait for before a BYE may go out: the ACK (15).
     pub bye_wanted: bool,
@@ -146,7 +146,16 @@ impl UserAgent {
     pub(super) fn lose(&mut self, now: SimTime, call: &mut Call) {
         match call.state {
             State::Closing | State::Over => {}
-            State::Calling | State::Ringing => self.over(call, Ending::Lost),
+            State::Calling => {
+                call.ending = Some(Ending::Lost);
+                self.give_up(now, call);
+            }
+            State::Ringing => self.refuse(now, call, 500, &[], Ending::Lost),
+            // Not before the ACK, as always (15).
+            State::Answered if call.answer.is_some() => {
+                call.bye_wanted = true;
+                call.ending = Some(Ending::Lost);
+            }
             State::Answered | State::Confirmed => self.bye(now, call, Ending::Lost),
         }
     }
@@ -190,9 +199,9 @@ impl UserAgent {
     }
 
     /// An ACK to a 2xx (13.2.2.4): in a transaction of its own, with the number of the INVITE.
-    pub(super) fn ack(&mut self, call: &mut Call, dialog: &Dialog, cseq: u32, body: Option<&Bytes>) -> Option<Bytes> {
+    pub(super) fn ack(&mut self, call: &mut Call, dialog: &Dialog, cseq: u32, body: Option<&Bytes>) {
         if self.settings.quirks.never_acknowledges {
-            return None;
+            return;
         }
         let writer = head(Method::Ack, dialog, self.settings.quirks.ignores_routes)
             .header(Name::Via, self.via(call.flow))
@@ -203,7 +212,11 @@ impl UserAgent {
             .header(Name::MaxForwards, 70);
         let ack = finish(writer, body);
         self.transactions.send(ack.clone(), call.flow);
-        Some(ack)
+        // pjproject#1725: an answer may come again while the next offer is under way.
+        if call.acks.len() == 3 {
+            call.acks.remove(0);
+        }
+        call.acks.push((cseq, ack));
     }
 
     /// A request came within a dialog, an ACK or CANCEL aside.
@@ -232,6 +245,10 @@ impl UserAgent {
                 return ua.reply(now, server, &request, 500);
             }
             call.remote_cseq = Some(number);
+            if call.state == State::Closing && request.method() != Method::Bye {
+                // We've hung up: whatever we'd say now would overtake the BYE.
+                return ua.reply(now, server, &request, 481);
+            }
             // Behind a NAT, the last request came the way that works.
             if flow.transport == call.flow.transport {
                 call.flow = flow;
@@ -326,7 +343,8 @@ impl UserAgent {
             let body = (!ack.body().is_empty()).then(|| ack.body_bytes());
             ua.events.push_back(Event::Confirmed { call: call.id, body });
             if call.bye_wanted {
-                ua.bye(now, call, Ending::HungUp);
+                let ending = call.ending.clone().unwrap_or(Ending::HungUp);
+                ua.bye(now, call, ending);
             }
         });
     }

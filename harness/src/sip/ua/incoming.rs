@@ -59,7 +59,7 @@ impl UserAgent {
             cancel: Cancel::No,
             early: Vec::new(),
             dialog: Some(dialog),
-            ack: None,
+            acks: Vec::new(),
             answer: None,
             bye_wanted: false,
             ending: None,

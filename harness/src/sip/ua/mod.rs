@@ -280,7 +280,10 @@ impl UserAgent {
     /// A response came.
     fn answered(&mut self, now: SimTime, client: ClientId, response: Message, flow: Flow) {
         let status = response.status().expect("transactions report responses as responses");
-        let Some(pending) = self.pending.get(&client) else { return };
+        let Some(pending) = self.pending.get(&client) else {
+            // The answer to an offer again: so our ACK was lost.
+            return self.answered_again(&response);
+        };
         let purpose = pending.purpose;
         if let Purpose::Invite(call) = purpose {
             return self.invite_answered(now, client, call, response);
@@ -310,9 +313,12 @@ impl UserAgent {
 
     /// A request got no final response.
     fn unanswered(&mut self, now: SimTime, client: ClientId, failure: Failure) {
+        if self.rings_for_too_long(now, client, failure) {
+            return;
+        }
         let Some(pending) = self.pending.remove(&client) else { return };
         match pending.purpose {
-            Purpose::Invite(call) => self.invite_unanswered(now, call, failure),
+            Purpose::Invite(call) => self.invite_unanswered(call, failure),
             Purpose::Offer(call) | Purpose::Other(call) | Purpose::Refer(call) => {
                 // RFC 3261 12.2.1.2: a dialog whose request times out is to be ended.
                 self.with(call, |ua, call| ua.lose(now, call));
@@ -379,7 +385,7 @@ impl UserAgent {
             Timer::AnswerUnacknowledged => ua.give_up_on_ack(now, call),
             Timer::RepeatProvisional => ua.repeat_provisional(now, call),
             Timer::ProvisionalUnacknowledged => ua.give_up_on_prack(now, call),
-            Timer::CancelUnanswered => ua.over(call, Ending::Abandoned),
+            Timer::CancelUnanswered => ua.cancel_unanswered(now, call),
             Timer::OfferAgain => ua.offer_again(now, call),
             Timer::Refresh => ua.refresh(now, call),
             Timer::SessionExpires => ua.session_expired(now, call),

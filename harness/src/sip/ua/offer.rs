@@ -39,10 +39,16 @@ impl UserAgent {
         });
     }
 
-    /// Offers another session by UPDATE, which an early dialog takes too (RFC 3311).
+    /// Offers another session by UPDATE, which an early dialog takes too, once a provisional response was acknowledged
+    /// (RFC 3311).
     pub fn update(&mut self, now: SimTime, call: CallId, description: Option<Bytes>) {
         self.with(call, |ua, call| {
-            let early = matches!(call.state, State::Calling | State::Ringing) && call.any_dialog().is_some();
+            // Only then does the other side know the dialog for sure (RFC 3311 5.1).
+            let early = match call.state {
+                State::Calling => call.early.last().is_some_and(|early| early.rseq.is_some()),
+                State::Ringing => call.provisionals.acknowledged,
+                _ => false,
+            };
             if early || matches!(call.state, State::Answered | State::Confirmed) {
                 ua.make_offer(now, call, OfferOut { description, update: true, waiting: false });
             }
@@ -100,7 +106,7 @@ impl UserAgent {
                 if let Some(dialog) = &mut call.dialog {
                     dialog.refresh(&response);
                     let dialog = dialog.clone();
-                    call.ack = ua.ack(call, &dialog, cseq, None);
+                    ua.ack(call, &dialog, cseq, None);
                 }
             }
             if matches!(call.state, State::Closing | State::Over) {

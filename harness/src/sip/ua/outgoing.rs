@@ -119,7 +119,7 @@ impl UserAgent {
         let (call_id, local_tag) = (self.token(), self.token());
         let local = format!("{};tag={local_tag}", outgoing.from);
         let cseq = 1;
-        let invite = self.write_invite(&outgoing, &call_id, &local, cseq, now);
+        let invite = self.write_invite(&outgoing, &call_id, &local, cseq);
         let client = self.send(now, Purpose::Invite(id), invite.clone(), outgoing.flow);
         self.tags.insert(local_tag.as_str().into(), id);
         let call = Call {
@@ -140,7 +140,7 @@ impl UserAgent {
             cancel: Cancel::No,
             early: Vec::new(),
             dialog: None,
-            ack: None,
+            acks: Vec::new(),
             answer: None,
             bye_wanted: false,
             ending: None,
@@ -156,8 +156,7 @@ impl UserAgent {
         id
     }
 
-    fn write_invite(&mut self, out: &Outgoing, call_id: &str, local: &str, cseq: u32, now: SimTime) -> Message {
-        let _ = now;
+    fn write_invite(&mut self, out: &Outgoing, call_id: &str, local: &str, cseq: u32) -> Message {
         let mut writer = Writer::request(Method::Invite, &out.target).header(Name::Via, self.via(out.flow));
         for route in &out.routes {
             writer = writer.header(Name::Route, route);
@@ -269,7 +268,10 @@ impl UserAgent {
                 _ => {
                     ua.pending.remove(&client);
                     ua.timers.stop(call.id, Timer::CancelUnanswered);
-                    let ending = if call.cancel == Cancel::No { Ending::Refused(status) } else { Ending::Abandoned };
+                    let ending = match call.cancel {
+                        Cancel::No => Ending::Refused(status),
+                        _ => call.ending.clone().unwrap_or(Ending::Abandoned),
+                    };
                     ua.over_by(call, ending, Some(response));
                 }
             }
@@ -310,10 +312,7 @@ impl UserAgent {
                 return self.end_lost_fork(now, client, &response);
             }
             // The 2xx again: so our ACK was lost.
-            if let Some(ack) = call.ack.clone() {
-                self.transactions.send(ack, call.flow);
-            }
-            return;
+            return self.acknowledge_again(call, cseq);
         }
         // An early dialog may know a target that the final response doesn't repeat.
         if dialog.target.is_empty()
@@ -330,26 +329,26 @@ impl UserAgent {
         call.takes_update = allows_update(&response);
         let wants_answer = call.description.is_none();
         if call.cancel != Cancel::No {
-            call.ack = self.ack(call, &dialog, cseq, None);
-            return self.bye(now, call, Ending::Abandoned);
+            self.ack(call, &dialog, cseq, None);
+            let ending = call.ending.clone().unwrap_or(Ending::Abandoned);
+            return self.bye(now, call, ending);
         }
         if !wants_answer {
-            call.ack = self.ack(call, &dialog, cseq, None);
+            self.ack(call, &dialog, cseq, None);
         }
         self.agree_on_session(now, call, &response);
         self.events.push_back(Event::Answered { call: call.id, response, wants_answer });
     }
 
     /// Acknowledges an answer that had the offer, with ours.
-    pub fn acknowledge(&mut self, now: SimTime, call: CallId, answer: Option<Bytes>) {
-        let _ = now;
+    pub fn acknowledge(&mut self, call: CallId, answer: Option<Bytes>) {
         self.with(call, |ua, call| {
             let Some(dialog) = call.dialog.clone() else { return };
-            if call.ack.is_some() {
+            if !call.acks.is_empty() {
                 return;
             }
             let cseq = call.invite.cseq().map_or(call.cseq, |cseq| cseq.number);
-            call.ack = ua.ack(call, &dialog, cseq, answer.as_ref());
+            ua.ack(call, &dialog, cseq, answer.as_ref());
             call.description = answer;
         });
     }
@@ -380,6 +379,13 @@ impl UserAgent {
         self.send(now, Purpose::Nobody, written(bye), flow);
     }
 
+    /// A 2xx came again, so our ACK to it was lost.
+    pub(super) fn acknowledge_again(&mut self, call: &Call, cseq: u32) {
+        if let Some((_, ack)) = call.acks.iter().find(|(number, _)| *number == cseq) {
+            self.transactions.send(ack.clone(), call.flow);
+        }
+    }
+
     /// A response came for which there is no transaction any more: a 2xx whose ACK was lost.
     pub(super) fn answered_again(&mut self, response: &Message) {
         let is_2xx = response.status().is_some_and(|status| (200..300).contains(&status));
@@ -388,15 +394,37 @@ impl UserAgent {
         }
         let Ok(from) = response.from() else { return };
         let Some(id) = from.tag().and_then(|tag| self.tags.get(tag)) else { return };
-        let Some(call) = self.calls.get(id) else { return };
-        if let Some(ack) = &call.ack {
-            self.transactions.send(ack.clone(), call.flow);
+        let Ok(cseq) = response.cseq().map(|cseq| cseq.number) else { return };
+        self.with(*id, |ua, call| ua.acknowledge_again(call, cseq));
+    }
+
+    /// An INVITE rings for too long (timer C): it's cancelled. False if that's not what happened.
+    pub(super) fn rings_for_too_long(&mut self, now: SimTime, client: ClientId, failure: Failure) -> bool {
+        let Some(Purpose::Invite(id)) = self.pending.get(&client).map(|pending| pending.purpose) else { return false };
+        let work = |ua: &mut UserAgent, call: &mut Call| {
+            let rings = call.state == State::Calling && call.heard && call.cancel == Cancel::No;
+            if rings {
+                ua.give_up(now, call);
+                // One that accepts it at the last moment is told so: what's pending is kept for that.
+                ua.accepted.push_back((now + ua.settings.timers.patience(), client));
+                ua.over(call, Ending::Refused(408));
+            }
+            rings
+        };
+        failure == Failure::TimedOut && self.with(id, work) == Some(true)
+    }
+
+    /// Nothing was heard of a CANCEL in 64*T1: the call counts as cancelled (9.1).
+    pub(super) fn cancel_unanswered(&mut self, now: SimTime, call: &mut Call) {
+        if let Some(client) = call.client {
+            self.accepted.push_back((now + self.settings.timers.patience(), client));
         }
+        let ending = call.ending.clone().unwrap_or(Ending::Abandoned);
+        self.over(call, ending);
     }
 
     /// Our INVITE got no final answer.
-    pub(super) fn invite_unanswered(&mut self, now: SimTime, call: CallId, failure: Failure) {
-        let _ = now;
+    pub(super) fn invite_unanswered(&mut self, call: CallId, failure: Failure) {
         self.with(call, |ua, call| {
             let ending = match (call.cancel, failure) {
                 (Cancel::No, Failure::TimedOut) => Ending::Refused(408),

@@ -17,6 +17,8 @@ use crate::trace::SimTime;
 #[derive(Debug, Default)]
 pub(super) struct Provisionals {
     reliable: bool,
+    /// One of them was.
+    pub acknowledged: bool,
     rseq: u32,
     /// The one that goes out again until its PRACK comes, and when next.
     waiting: Option<(Message, Duration)>,
@@ -90,6 +92,7 @@ impl UserAgent {
             return self.reply(now, server, request, 481);
         }
         call.provisionals.waiting = None;
+        call.provisionals.acknowledged = true;
         self.timers.stop(call.id, Timer::RepeatProvisional);
         self.timers.stop(call.id, Timer::ProvisionalUnacknowledged);
         self.reply(now, server, request, 200);

@@ -10,7 +10,8 @@ impl UserAgent {
     /// Asks the other side to call somebody: a URI in angle brackets, with Replaces in it for an attended transfer.
     pub fn refer(&mut self, now: SimTime, call: CallId, refer_to: &str, referred_by: &str) {
         self.with(call, |ua, call| {
-            if !matches!(call.state, State::Answered | State::Confirmed) {
+            // Before the ACK the other side may not even know the dialog.
+            if call.state != State::Confirmed {
                 return;
             }
             let writer = ua.in_dialog(call, Method::Refer);
@@ -76,7 +77,7 @@ impl UserAgent {
     /// Reports what became of it; a final status is the last that's reported.
     pub fn notify(&mut self, now: SimTime, call: CallId, status: u16) {
         self.with(call, |ua, call| {
-            if matches!(call.state, State::Answered | State::Confirmed) {
+            if call.state == State::Confirmed {
                 ua.send_notify(now, call, status);
             }
         });
