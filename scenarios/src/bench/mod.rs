@@ -1,6 +1,7 @@
 //! `busyhour bench`: what a simulated second costs, measured in CPU seconds.
 
 mod measure;
+pub mod sip;
 #[cfg(feature = "against-turmoil")]
 mod turmoil;
 pub mod wire;
@@ -21,6 +22,16 @@ pub use measure::Measurement;
 pub enum Bench {
     /// The kernel and the wire: idle hosts, datagrams, a small call center, universes side by side
     Wire(WireArgs),
+    /// SIP: messages read, calls between two agents and through the server, phones that register, media
+    Sip(SipArgs),
+}
+
+/// How to measure SIP.
+#[derive(Debug, Args)]
+pub struct SipArgs {
+    /// Print one JSON object a line
+    #[arg(long)]
+    json: bool,
 }
 
 /// How to measure the wire.
@@ -44,21 +55,21 @@ pub enum Baseline {
 
 /// Runs the benches that were asked for.
 pub fn run(bench: &Bench) -> ExitCode {
-    let Bench::Wire(arguments) = bench;
+    let json = match bench {
+        Bench::Wire(arguments) => arguments.json,
+        Bench::Sip(arguments) => arguments.json,
+    };
     let mut written = Ok(());
     let mut print = |line: &Measurement| {
-        let text = if arguments.json {
-            serde_json::to_string(line).expect("a measurement is plain data")
-        } else {
-            line.to_string()
-        };
+        let text =
+            if json { serde_json::to_string(line).expect("a measurement is plain data") } else { line.to_string() };
         // A line at a time: the longest bench takes a while.
         let result = writeln!(io::stdout(), "{text}");
         written = std::mem::replace(&mut written, Ok(())).and(result);
     };
-    match arguments.against {
-        None => wire::run(&mut print),
-        Some(Baseline::Turmoil) => {
+    match bench {
+        Bench::Wire(WireArgs { against: None, .. }) => wire::run(&mut print),
+        Bench::Wire(WireArgs { against: Some(Baseline::Turmoil), .. }) => {
             #[cfg(feature = "against-turmoil")]
             wire::run_against_turmoil(&mut print);
             #[cfg(not(feature = "against-turmoil"))]
@@ -69,6 +80,7 @@ pub fn run(bench: &Bench) -> ExitCode {
                 return ExitCode::from(EXIT_USAGE);
             }
         }
+        Bench::Sip(_) => sip::run(&mut print),
     }
     match written {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
