@@ -10,6 +10,8 @@
 //!   `rooms`: conferences. `leg` is one party's call with the server, `calls` what they add up to.
 //! - `exchange`: all that in one machine that does no I/O but for the audio's ports; `program`: its sockets.
 //! - `records`: the books.
+//!
+//! Behind the trunk is the telephone network: a [`Carrier`] with its customers.
 
 mod admission;
 mod bridging;
