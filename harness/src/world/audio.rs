@@ -651,7 +651,8 @@ mod tests {
             }
             for (n, &sample) in (first..).zip(&whole) {
                 let sum: f64 = [440.0, 3_301.5].into_iter().map(|hz| sine(hz * n as f64 / 8_000.0)).sum();
-                assert!((f64::from(sample) - sum * FULL_SCALE / 2.0).abs() < 0.501, "sample {n}");
+                // Half a step of rounding, and what the reference itself has lost a day later.
+                assert!((f64::from(sample) - sum * FULL_SCALE / 2.0).abs() < 0.51, "sample {n}");
             }
         }
     }
