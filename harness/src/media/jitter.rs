@@ -2,7 +2,7 @@
 //!
 //! A packet is played when its timestamp is due: so long after its arrival as the buffer is deep, if it was as quick as
 //! the quickest. What is missing between two packets whose sequence numbers follow each other was never sent: silence,
-//! not loss, and nothing is played for it. A gap in the numbers is loss, and is concealed ([`super::conceal`]); to know
+//! not loss, and nothing is played for it. A gap in the numbers is loss, and is concealed (by the method of G.711 Appendix I); to know
 //! it while it's due the buffer must be deeper than the gap, so it's three frames deep at least, as long as a gap can be
 //! concealed at all.
 
