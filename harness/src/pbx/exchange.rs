@@ -68,6 +68,8 @@ pub(super) struct Exchange {
     pub counters: Counters,
     /// Relays that are open and not used yet: a call takes one without waiting.
     pub spare: Vec<Relay>,
+    /// Relays of calls that are over, for a server that goes on sending.
+    pub haunted: Vec<Relay>,
     pub rooms: BTreeMap<Rc<str>, Conference>,
     pub chores: VecDeque<Chore>,
     /// Answers that need no transaction.
@@ -121,6 +123,7 @@ impl Exchange {
             records,
             counters,
             spare: Vec::new(),
+            haunted: Vec::new(),
             rooms: BTreeMap::new(),
             chores: VecDeque::new(),
             replies: VecDeque::new(),

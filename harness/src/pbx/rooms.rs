@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use super::calls::CallView;
+use super::calls::{CallView, Due};
 use super::exchange::Exchange;
 use super::leg::{OfferedFor, Place, Wish};
 use super::records::CallEnding;
@@ -48,6 +48,9 @@ impl Exchange {
             }
             self.ua.accept(now, call, answer);
             self.connect_member(call, &room, place);
+        }
+        if let Some(after) = self.settings.rtp_timeout {
+            self.at(now + after, Due::Audio(session));
         }
         if let Some(record) = record {
             self.records.answer(now, record, room.clone());

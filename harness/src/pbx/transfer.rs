@@ -31,7 +31,8 @@ impl Exchange {
     /// A party wants somebody else to take its place.
     pub(super) fn referred(&mut self, now: SimTime, call: CallId, request: &Message) {
         let in_call = match self.legs.get(&call) {
-            Some(leg) if leg.answered => match leg.place {
+            // The carrier's customers have no say in whom we call.
+            Some(leg) if leg.answered && !self.is_trunk(leg.flow) => match leg.place {
                 Place::Call(id, _) => Some((id, leg.party.clone())),
                 _ => None,
             },
