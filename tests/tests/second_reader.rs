@@ -1,7 +1,8 @@
 //! What our actors write, readers that no one here wrote must read alike: rsip, and rsipstack's own.
 //!
 //! Every method, requests and responses, with the headers that phones and servers send. rsip 0.4 knows no IPv6, no
-//! `tel:` and no compact names, so none of those is here (RFC 4475's and 5118's messages are the codec's own tests).
+//! `tel:` and no compact names, and both stumble over a `<` or a semicolon in a quoted name, so none of those is here
+//! (RFC 4475's and 5118's messages are the codec's own tests).
 
 use busyhour::sip::{Address, Message, Method, Name, Via, Writer, quote, reason};
 use busyhour::world::Random;
@@ -17,7 +18,7 @@ const ROUNDS: u64 = 40;
 fn request(method: Method<'_>, random: &mut Random) -> Bytes {
     let number = random.below(10_000);
     let transport = ["UDP", "TCP", "WS"][random.below(3) as usize];
-    let name = ["Alice", "Alice Agent", "Bell, Alexander", "a <b> c; d"][random.below(4) as usize];
+    let name = ["Alice", "Alice Agent", "Bell, Alexander"][random.below(3) as usize];
     let port = ["", ":5060", ":5070"][random.below(3) as usize];
     let mut writer = Writer::request(method, &format!("sip:{number}@pbx.example.com{port}"))
         .header(Name::Via, format_args!("SIP/2.0/{transport} 10.0.0.1:5062;branch=z9hG4bK{number};rport"));
@@ -209,13 +210,15 @@ fn a_message_comes_back_from_rsip_as_it_was() {
 #[test]
 fn compact_names_and_folds_and_binary_bodies_go_to_rsip_and_back() {
     let ours = Message::read(
-        &b"MESSAGE sip:a@b SIP/2.0\r\nv: SIP/2.0/UDP h\r\n ;branch=z9hG4bK1\r\nf: <sip:c@d>;tag=1\r\nl: 3\r\n\r\n\xff\x00\xfe"[..],
+        &b"MESSAGE sip:a@b SIP/2.0\r\nv: SIP/2.0/UDP h;branch=z9hG4bK1\r\nf: <sip:c@d>;tag=1\r\n\
+          s: lunch\r\n at noon\r\nl: 3\r\n\r\n\xff\x00\xfe"[..],
     )
     .unwrap();
     let theirs = rsip::SipMessage::try_from(&ours).unwrap();
     assert_eq!(theirs.via_header().unwrap().typed().unwrap().branch().unwrap().value(), "z9hG4bK1");
     let back = Message::try_from(&theirs).unwrap();
     assert_eq!((back.body(), back.from().unwrap().tag()), (&b"\xff\x00\xfe"[..], Some("1")));
+    assert_eq!(back.first(Name::Subject), Some("lunch at noon"));
     let tel = Message::read(Writer::request(Method::Other("FOO"), "tel:1").end()).unwrap();
     assert!(rsip::SipMessage::try_from(&tel).is_err(), "rsip knows neither the method nor the scheme");
 }

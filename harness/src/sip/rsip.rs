@@ -4,7 +4,7 @@ use super::{Message, Name, ReadError, Writer};
 
 /// What rsip 0.4 can't hold is an error or is lost: it knows 14 methods, `sip:` and `sips:` URIs and no IPv6; the words
 /// behind a status that it knows become its own. Names get their long form and folds become spaces on the way, as rsip
-/// reads neither.
+/// reads neither; what it makes of white space around a semicolon is its own affair.
 ///
 /// ```
 /// use busyhour::sip::{Message, Method, Name, Writer};

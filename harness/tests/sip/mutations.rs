@@ -119,6 +119,8 @@ fn ask(message: &Message) {
     let _ = message.expires().map(drop).map_err(in_bounds);
     let _ = message.check().map_err(in_bounds);
     let _ = (message.has_option(Name::Supported, "x"), message.contact_is_star(), message.named("X"));
+    // What it holds beside its bytes is bounded by them: the shortest line is a letter, a colon and a line break.
+    assert!(message.headers().count() * 4 <= length);
     for header in message.headers() {
         assert!(!header.unfolded().contains('\n'));
         assert_eq!(header.value.trim_matches([' ', '\t', '\r', '\n']), header.value);
