@@ -13,6 +13,7 @@ use crate::media::{Feed, Relay, Side, tone};
 use crate::sip::Message;
 use crate::sip::ua::{CallId, Ending};
 use crate::trace::SimTime;
+use crate::world::audio::Sound;
 
 impl Exchange {
     /// A party offers another session: it holds, resumes, moves, or refreshes.
@@ -273,7 +274,8 @@ impl Exchange {
             _ if behaviour.relays_nothing => Feed::Nothing,
             _ if !other_holds => Feed::Other,
             Hold::Music => Feed::Music(tone::music()),
-            Hold::Silence => Feed::Nothing,
+            // Packets of it: a phone that gets none at all thinks that the call is dead.
+            Hold::Silence => Feed::Music(Sound::Silence),
         };
         relay.feed(Side::A, if behaviour.relays_one_way { Feed::Nothing } else { feed(held[1]) });
         relay.feed(Side::B, feed(held[0]));

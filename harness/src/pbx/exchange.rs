@@ -94,7 +94,7 @@ impl Exchange {
         let stream = |concern: &str| Random::stream(host.random(Random::next_u64), concern);
         let ua_settings = Settings {
             user_agent: "busyhour server".to_owned(),
-            timers: settings.timers.clone(),
+            timers: settings.timers,
             session: settings.session,
             quirks: settings.quirks,
             ..Settings::at(&*sent_by)

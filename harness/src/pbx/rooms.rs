@@ -82,13 +82,20 @@ impl Exchange {
         self.sessions
             .values()
             .filter_map(|session| {
-                let (caller, called, began, answered) = self.records.view(session.record)?;
+                let record = self.records.of(session.record)?;
                 let room = self.legs.get(&session.caller).and_then(|leg| match &leg.place {
                     Place::Room { room, .. } => Some(room.clone()),
                     _ => None,
                 });
                 let callee = session.callee.and_then(party);
-                Some(CallView { caller, called, callee, began, answered, room })
+                Some(CallView {
+                    caller: record.caller.clone(),
+                    called: record.called.clone(),
+                    callee,
+                    began: record.began,
+                    answered: record.answered,
+                    room,
+                })
             })
             .collect()
     }

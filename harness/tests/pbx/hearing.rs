@@ -286,3 +286,24 @@ fn each_switch_turned_wrong_is_heard_or_seen() {
         (vec![vec![2], vec![1]], true, 1)
     );
 }
+
+#[test]
+fn a_server_that_sends_audio_after_the_end_is_one_with_its_switch_turned() {
+    let sent_after = |relays_after_the_end: bool| {
+        simulate(1, move |u| async move {
+            let mut settings = settings();
+            settings.behaviour.relays_after_the_end = relays_after_the_end;
+            let server = install(&u, settings).await;
+            let (alice, bob) = (phone(&u, &server, "alice", 1).await, phone(&u, &server, "bob", 2).await);
+            u.network().count_pairs(true);
+            talk(&u, &alice, &bob).await;
+            bob.hang_up().unwrap();
+            seconds(&u, 2).await;
+            let before = u.network().counts_between(server.host(), alice.host()).sent;
+            seconds(&u, 10).await;
+            u.network().counts_between(server.host(), alice.host()).sent - before
+        })
+    };
+    assert!(sent_after(true) > 40);
+    assert!(sent_after(false) < 10);
+}
