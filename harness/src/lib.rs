@@ -28,7 +28,11 @@
 //! - [`trace`]: the event log, the packet taps, the run's hash, the run record.
 //! - [`world`]: seed, thread, clock, entropy, scheduler, hosts. Knows no telephony.
 //! - [`net`]: sockets, wire, links, faults, NAT, partitions; simulated or live. Knows no telephony.
+//! - [`sip`]: codec, transactions, dialogs and calls, digest; UDP, TCP and WebSocket.
+//! - [`media`]: G.711, RTP and RTCP, digits, playout, the E-model, SDP, voices; a phone's line, a server's relay and
+//!   its conference rooms.
 //! - [`universe`](Universe): all of that put together.
+//! - [`media`]: RTP, codecs, digits, playout, scores, descriptions; lines, relays, conferences. No WebRTC.
 //!
 //! # What is not simulated
 //!
@@ -45,6 +49,7 @@ compile_error!("busyhour answers libc's clocks and entropy itself, which it can 
 
 pub use busyhour_trace as trace;
 
+pub mod media;
 pub mod net;
 pub mod sip;
 mod universe;

@@ -237,10 +237,6 @@ impl Net {
         self.live.borrow().addresses[usize::from(host.0)]
     }
 
-    pub(crate) fn live_address_of(&self, name: &str) -> Option<Ipv4Addr> {
-        self.kernel.find_host(name).map(|host| self.live_address(host.id()))
-    }
-
     /// Shows what passed a real socket to the taps.
     pub(crate) fn tap_live(&self, host: HostId, src: SocketAddrV4, dst: SocketAddrV4, body: Body, stage: Stage) {
         let mut live = self.live.borrow_mut();

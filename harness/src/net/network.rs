@@ -241,6 +241,14 @@ impl Network {
         self.0.zone.borrow_mut().srv(service, record)
     }
 
+    /// Gives a name to an address, in DNS: a server that isn't one of the hosts, or another name of one that is.
+    ///
+    /// # Errors
+    /// It is no name for DNS.
+    pub fn name_address(&self, name: &str, address: Ipv4Addr) -> Result<(), DnsError> {
+        self.0.zone.borrow_mut().a(name, address, 60)
+    }
+
     /// Breaks a rule of the kernel, for the proof that an oracle notices.
     pub fn sabotage(&self, how: Sabotage) {
         self.0.wire.borrow_mut().sabotage = Some(how);

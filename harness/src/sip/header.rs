@@ -135,7 +135,9 @@ impl Name {
             19 => &[Name::ProxyAuthorization, Name::AuthenticationInfo],
             _ => &[],
         };
-        let found = candidates.iter().find(|candidate| candidate.as_str().eq_ignore_ascii_case(name));
+        // Nearly everybody writes a name as its RFC does.
+        let usual = candidates.iter().find(|candidate| candidate.as_str() == name);
+        let found = usual.or_else(|| candidates.iter().find(|candidate| candidate.as_str().eq_ignore_ascii_case(name)));
         found.copied().unwrap_or(Name::Other)
     }
 

@@ -14,6 +14,8 @@ mod header;
 mod message;
 mod method;
 mod params;
+#[cfg(feature = "rsip")]
+mod rsip;
 mod text;
 pub mod transaction;
 pub mod transport;

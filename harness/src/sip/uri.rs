@@ -296,16 +296,17 @@ fn covers(params: Params<'_>, others: Params<'_>) -> bool {
 }
 
 fn same_headers(one: &str, other: &str) -> bool {
-    let has = |headers: &str, wanted: &str| {
-        headers.split('&').any(|header| {
+    let sorted = |headers: &str| {
+        let parts = headers.split('&').map(|header| {
             let (name, value) = split_at_byte(header, b'=');
-            let (wanted_name, wanted_value) = split_at_byte(wanted, b'=');
-            same_text_ignoring_case(name, wanted_name) && same_text(value, wanted_value)
-        })
+            let name: Vec<u8> = characters(name).map(|(byte, _)| byte.to_ascii_lowercase()).collect();
+            (name, characters(value).collect::<Vec<_>>())
+        });
+        let mut parts: Vec<_> = parts.collect();
+        parts.sort();
+        parts
     };
-    one.split('&').count() == other.split('&').count()
-        && one.split('&').all(|header| has(other, header))
-        && other.split('&').all(|header| has(one, header))
+    one == other || sorted(one) == sorted(other)
 }
 
 /// Text that may hold escapes, without them. What isn't UTF-8 then is replaced by U+FFFD.

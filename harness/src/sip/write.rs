@@ -251,12 +251,14 @@ pub fn reason(status: u16) -> &'static str {
         606 => "Not Acceptable",
         607 => "Unwanted",
         608 => "Rejected",
-        101..200 => "Progress",
-        201..300 => "Success",
-        301..400 => "Redirection",
-        401..500 => "Client Error",
-        501..600 => "Server Error",
-        601..700 => "Global Failure",
-        _ => "Unknown",
+        _ => match status / 100 {
+            1 => "Progress",
+            2 => "Success",
+            3 => "Redirection",
+            4 => "Client Error",
+            5 => "Server Error",
+            6 => "Global Failure",
+            _ => "Unknown",
+        },
     }
 }

@@ -1,5 +1,6 @@
 //! What everybody in a universe shares: its clock, its cast, its log, its hash, its faults, and how it fails.
 
+use std::any::{Any, TypeId};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -184,6 +185,7 @@ pub struct Kernel {
     skewed: RefCell<Vec<(HostId, FaultId, u64)>>,
     pulse: Arc<Pulse>,
     files: PathBuf,
+    slots: RefCell<BTreeMap<TypeId, Rc<dyn Any>>>,
 }
 
 /// The kernel of the universe that lives on this thread.
@@ -224,6 +226,7 @@ impl Kernel {
             skewed: RefCell::default(),
             pulse,
             files,
+            slots: RefCell::default(),
         })
     }
 
@@ -333,6 +336,13 @@ impl Kernel {
                 tap.event(event, &log);
             }
         }
+    }
+
+    /// The one `T` of this universe, for a setting that a room below keeps for it. It's made when first asked for.
+    pub(crate) fn slot<T: Default + 'static>(&self) -> Rc<T> {
+        let mut slots = self.slots.borrow_mut();
+        let slot = slots.entry(TypeId::of::<T>()).or_insert_with(|| Rc::new(T::default())).clone();
+        slot.downcast().expect("a slot holds what its key says")
     }
 
     /// Begins an entry of the world's own, now.

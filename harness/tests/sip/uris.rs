@@ -44,6 +44,8 @@ fn those_that_the_rfc_calls_different_are() {
         ("sip:a@b", "sips:a@b"),
         ("sip:a@b", "sip:b"),
         ("sip:a@b", "sip:a:secret@b"),
+        ("sip:a@b?x=1&x=1&y=2", "sip:a@b?x=1&y=2&y=2"),
+        ("sip:a@b?x=1", "sip:a@b?x=2"),
         ("sip:a@b;user=phone", "sip:a@b"),
         ("sip:a@b;maddr=c", "sip:a@b"),
         ("sip:a%40x@b", "sip:a%3Ax@b"),

@@ -1,6 +1,8 @@
 //! `busyhour bench`: what a simulated second costs, measured in CPU seconds.
 
 mod measure;
+pub mod sip;
+mod sipp;
 #[cfg(feature = "against-turmoil")]
 mod turmoil;
 pub mod wire;
@@ -10,9 +12,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand, ValueEnum};
 
-#[cfg(not(feature = "against-turmoil"))]
-use crate::cli::EXIT_USAGE;
-use crate::cli::{EXIT_BUG, EXIT_PASSED};
+use crate::cli::{EXIT_BUG, EXIT_PASSED, EXIT_USAGE};
 
 pub use measure::Measurement;
 
@@ -21,6 +21,27 @@ pub use measure::Measurement;
 pub enum Bench {
     /// The kernel and the wire: idle hosts, datagrams, a small call center, universes side by side
     Wire(WireArgs),
+    /// SIP: messages read, calls between two agents and through the server, phones that register, media
+    Sip(SipArgs),
+}
+
+/// How to measure SIP.
+#[derive(Debug, Args)]
+pub struct SipArgs {
+    /// Print one JSON object a line
+    #[arg(long)]
+    json: bool,
+
+    /// Make the calls of two agents with this as well, and compare
+    #[arg(long, value_name = "TOOL")]
+    against: Option<Tool>,
+}
+
+/// What calls can be compared with.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum Tool {
+    /// SIPp's built-in caller and its built-in answerer, on the loopback network
+    Sipp,
 }
 
 /// How to measure the wire.
@@ -44,21 +65,21 @@ pub enum Baseline {
 
 /// Runs the benches that were asked for.
 pub fn run(bench: &Bench) -> ExitCode {
-    let Bench::Wire(arguments) = bench;
+    let json = match bench {
+        Bench::Wire(arguments) => arguments.json,
+        Bench::Sip(arguments) => arguments.json,
+    };
     let mut written = Ok(());
     let mut print = |line: &Measurement| {
-        let text = if arguments.json {
-            serde_json::to_string(line).expect("a measurement is plain data")
-        } else {
-            line.to_string()
-        };
+        let text =
+            if json { serde_json::to_string(line).expect("a measurement is plain data") } else { line.to_string() };
         // A line at a time: the longest bench takes a while.
         let result = writeln!(io::stdout(), "{text}");
         written = std::mem::replace(&mut written, Ok(())).and(result);
     };
-    match arguments.against {
-        None => wire::run(&mut print),
-        Some(Baseline::Turmoil) => {
+    match bench {
+        Bench::Wire(WireArgs { against: None, .. }) => wire::run(&mut print),
+        Bench::Wire(WireArgs { against: Some(Baseline::Turmoil), .. }) => {
             #[cfg(feature = "against-turmoil")]
             wire::run_against_turmoil(&mut print);
             #[cfg(not(feature = "against-turmoil"))]
@@ -66,6 +87,13 @@ pub fn run(bench: &Bench) -> ExitCode {
                 eprintln!(
                     "busyhour: this build has no turmoil to measure against; build it with --features against-turmoil"
                 );
+                return ExitCode::from(EXIT_USAGE);
+            }
+        }
+        Bench::Sip(SipArgs { against: None, .. }) => sip::run(&mut print),
+        Bench::Sip(SipArgs { against: Some(Tool::Sipp), .. }) => {
+            if let Err(error) = sipp::run(&mut print) {
+                eprintln!("busyhour: {error}");
                 return ExitCode::from(EXIT_USAGE);
             }
         }

@@ -270,3 +270,6 @@ impl Answer {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -190,6 +190,12 @@ impl Server {
         }
     }
 
+    /// How many nonces are remembered.
+    #[cfg(test)]
+    pub(super) fn kept(&self) -> usize {
+        self.used.len()
+    }
+
     /// The credentials for this realm.
     fn find(&self, request: &Message) -> Result<Option<Answer>, DigestError> {
         let mut trouble = None;

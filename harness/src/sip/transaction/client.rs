@@ -151,6 +151,10 @@ impl Client {
         match clock {
             Clock::Again => {
                 self.again = None;
+                if self.end.is_some_and(|end| end <= now) {
+                    // Somebody slept: it's over.
+                    return Fate::Lives;
+                }
                 let next = match &self.state {
                     State::Calling(request) => {
                         desk.send(self.flow, request.raw().clone());

@@ -158,8 +158,8 @@ pub enum TransactionEvent {
 /// ```
 ///
 /// # What it keeps
-/// A request that was sent ends by itself. One that came ends 64*T1 after it came or was answered, but for an INVITE,
-/// which may ring for ever: whoever hears of one must answer it finally. Nothing is kept of ACKs and stray responses.
+/// A request that was sent ends by itself. One that came ends 64*T1 after it was answered, or without an answer 64*T1 + T4
+/// after it came; but an INVITE may ring for ever: whoever hears of one must answer it finally. Nothing is kept of ACKs and stray responses.
 #[derive(Debug)]
 pub struct Transactions {
     clients: FxHashMap<ClientId, Client>,
@@ -493,3 +493,6 @@ fn has_cookie(branch: &str) -> bool {
     let cookie = branch.get(..MAGIC_COOKIE.len());
     branch.len() > MAGIC_COOKIE.len() && cookie.is_some_and(|cookie| cookie.eq_ignore_ascii_case(MAGIC_COOKIE))
 }
+
+#[cfg(test)]
+mod tests;

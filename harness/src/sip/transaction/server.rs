@@ -55,9 +55,9 @@ impl Server {
         if is_invite {
             server.repeat_after(desk, now, THINKING);
         } else {
-            // Whoever sent it waits no longer than that (timer F), and hears nothing that is said later: RFC 4320
-            // section 4.2 has the server keep silent then.
-            server.end_after(desk, now, desk.timers.patience());
+            // Whoever sent it waits no longer than 64*T1 (timer F), and hears nothing that is said later: RFC 4320 section
+            // 4.2 has the server keep silent then. Its last repetition may be on its way for T4 still.
+            server.end_after(desk, now, desk.timers.patience() + desk.timers.t4);
         }
         server
     }
@@ -129,6 +129,10 @@ impl Server {
         match clock {
             Clock::Again => {
                 self.again = None;
+                if self.end.is_some_and(|end| end <= now) {
+                    // Somebody slept: it's over.
+                    return Fate::Lives;
+                }
                 match &self.state {
                     State::Trying(Some(invite)) => {
                         let trying = Writer::answer(invite, 100, "Trying", None).end();
