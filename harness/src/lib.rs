@@ -31,6 +31,7 @@
 //! - [`sip`]: codec, transactions, dialogs and calls, digest; UDP, TCP and WebSocket.
 //! - [`media`]: G.711, RTP and RTCP, digits, playout, the E-model, SDP, voices; a phone's line, a server's relay and
 //!   its conference rooms.
+//! - [`phone`]: hardphones and softphones, by their buttons and screens.
 //! - [`universe`](Universe): all of that put together.
 //! - [`media`]: RTP, codecs, digits, playout, scores, descriptions; lines, relays, conferences. No WebRTC.
 //!
@@ -51,6 +52,7 @@ pub use busyhour_trace as trace;
 
 pub mod media;
 pub mod net;
+pub mod phone;
 pub mod sip;
 mod universe;
 pub mod world;
