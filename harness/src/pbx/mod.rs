@@ -10,10 +10,14 @@
 //!   `rooms`: conferences. `leg` is one party's call with the server, `calls` what they add up to.
 //! - `exchange`: all that in one machine that does no I/O but for the audio's ports; `program`: its sockets.
 //! - `records`: the books.
+//!
+//! Behind the trunk is the telephone network: a [`Carrier`] with its customers.
 
 mod admission;
 mod bridging;
 mod calls;
+pub mod carrier;
+pub mod customer;
 mod dialing;
 mod exchange;
 mod keeping;
@@ -32,6 +36,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 pub use calls::CallView;
+pub use carrier::{Carrier, CarrierSettings};
 pub use exchange::Counters;
 pub use records::{CallEnding, CallRecord};
 pub use registrar::Contact;
