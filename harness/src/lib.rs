@@ -52,6 +52,7 @@ pub use busyhour_trace as trace;
 pub mod media;
 pub mod net;
 pub mod pbx;
+pub mod phone;
 pub mod sip;
 mod universe;
 pub mod world;

@@ -34,7 +34,8 @@ pub(super) async fn run(host: Host, shared: Rc<Shared>) {
         },
         Random::stream(host.random(Random::next_u64), "carrier"),
     );
-    let mut program = Program { host: host.clone(), shared, ua, live: BTreeMap::new(), alarms: BTreeMap::new(), number: 0 };
+    let mut program =
+        Program { host: host.clone(), shared, ua, live: BTreeMap::new(), alarms: BTreeMap::new(), number: 0 };
     loop {
         program.digest_events().await;
         while let Some(transmit) = program.ua.poll_transmit() {
@@ -155,7 +156,9 @@ impl Program {
     async fn digest_events(&mut self) {
         while let Some(event) = self.ua.poll_event() {
             match event {
-                Event::Incoming { call, request, replaces, .. } => self.called(call, &request, replaces.is_some()).await,
+                Event::Incoming { call, request, replaces, .. } => {
+                    self.called(call, &request, replaces.is_some()).await
+                }
                 Event::Progress { call, response } => self.progress(call, &response),
                 Event::Answered { call, response, .. } => self.answered(call, &response),
                 Event::Confirmed { call, body } => self.confirmed(call, body.as_ref()),
