@@ -399,6 +399,7 @@ impl Exchange {
             if let Place::Room { room, member: Some(member), .. } = left {
                 self.chores.push_back(Chore::Leave { room, member });
             }
+            self.let_go(now, leg);
             if !forgets && told != Some(leg) {
                 self.ua.end(now, leg);
             }
@@ -407,8 +408,17 @@ impl Exchange {
 
     /// Ends a leg that nobody else is concerned with.
     pub(super) fn hang_up(&mut self, now: SimTime, call: CallId) {
-        self.set_place(call, Place::Leaving);
+        self.let_go(now, call);
         self.ua.end(now, call);
+    }
+
+    /// A leg leaves: an offer of its that still waits will have no other answer.
+    pub(super) fn let_go(&mut self, now: SimTime, call: CallId) {
+        let Some(leg) = self.legs.get_mut(&call) else { return };
+        leg.place = Place::Leaving;
+        if leg.waits.take().is_some() {
+            self.ua.refuse_offer(now, call, 487);
+        }
     }
 }
 

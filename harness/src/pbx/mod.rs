@@ -33,8 +33,6 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use tokio::sync::Notify;
-
 pub use calls::CallView;
 pub use carrier::{Carrier, CarrierSettings};
 pub use exchange::Counters;
@@ -77,7 +75,7 @@ pub struct Server {
 impl Server {
     /// Installs a server on a host: it runs now, and again whenever the host restarts.
     pub fn install(host: &Host, settings: ServerSettings) -> Server {
-        let shared = Shared { settings, exchange: None, changed: Rc::new(Notify::new()) };
+        let shared = Shared { settings, exchange: None };
         let shared = Rc::new(RefCell::new(shared));
         let program = shared.clone();
         host.boot(move |host| serve(host, program.clone()));
@@ -93,7 +91,6 @@ impl Server {
     pub fn change(&self, change: impl FnOnce(&mut ServerSettings)) {
         let mut shared = self.shared.borrow_mut();
         change(&mut shared.settings);
-        shared.changed.notify_one();
         let shared = &mut *shared;
         if let Some(exchange) = &mut shared.exchange {
             exchange.set(&shared.settings);

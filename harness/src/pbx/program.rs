@@ -5,7 +5,6 @@ use std::pin::pin;
 use std::rc::Rc;
 use std::time::Duration;
 
-use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::exchange::{Chore, Counters, Exchange};
@@ -26,13 +25,11 @@ const LONG: Duration = Duration::from_secs(3_600);
 pub(super) struct Shared {
     pub settings: ServerSettings,
     pub exchange: Option<Exchange>,
-    /// Something was changed by hand.
-    pub changed: Rc<Notify>,
 }
 
 /// Runs the server until its host crashes.
 pub(super) async fn serve(host: Host, shared: Rc<RefCell<Shared>>) {
-    let (ports, changed) = {
+    let ports = {
         let mut shared = shared.borrow_mut();
         // The books survive a crash, and nothing else that's in memory.
         let (mut records, counters) = match shared.exchange.take() {
@@ -44,7 +41,7 @@ pub(super) async fn serve(host: Host, shared: Rc<RefCell<Shared>>) {
         let ports = Ports { udp: settings.udp, tcp: settings.tcp, ws: settings.ws };
         let exchange = Exchange::new(&host, settings, records, counters);
         shared.exchange = Some(exchange);
-        (ports, shared.changed.clone())
+        ports
     };
     // Without sockets there is no server; a host that crashed meanwhile has none.
     let Ok(mut transports) = Transports::open(&host, ports).await else { return };
@@ -80,13 +77,6 @@ pub(super) async fn serve(host: Host, shared: Rc<RefCell<Shared>>) {
                 timer.as_mut().reset(Instant::now() + LONG);
                 let now = host.now();
                 with(&shared, |exchange| exchange.handle_timeout(now));
-            }
-            () = changed.notified() => {
-                let mut shared = shared.borrow_mut();
-                let shared = &mut *shared;
-                if let Some(exchange) = &mut shared.exchange {
-                    exchange.set(&shared.settings);
-                }
             }
         }
     }

@@ -245,7 +245,7 @@ impl Exchange {
 
     /// She's out of it, and has a moment to hear so before she's hung up on.
     fn leave(&mut self, now: SimTime, call: CallId) {
-        self.set_place(call, Place::Leaving);
+        self.let_go(now, call);
         self.at(now + COURTESY, Due::HangUp(call));
     }
 

@@ -6,8 +6,8 @@ use busyhour::media::sdp::Description;
 use busyhour::media::{Codec, Direction};
 use busyhour::pbx::{CallEnding, MediaPath};
 use busyhour::simulate;
+use busyhour::sip::Message;
 use busyhour::sip::ua::{Ending, Event};
-use busyhour::sip::{Message, Name};
 
 use crate::phone::{Manner, Phone};
 use crate::{install, nothing_is_left, registered, settings};
@@ -456,6 +456,27 @@ fn a_call_without_an_offer_is_offered_one() {
     }
 }
 
+/// Every request has an answer, also one that asks somebody who is gone.
+#[test]
+fn an_offer_to_a_phone_that_died_is_answered_when_the_call_ends() {
+    simulate(1, |u| async move {
+        let mut settings = settings();
+        settings.rtp_timeout = None;
+        let server = install(&u, settings).await;
+        let (alice, bob) = (registered(&u, &server, "alice").await, registered(&u, &server, "bob").await);
+        let out = alice.calls("bob");
+        alice.is_answered(out).await;
+        let inside = bob.rings().await;
+        bob.is_confirmed(inside).await;
+        bob.host.crash();
+        alice.offers(out, Direction::SendOnly);
+        assert_eq!(alice.ends(out).await, Ending::PeerHungUp);
+        alice.until("an answer", |event| matches!(event, Event::OfferRefused { .. }).then_some(())).await;
+        nothing_is_left(&u, &server, &[&alice]).await;
+        assert_eq!(server.records()[0].ending, CallEnding::Lost);
+    });
+}
+
 /// The answer to the caller names the codec that the callee chose: nobody transcodes.
 #[test]
 fn both_legs_have_the_codec_that_both_phones_speak() {
@@ -520,7 +541,6 @@ fn a_room_is_for_everybody_and_is_left_by_each() {
     });
 }
 
-/// The refusal's explanation is passed on, as far as it helps a phone.
 #[test]
 fn an_invite_without_a_user_or_for_elsewhere_is_not_found() {
     simulate(1, |u| async move {
@@ -532,6 +552,5 @@ fn an_invite_without_a_user_or_for_elsewhere_is_not_found() {
             let out = alice.act(|ua, now| ua.call(now, outgoing));
             assert_eq!(alice.ends(out).await, Ending::Refused(404), "{target}");
         }
-        let _ = Name::Reason;
     });
 }
