@@ -150,7 +150,10 @@ struct Book {
 /// What somebody asked of the program.
 enum Order {
     HangUp(String),
-    PlaceCall { from: String, to: String },
+    PlaceCall {
+        from: String,
+        to: String,
+    },
     /// Nothing is heard in that call any more: the place in the books.
     Silent(usize),
 }
