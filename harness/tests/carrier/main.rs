@@ -400,10 +400,7 @@ fn a_call_in_which_nothing_is_heard_for_a_minute_is_hung_up_and_not_before() {
     with_mary(Behaviour::answers_after(SECOND), |scene| async move {
         scene.server.calls(&scene, MARY).await;
         scene.pass(3 * SECOND).await;
-        let port = scene.server.inner.borrow().legs[0].line.port();
-        let carrier = scene.carrier.host().clone();
-        let media = scene.carrier.calls(MARY)[0].audio.clone().unwrap();
-        assert!(media.received > 0 && port > 0);
+        assert!(scene.carrier.calls(MARY)[0].audio.unwrap().received > 0);
         for leg in &scene.server.inner.borrow().legs {
             leg.line.disconnect();
         }
@@ -413,7 +410,6 @@ fn a_call_in_which_nothing_is_heard_for_a_minute_is_hung_up_and_not_before() {
         scene.pass(2 * SECOND).await;
         let silent = scene.server.first("BYE").at.since(cut);
         assert!((Duration::from_secs(59)..=Duration::from_secs(61)).contains(&silent), "{silent:?}");
-        assert_eq!(carrier.name(), "carrier");
     });
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use busyhour::media::sdp::Local;
 use busyhour::media::tone::{self, Voice};
-use busyhour::media::{AudioLine, Codec, Direction};
+use busyhour::media::{AudioLine, Codec, Direction, cadence};
 use busyhour::pbx::customer::Behaviour;
 use busyhour::pbx::{Carrier, CarrierSettings};
 use busyhour::sip::transport::{Ports, Received, Transports};
@@ -130,6 +130,9 @@ impl Scene {
 
     /// Which voices a host hears in the next half second.
     pub async fn voices(&self, host: &Host) -> Vec<u32> {
+        // Lines notice within 200 ms that somebody listens.
+        cadence::attend(self.u.now() + SECOND);
+        self.pass(250 * MS).await;
         let from = self.u.now();
         self.pass(500 * MS).await;
         let samples = host.room().heard(from, self.u.now()).unwrap();

@@ -496,10 +496,11 @@ impl Program {
 
     fn progress(&mut self, call: CallId, response: &Message) {
         let Some(live) = self.live.get_mut(&call) else { return };
-        if !response.body().is_empty() && live.agree(response.body()) {
-            if let Some(remote) = &live.remote {
-                live.line.connect(remote.early());
-            }
+        if !response.body().is_empty()
+            && live.agree(response.body())
+            && let Some(remote) = &live.remote
+        {
+            live.line.connect(remote.early());
         }
         let book = live.book;
         self.set_state(book, CallState::Ringing);
