@@ -31,8 +31,9 @@
 //! - [`sip`]: codec, transactions, dialogs and calls, digest; UDP, TCP and WebSocket.
 //! - [`media`]: G.711, RTP and RTCP, digits, playout, the E-model, SDP, voices; a phone's line, a server's relay and
 //!   its conference rooms.
+//! - [`phone`]: hardphones and softphones, with buttons and a screen.
+//! - [`pbx`]: the SIP server, the carrier and its customers.
 //! - [`universe`](Universe): all of that put together.
-//! - [`media`]: RTP, codecs, digits, playout, scores, descriptions; lines, relays, conferences. No WebRTC.
 //!
 //! # What is not simulated
 //!
@@ -52,6 +53,7 @@ pub use busyhour_trace as trace;
 pub mod media;
 pub mod net;
 pub mod pbx;
+pub mod phone;
 pub mod sip;
 mod universe;
 pub mod world;
