@@ -146,7 +146,7 @@ fn messages_of_a_connection_are_told_whole_and_once_however_they_are_cut_up() {
         stream.flush().await.unwrap();
         u.sleep(Duration::from_millis(100)).await;
         // The end of the second message is lost once, and sent again by TCP: the message arrives.
-        u.network().lose(1, &[alice.clone()], &[], "the next packet from alice is lost", |_| true);
+        u.network().lose(1, std::slice::from_ref(&alice), &[], "the next packet from alice is lost", |_| true);
         stream.write_all(rest).await.unwrap();
         stream.shutdown().await.unwrap();
         u.sleep(Duration::from_secs(5)).await;

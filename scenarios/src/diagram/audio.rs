@@ -12,6 +12,8 @@ use super::collect::Fate;
 const PAUSE: Duration = Duration::from_secs(1);
 /// What one side sends so shortly before or after the other is no stretch of its own.
 const EDGE: Duration = Duration::from_millis(500);
+/// So many packets may be on their way when a call is hung up.
+const FAREWELL_MAX: u64 = 5;
 /// Longer runs keep no more.
 const STRETCHES_MAX: usize = 10_000;
 
@@ -22,12 +24,21 @@ struct Stretch {
     end: SimTime,
     arrived: u64,
     lost: u64,
+    /// Those of them that were lost behind the last one that arrived.
+    trailing: u64,
     why: Option<Loss>,
 }
 
 impl Stretch {
     fn beginning(at: SimTime) -> Stretch {
-        Stretch { begin: at, end: at, arrived: 0, lost: 0, why: None }
+        Stretch { begin: at, end: at, arrived: 0, lost: 0, trailing: 0, why: None }
+    }
+
+    /// The last packets of a call come when the other side has hung up, and its port is closed: that's no loss.
+    fn forget_the_farewell(&mut self) {
+        if self.arrived > 0 && self.why == Some(Loss::NoSocket) && self.trailing <= FAREWELL_MAX {
+            self.lost -= self.trailing;
+        }
     }
 }
 
@@ -81,6 +92,7 @@ impl Audios {
         match fate {
             Fate::Lost(why) => {
                 stretch.lost += 1;
+                stretch.trailing += 1;
                 stretch.why = Some(why);
                 // Behind the last that arrived, a pause says that nothing does any more.
                 if stretch.arrived == 0 {
@@ -89,13 +101,15 @@ impl Audios {
             }
             _ => {
                 stretch.arrived += 1;
+                stretch.trailing = 0;
                 stretch.end = seen.at;
             }
         }
     }
 
     /// What there is to draw: where both sides are heard they're one.
-    pub(super) fn drawn(self) -> Vec<Audio> {
+    pub(super) fn drawn(mut self) -> Vec<Audio> {
+        self.ways.values_mut().flatten().for_each(Stretch::forget_the_farewell);
         let mut pairs: Vec<(HostId, HostId)> =
             self.ways.keys().map(|(from, to)| (*from.min(to), *from.max(to))).collect();
         pairs.sort_unstable();

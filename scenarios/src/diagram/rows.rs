@@ -169,6 +169,9 @@ fn label(message: &Message<'_>) -> String {
             Method::Refer => {
                 let target = message.first(Name::ReferTo).and_then(busyhour_oracle::read::sip::Address::read);
                 label.extend(target.map(|target| format!(" to {}", target.user())));
+                if target.is_some_and(|target| target.uri.contains("Replaces=")) {
+                    extras.push("replaces".to_owned());
+                }
             }
             Method::Notify => {
                 let fragment = std::str::from_utf8(message.body()).unwrap_or_default();

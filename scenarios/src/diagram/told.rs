@@ -4,9 +4,20 @@ use std::time::Duration;
 
 use super::audio::Audio;
 
+/// What is shorter isn't measured.
+const MOMENT: Duration = Duration::from_millis(100);
+
 /// What stands on a stretch of audio: `audio both ways 3.2 s`.
 pub(super) fn audio_label(audio: &Audio) -> String {
-    let lasted = lasted(audio.end.since(audio.begin));
+    let time = audio.end.since(audio.begin);
+    if audio.heard && !audio.both && time < MOMENT && audio.arrived > 0 {
+        return if audio.arrived == 1 {
+            "1 packet of audio".to_owned()
+        } else {
+            format!("{} packets of audio", audio.arrived)
+        };
+    }
+    let lasted = lasted(time);
     match (audio.both, audio.heard) {
         (true, _) => format!("audio both ways {lasted}"),
         (false, false) => format!("no audio {lasted}"),

@@ -1,6 +1,7 @@
 //! Scenarios in universes: feature texts, performed on the stage that they are made for.
 
 mod contract;
+mod diagrams;
 mod law_6;
 mod mistakes;
 mod stage;

@@ -5,6 +5,7 @@ use std::future::pending;
 use std::rc::Rc;
 
 use bytes::Bytes;
+use tokio::task::AbortHandle;
 
 use super::{Book, CallState, CallView, Direction, Order, Shared};
 use crate::media::sdp::{Agreed, Local, SdpError};
@@ -79,6 +80,8 @@ enum Alarm {
     /// The number is found: it rings, or something is played.
     Ring,
     Answer,
+    /// A machine has greeted.
+    Beep,
     Refuse(Refusal),
     HangUp,
 }
@@ -90,6 +93,8 @@ struct Live {
     number: String,
     behaviour: Behaviour,
     line: AudioLine,
+    /// Listens to the line for whether anything is heard at all.
+    listener: Option<AbortHandle>,
     local: Local,
     /// The session, as the 183 and the 200 describe it.
     description: Option<Bytes>,
@@ -217,6 +222,7 @@ impl Program {
             number,
             behaviour,
             line,
+            listener: None,
             local,
             description: None,
             remote: None,
@@ -232,7 +238,7 @@ impl Program {
                 Err(_) => return self.refuse_line(call, live, Refusal::with_status(400)),
             }
         }
-        self.watch(&live);
+        self.watch(&mut live);
         let ring_at = now + self.shared.settings.borrow().post_dial_delay;
         let machine = self.shared.settings.borrow().machine;
         let (decided_at, alarm) = match live.behaviour.reaction {
@@ -290,22 +296,17 @@ impl Program {
     }
 
     /// Puts a call's line into the books, and listens to it.
-    fn watch(&self, live: &Live) {
+    fn watch(&self, live: &mut Live) {
         self.shared.calls.borrow_mut()[live.book].line = Some(live.line.clone());
         let (line, shared, book) = (live.line.clone(), Rc::clone(&self.shared), live.book);
-        if self.shared.settings.borrow().rtp_timeout.is_none() {
-            return;
-        }
-        self.host.spawn(async move {
+        let listener = self.host.spawn(async move {
             loop {
-                let is_over = |shared: &Shared| shared.calls.borrow()[book].view.state == CallState::Ended;
-                match line.event().await {
-                    _ if is_over(&shared) => return,
-                    LineEvent::Timeout { .. } => return shared.order(Order::Silent(book)),
-                    _ => {}
+                if let LineEvent::Timeout { .. } = line.event().await {
+                    return shared.order(Order::Silent(book));
                 }
             }
         });
+        live.listener = Some(listener.abort_handle());
     }
 
     fn refuse(&mut self, call: CallId, book: usize, refusal: Refusal) {
@@ -317,11 +318,14 @@ impl Program {
     /// Refuses a call whose line is open.
     fn refuse_line(&mut self, call: CallId, live: Live, refusal: Refusal) {
         self.refuse(call, live.book, refusal);
-        self.close_line(live.line);
+        self.close_line(live);
     }
 
-    fn close_line(&self, line: AudioLine) {
-        self.host.spawn(async move { line.close().await });
+    fn close_line(&self, live: Live) {
+        if let Some(listener) = live.listener {
+            listener.abort();
+        }
+        self.host.spawn(async move { live.line.close().await });
     }
 
     fn close_book(&mut self, book: usize, ending: Ending) {
@@ -376,7 +380,7 @@ impl Program {
                         self.ua.ring(now, call, 183, live.description.clone());
                         live.line.play(Some(media.sound()));
                         if let Some(remote) = &live.remote {
-                            live.line.connect(remote.clone().early());
+                            live.line.connect(remote.early());
                         }
                     }
                 }
@@ -385,17 +389,21 @@ impl Program {
             Alarm::Answer => {
                 let (book, machine) = (live.book, self.shared.settings.borrow().machine);
                 let is_machine = live.behaviour.reaction == Reaction::AnsweringMachine;
-                live.line.play(is_machine.then(|| machine.sound()));
+                live.line.play(is_machine.then(|| machine.greeting()));
                 if let Some(remote) = &live.remote {
-                    live.line.connect(remote.clone());
+                    live.line.connect(*remote);
                 }
                 let talks_for = live.behaviour.talks_for.or(is_machine.then(|| machine.talks_for()));
                 self.ua.accept(now, call, live.description.clone());
                 self.set_state(book, CallState::Talking);
+                if is_machine {
+                    self.set_alarm(now + machine.greets_for, call, Alarm::Beep);
+                }
                 if let Some(time) = talks_for {
                     self.set_alarm(now + time, call, Alarm::HangUp);
                 }
             }
+            Alarm::Beep => live.line.play(Some(self.shared.settings.borrow().machine.beep())),
             Alarm::Refuse(refusal) => {
                 let live = self.live.remove(&call).expect("it was there a moment ago");
                 self.refuse_line(call, live, refusal);
@@ -451,18 +459,19 @@ impl Program {
         };
         let behaviour = self.shared.behaviour(from);
         let waits_for = behaviour.waits_for;
-        let live = Live {
+        let mut live = Live {
             book,
             number: from.to_owned(),
             behaviour,
             line,
+            listener: None,
             description: Some(local.offer()),
             local,
             remote: None,
             offers: true,
             servers_left: servers,
         };
-        self.watch(&live);
+        self.watch(&mut live);
         let call = self.invite(live, to, server);
         if let Some(time) = waits_for {
             self.set_alarm(self.now() + time, call, Alarm::HangUp);
@@ -487,10 +496,11 @@ impl Program {
 
     fn progress(&mut self, call: CallId, response: &Message) {
         let Some(live) = self.live.get_mut(&call) else { return };
-        if !response.body().is_empty() && live.agree(response.body()) {
-            if let Some(remote) = &live.remote {
-                live.line.connect(remote.clone().early());
-            }
+        if !response.body().is_empty()
+            && live.agree(response.body())
+            && let Some(remote) = &live.remote
+        {
+            live.line.connect(remote.early());
         }
         let book = live.book;
         self.set_state(book, CallState::Ringing);
@@ -504,7 +514,7 @@ impl Program {
             return self.ua.end(now, call);
         }
         if let Some(remote) = &live.remote {
-            live.line.connect(remote.clone());
+            live.line.connect(*remote);
         }
         let (book, talks_for) = (live.book, live.behaviour.talks_for);
         // She got through: there's nothing to give up any more.
@@ -526,7 +536,7 @@ impl Program {
             return self.ua.end(now, call);
         }
         if let Some(remote) = &live.remote {
-            live.line.connect(remote.clone());
+            live.line.connect(*remote);
         }
         self.note_hold(call);
     }
@@ -542,7 +552,7 @@ impl Program {
         } else if live.answer(request.body()).ok() != Some(true) {
             return self.ua.refuse_offer(now, call, 488);
         } else if let Some(remote) = &live.remote {
-            live.line.connect(remote.clone());
+            live.line.connect(*remote);
         }
         let description = live.description.clone();
         self.ua.answer_offer(now, call, description);
@@ -570,7 +580,7 @@ impl Program {
         }
         self.forget_alarms(call);
         self.close_book(live.book, ending);
-        self.close_line(live.line);
+        self.close_line(live);
     }
 }
 
