@@ -63,7 +63,7 @@ Feature: Races in calls
       And bob's phone rings
       When the next "<message>" <way> is lost
       And alice hangs up
-      Then bob's phone does not ring
+      Then bob is in no call within 2 seconds
       And the call has ended for everybody within 32 seconds
       And the server recorded no answered calls
 
