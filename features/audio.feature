@@ -83,6 +83,7 @@ Feature: Audio
     # Defect 56 (rtpengine#1354): the relay sticks to the port that the NAT no longer has.
     Scenario: A NAT that forgets its bindings in a call costs a moment
       Given bob works behind a port-restricted NAT
+      And bob's phone registers
       And alice calls bob
       And bob answers
       When bob's NAT forgets its bindings

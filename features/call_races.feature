@@ -63,7 +63,7 @@ Feature: Races in calls
       And bob's phone rings
       When the next "<message>" <way> is lost
       And alice hangs up
-      Then bob's phone does not ring
+      Then bob is in no call within 2 seconds
       And the call has ended for everybody within 32 seconds
       And the server recorded no answered calls
 
@@ -85,7 +85,7 @@ Feature: Races in calls
       And bob answers
       When alice and bob hang up at the same moment
       Then the call has ended for everybody within 5 seconds
-      And the server recorded 1 answered call
+      And the server recorded 1 answered call within 40 seconds
 
     # The same, with one BYE ahead of the other.
     Scenario Outline: One hangs up, and the other <moment>
@@ -93,7 +93,7 @@ Feature: Races in calls
       And bob answers
       When alice hangs up and bob hangs up <moment>
       Then the call has ended for everybody within 5 seconds
-      And the server recorded 1 answered call
+      And the server recorded 1 answered call within 40 seconds
 
       Examples:
         | moment     |
@@ -108,7 +108,7 @@ Feature: Races in calls
       When the next "<message>" <way> is lost
       And alice hangs up
       Then the call has ended for everybody within 32 seconds
-      And the server recorded 1 answered call
+      And the server recorded 1 answered call within 40 seconds
 
       Examples:
         | message | way        |
@@ -127,6 +127,22 @@ Feature: Races in calls
 
   Rule: No single message that is lost costs a call
 
+    # Defects 41 and 42 again: after a restart the server doesn't know the nonces that it gave before, and asks anew.
+    Scenario Outline: A challenged call survives the loss of the <nth> "<message>" <way>
+      Given the server crashes
+      And the server restarts
+      When the <nth> "<message>" <way> is lost
+      And alice calls bob
+      And bob answers
+      Then alice and bob hear each other within 5 seconds
+
+      Examples:
+        | nth    | message | way        |
+        | second | INVITE  | from alice |
+        | next   | 407     | to alice   |
+        | first  | ACK     | from alice |
+        | second | ACK     | from alice |
+
     # Defects 20 and 32 (freeswitch#1558, pjproject#1131): a lost ACK or 200 leaves a call that dies after 32 seconds.
     Scenario Outline: A call survives the loss of the <nth> "<message>" <way>
       Given the <nth> "<message>" <way> is lost
@@ -141,12 +157,9 @@ Feature: Races in calls
       Examples:
         | nth    | message | way        |
         | first  | INVITE  | from alice |
-        | second | INVITE  | from alice |
-        | next   | 407     | to alice   |
         | first  | ACK     | from alice |
         | next   | 180     | to alice   |
         | next   | 200     | to alice   |
-        | second | ACK     | from alice |
         | next   | INVITE  | to bob     |
         | next   | 180     | from bob   |
         | next   | 200     | from bob   |
@@ -165,16 +178,17 @@ Feature: Races in calls
         | first  | second | INVITE  | to bob     |
         | first  | second | 200     | from bob   |
         | first  | second | 200     | to alice   |
-        | second | third  | ACK     | from alice |
+        | first  | second | ACK     | from alice |
 
-    # Defect 32 (pjproject#1131, #1857): the ACK never comes, and nobody ends the call.
+    # Defect 32 (pjproject#1131, #1857): the ACK never comes, and nobody ends the call. It's waited for 32 seconds, and
+    # then as long for the answer to the BYE.
     Scenario: A call whose ACK never comes is torn down
       Given alice calls bob
       And bob's phone rings
       When the network from alice to the server is cut
       And bob answers
-      Then bob is in no call within 40 seconds
-      And alice is in no call within 40 seconds
+      Then bob is in no call within 70 seconds
+      And alice is in no call within 70 seconds
 
   Rule: Two offers that cross are both heard in the end
 
@@ -238,7 +252,7 @@ Feature: Races in calls
       Then bob and alice hear each other within 3 seconds
       When bob hangs up
       Then the call has ended for everybody within 32 seconds
-      And the server recorded 1 answered call
+      And the server recorded 1 answered call within 40 seconds
 
       Examples:
         | moment             |

@@ -49,7 +49,8 @@ impl Exchange {
             return false;
         }
         self.counters.challenged += 1;
-        let tag = self.tag();
+        // The same request gets the same tag, though nobody remembers it (RFC 3261 8.2.7).
+        let tag = format!("{:016x}", xxhash_rust::xxh3::xxh3_64(message.raw()));
         let mut writer = Writer::answer(message, 401, reason(401), Some(&tag));
         for challenge in self.digest.challenge(now, false) {
             writer = writer.header(Name::WwwAuthenticate, challenge);

@@ -248,8 +248,13 @@ impl Core {
     /// The present server has failed: the next one is asked at once, until all have failed in a row.
     fn fail_over(&mut self, now: SimTime) {
         let count = self.account.servers.len();
-        if !self.account.on || count < 2 || self.behaviour().never_fails_over {
+        if !self.account.on || self.behaviour().never_fails_over {
             return;
+        }
+        if count < 2 {
+            // There may be another by now.
+            self.account.failed = 1;
+            return self.look_up(now);
         }
         self.account.failed += 1;
         self.account.current = (self.account.current + 1) % count;
@@ -360,6 +365,10 @@ impl Core {
                 let present = account.servers.get(account.current);
                 account.current = present.and_then(|at| servers.iter().position(|other| other == at)).unwrap_or(0);
                 account.servers = servers;
+                if account.failed > 0 && account.servers.len() > 1 {
+                    account.current = (account.current + 1) % account.servers.len();
+                    self.ask_again(now);
+                }
             }
             Err(error) => {
                 self.account.nowhere = self.account.servers.is_empty();

@@ -19,6 +19,9 @@ use busyhour::phone::{Line, LineState, NoSuchButton, Phone, Registration, Screen
 const RING: Duration = Duration::from_secs(10);
 /// How long a phone may take to boot and to register.
 const BOOT: Duration = Duration::from_secs(15);
+/// After a deed a person takes a breath before the next: enough for packets to cross an office and a country, and for a
+/// phone to show what they brought.
+const BREATH: Duration = Duration::from_millis(300);
 /// How long a digit and the pause behind it take.
 const DIGIT: Duration = Duration::from_millis(250);
 
@@ -310,6 +313,7 @@ impl Scene {
             let phone = self.await_ring(&agent, device, "answer").await?;
             phone.answer()?;
             self.settle(&[phone], PATIENCE, |screen| !screen.rings()).await;
+            self.universe.sleep(BREATH).await;
         }
         Ok(())
     }
@@ -320,6 +324,7 @@ impl Scene {
             let phone = self.await_ring(&agent, device, "reject the call").await?;
             phone.reject()?;
             self.settle(&[phone], PATIENCE, |screen| !screen.rings()).await;
+            self.universe.sleep(BREATH).await;
         }
         Ok(())
     }
@@ -348,14 +353,17 @@ impl Scene {
         }
         let fewer = || phones.iter().all(|(phone, before)| phone.screen().calls().count() < *before);
         wait_until(&self.universe, Some(PATIENCE), fewer).await;
+        self.universe.sleep(BREATH).await;
         Ok(())
     }
 
     /// The customer hangs up.
-    pub(crate) fn customer_hangs_up(&mut self, customer: &Customer) -> StepResult {
+    pub(crate) async fn customer_hangs_up(&mut self, customer: &Customer) -> StepResult {
         let center = self.center()?;
         let number = center.number_of(customer)?;
-        center.carrier().hang_up(&number).map_err(|error| StepFailure::because(error.to_string()))
+        center.carrier().hang_up(&number).map_err(|error| StepFailure::because(error.to_string()))?;
+        self.universe.sleep(BREATH).await;
+        Ok(())
     }
 
     /// Somebody puts the call on hold.
@@ -377,18 +385,27 @@ impl Scene {
     ) -> StepResult {
         let mut phones = Vec::new();
         for agent in self.agents(who)? {
-            let phone = agent.device(None, |screen| screen.answered().next().is_some())?.phone.clone();
+            let phone = self.phone_in_a_call(&agent).await?;
             button(&phone)?;
             phones.push(phone);
         }
         self.settle(&phones, PATIENCE, shows).await;
+        self.universe.sleep(BREATH).await;
         Ok(())
+    }
+
+    /// The phone on which somebody is in a call. One who has just been answered, or has just answered, is so in a moment.
+    async fn phone_in_a_call(&self, agent: &Agent) -> Result<Phone, StepFailure> {
+        let talks = |screen: &Screen| screen.answered().next().is_some();
+        let begins = || agent.devices.iter().any(|device| talks(&device.phone.screen())) || !agent.is_in_a_call();
+        wait_until(&self.universe, Some(PATIENCE), begins).await;
+        Ok(agent.device(None, talks)?.phone.clone())
     }
 
     /// Somebody presses digits.
     pub(crate) async fn press(&mut self, who: &argument::Agent, digits: &str) -> StepResult {
         for agent in self.agents(who)? {
-            agent.device(None, |screen| screen.answered().next().is_some())?.phone.press(digits)?;
+            self.phone_in_a_call(&agent).await?.press(digits)?;
         }
         let count = u32::try_from(digits.len()).unwrap_or(u32::MAX);
         self.universe.sleep(DIGIT * count + DIGIT).await;
@@ -398,7 +415,7 @@ impl Scene {
     // --- transfers -----------------------------------------------------------------------------------------------
 
     /// The phone on which somebody is in a call, and what to dial there.
-    fn before_a_transfer(&mut self, who: &argument::Agent, to: &Callee) -> Result<(Phone, String), StepFailure> {
+    async fn before_a_transfer(&mut self, who: &argument::Agent, to: &Callee) -> Result<(Phone, String), StepFailure> {
         if let Callee::Agent(name) = to {
             self.check_agent(name)?;
         }
@@ -406,8 +423,8 @@ impl Scene {
         let center = self.center()?;
         let number = center.number_to_dial(to)?;
         center.link(&agent.name, &number);
-        let phone = agent.device(None, |screen| screen.answered().next().is_some())?.phone.clone();
-        center.last_transfer = Some(phone.clone());
+        let phone = self.phone_in_a_call(&agent).await?;
+        self.center()?.last_transfer = Some(phone.clone());
         Ok((phone, number))
     }
 
@@ -429,17 +446,18 @@ impl Scene {
 
     /// Somebody hands the call on without asking.
     pub(crate) async fn transfer(&mut self, who: &argument::Agent, to: &Callee) -> StepResult {
-        let (phone, number) = self.before_a_transfer(who, to)?;
+        let (phone, number) = self.before_a_transfer(who, to).await?;
         phone.transfer(&number)?;
         let progress =
             || self.rings_at(to) || phone.screen().transfer.is_some_and(|state| state != TransferState::Trying);
         wait_until(&self.universe, Some(PATIENCE), progress).await;
+        self.universe.sleep(BREATH).await;
         Ok(())
     }
 
     /// Somebody puts the call on hold and asks somebody else.
     pub(crate) async fn consult(&mut self, who: &argument::Agent, whom: &Callee) -> StepResult {
-        let (phone, number) = self.before_a_transfer(who, whom)?;
+        let (phone, number) = self.before_a_transfer(who, whom).await?;
         let before = phone.screen().lines.len();
         phone.consult(&number)?;
         let progress = || {
@@ -458,6 +476,7 @@ impl Scene {
         self.center()?.last_transfer = Some(phone.clone());
         self.settle(&[phone], PATIENCE, |screen| screen.transfer.is_some_and(|state| state != TransferState::Trying))
             .await;
+        self.universe.sleep(BREATH).await;
         Ok(())
     }
 
@@ -482,6 +501,7 @@ impl Scene {
         let phone = agent.device(None, |screen| screen.calls().count() > 1)?.phone.clone();
         phone.take_back()?;
         self.settle(&[phone], PATIENCE, |screen| talks(screen) && screen.calls().count() == 1).await;
+        self.universe.sleep(BREATH).await;
         Ok(())
     }
 
@@ -522,6 +542,7 @@ impl Scene {
             )));
         }
         self.settle(&[one, other], PATIENCE, |screen| !screen.rings() && !is_dialing(screen)).await;
+        self.universe.sleep(BREATH).await;
         Ok(())
     }
 
@@ -532,9 +553,7 @@ impl Scene {
             Button::Answer => self.await_ring(&agent, deed.device, "answer").await,
             Button::Reject => self.await_ring(&agent, deed.device, "reject the call").await,
             Button::HangUp => Ok(agent.device(deed.device, |screen| screen.calls().next().is_some())?.phone.clone()),
-            Button::Hold | Button::Resume => {
-                Ok(agent.device(deed.device, |screen| screen.answered().next().is_some())?.phone.clone())
-            }
+            Button::Hold | Button::Resume => self.phone_in_a_call(&agent).await,
         }
     }
 
@@ -553,6 +572,7 @@ impl Scene {
             Button::Resume => talks(screen),
         };
         self.settle(&phones, PATIENCE, done).await;
+        self.universe.sleep(BREATH).await;
         Ok(())
     }
 

@@ -175,7 +175,7 @@ async fn hangs_up(world: &mut World, matches: Matches) -> StepResult {
 
 async fn customer_hangs_up(world: &mut World, matches: Matches) -> StepResult {
     let customer: Customer = matches.get(0)?;
-    world.scene()?.customer_hangs_up(&customer)
+    world.scene()?.customer_hangs_up(&customer).await
 }
 
 async fn holds(world: &mut World, matches: Matches) -> StepResult {

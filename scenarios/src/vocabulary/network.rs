@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use busyhour::media::cadence;
 use busyhour::net::PairCounts;
 use busyhour::net::link::{GilbertElliott, Impossible};
 
@@ -121,6 +122,7 @@ async fn is_on(world: &mut World, matches: Matches) -> StepResult {
     let party: Party = matches.get(0)?;
     let profile: Quoted = matches.get(1)?;
     let scene = world.scene()?;
+    cadence::under_fault();
     for host in scene.hosts(&party)? {
         scene.universe.network().put_on(&host, &profile.0).map_err(|unknown| {
             // Where none is near it's no slip of the pen: somebody looks for a profile of their own.
@@ -136,6 +138,8 @@ async fn is_on(world: &mut World, matches: Matches) -> StepResult {
 
 /// What the network said to a fault: a number that it can't be.
 fn installed<T>(result: Result<T, Impossible>) -> StepResult {
+    // Every frame of every call flows on a network that isn't as it should be.
+    cadence::under_fault();
     result.map(|_| ()).map_err(|error| StepFailure::because(error.to_string()))
 }
 
@@ -198,6 +202,7 @@ async fn is_cut(world: &mut World, matches: Matches) -> StepResult {
     let link: Link = matches.get(0)?;
     let lasts: For = matches.get(1)?;
     let scene = world.scene()?;
+    cadence::under_fault();
     let cut = scene.link(&link)?.cut();
     if let Some(lasts) = lasts.0 {
         scene.universe.sleep(lasts).await;

@@ -51,9 +51,9 @@ fn a_machine_that_is_used_before_it_is_named_is_nobody() {
     .map(|steps| because("early", steps));
     insta::assert_snapshot!(said.concat(), @r#"
     When a sends 1 datagram to b
-        nobody here is called a; nobody has been named yet: `Given machines a and b` names two
+        nobody here is called a; nobody has been named yet: `Given machines a and b` names two machines, `Given agents alice and bob with hardphones` two agents
     Given a is on "4G"
-        nobody here is called a; nobody has been named yet: `Given machines a and b` names two
+        nobody here is called a; nobody has been named yet: `Given machines a and b` names two machines, `Given agents alice and bob with hardphones` two agents
     When a sends 1 datagram to b
         nobody here is called b; there is a
     "#);

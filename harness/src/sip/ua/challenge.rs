@@ -50,11 +50,16 @@ impl UserAgent {
         other: &[(Name, String)],
     ) -> Message {
         let method = request.method();
+        let are_credentials = |name: Name| matches!(name, Name::Authorization | Name::ProxyAuthorization);
+        // Whoever asks anew doesn't want the old ones, whichever header they came in: a 407 may follow what was sent
+        // unasked because of an earlier 401.
+        let new_credentials = other.iter().any(|(name, _)| are_credentials(*name));
         let mut writer = Writer::request(method, request.target()).header(Name::Via, self.via(flow));
         for header in request.headers() {
             writer = match header.name {
                 Name::Via | Name::ContentLength | Name::ContentType => writer,
                 Name::CSeq => writer.header(Name::CSeq, format_args!("{cseq} {method}")),
+                name if new_credentials && are_credentials(name) => writer,
                 name if name != Name::Other && other.iter().any(|(other, _)| *other == name) => writer,
                 _ => writer.header(header.raw_name, header.value),
             };

@@ -208,9 +208,15 @@ impl UserAgent {
     pub(super) fn cancelled(&mut self, now: SimTime, server: ServerId, invite: Option<ServerId>, request: &Message) {
         let Some(invite) = invite else { return self.reply(now, server, request, 481) };
         let call = self.invites.get(&invite).copied();
-        // Its answer has the tag of the INVITE's.
-        let tag = call.map(|call| self.calls[&call].local_tag.clone());
-        let response = Writer::answer(request, 200, "OK", tag.as_deref()).end();
+        // Its answer has the tag of the INVITE's, which may have been answered meanwhile; if that call is over, any.
+        let call_id = request.call_id().unwrap_or_default();
+        let of_it = |call: &&Box<Call>| call.invite.call_id().is_ok_and(|other| other == call_id);
+        let tag = match call {
+            Some(call) => Some(self.calls[&call].local_tag.clone()),
+            None => self.calls.values().find(of_it).map(|call| call.local_tag.clone()),
+        };
+        let tag = tag.unwrap_or_else(|| self.token());
+        let response = Writer::answer(request, 200, "OK", Some(&tag)).end();
         self.respond(now, server, response);
         if let Some(call) = call {
             let request = request.clone();
