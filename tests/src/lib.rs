@@ -7,14 +7,32 @@ use std::time::{Duration, Instant, SystemTime};
 
 use axum::extract::State;
 use axum::routing::{get, post};
-use busyhour::trace::Digest;
-use busyhour::world::Host;
+use busyhour::trace::{Digest, Event, Log, PacketSeen, SimTime};
+use busyhour::world::{Host, Tap};
 use busyhour::{Outcome, Universe};
+use busyhour_oracle::Panel;
 use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
 use http_body_util::{BodyExt, Full};
 use hyper_util::rt::TokioIo;
 use tokio_tungstenite::tungstenite::Message;
+
+/// A panel at a universe's tap.
+pub struct Listening(pub Panel);
+
+impl Tap for Listening {
+    fn packet(&mut self, seen: &PacketSeen<'_>, _: &Log) {
+        self.0.packet(seen);
+    }
+
+    fn event(&mut self, event: &Event, log: &Log) {
+        self.0.event(event, log);
+    }
+
+    fn finish(&mut self, at: SimTime, _: &Log) {
+        self.0.finish(at);
+    }
+}
 
 /// Runs a scenario that must succeed.
 pub fn lived<T, F, Fut>(seed: u64, scenario: F) -> Outcome<T>

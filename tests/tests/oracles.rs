@@ -6,28 +6,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use busyhour::net::Sabotage;
-use busyhour::trace::{Event, Log, PacketSeen, SimTime};
-use busyhour::world::Tap;
 use busyhour::{Outcome, Universe};
 use busyhour_oracle::Panel;
+use busyhour_tests::Listening;
 
 const SECOND: Duration = Duration::from_secs(1);
-
-struct Listening(Panel);
-
-impl Tap for Listening {
-    fn packet(&mut self, seen: &PacketSeen<'_>, _: &Log) {
-        self.0.packet(seen);
-    }
-
-    fn event(&mut self, event: &Event, log: &Log) {
-        self.0.event(event, log);
-    }
-
-    fn finish(&mut self, at: SimTime, _: &Log) {
-        self.0.finish(at);
-    }
-}
 
 /// Two hosts that talk, a cut between them, and a crash: what each witness judged and how often its rule was broken.
 fn judged(sabotage: Option<Sabotage>) -> Vec<(String, bool, u64)> {
