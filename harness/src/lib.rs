@@ -28,6 +28,11 @@
 //! - [`trace`]: the event log, the packet taps, the run's hash, the run record.
 //! - [`world`]: seed, thread, clock, entropy, scheduler, hosts. Knows no telephony.
 //! - [`net`]: sockets, wire, links, faults, NAT, partitions; simulated or live. Knows no telephony.
+//! - [`sip`]: codec, transactions, dialogs and calls, digest; UDP, TCP and WebSocket.
+//! - [`media`]: G.711, RTP and RTCP, digits, playout, the E-model, SDP, voices; a phone's line, a server's relay and
+//!   its conference rooms.
+//! - [`phone`]: hardphones and softphones, with buttons and a screen.
+//! - [`pbx`]: the SIP server, the carrier and its customers.
 //! - [`universe`](Universe): all of that put together.
 //!
 //! # What is not simulated
@@ -47,6 +52,8 @@ pub use busyhour_trace as trace;
 
 pub mod media;
 pub mod net;
+pub mod pbx;
+pub mod phone;
 pub mod sip;
 mod universe;
 pub mod world;

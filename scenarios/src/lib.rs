@@ -13,7 +13,7 @@
 //! - [`outcome`] judges one scenario with one seed, [`tally`] one scenario over all its seeds (law 6 is judged in these
 //!   two and nowhere else).
 //! - [`report`] prints, with [`paint`] and [`progress`] where there's a terminal; [`traffic`] tells what became of the
-//!   packets; [`determinism`] compares two processes.
+//!   packets, a [`diagram`] who said what to whom; [`determinism`] compares two processes.
 //!
 //! Three front ends stand before the same jobs: [`cli`] (the `busyhour` command, with [`steps`] and [`mod@bench`]),
 //! [`libtest`] (each scenario a test) and [`cucumber_runner`] (cucumber's own writers).
@@ -23,6 +23,7 @@ pub mod bench;
 pub mod cli;
 pub mod cucumber_runner;
 pub mod determinism;
+pub mod diagram;
 pub mod feature;
 pub mod libtest;
 pub mod lint;

@@ -158,6 +158,9 @@ pub struct Account {
     pub packets: Option<u64>,
     /// What became of them, a line for each way: see [`crate::traffic`].
     pub traffic: Vec<String>,
+    /// Of a scenario that failed: the calls that the failure concerns, a line for each message. See
+    /// [`crate::diagram`].
+    pub diagram: Vec<String>,
     /// Every fault that was installed.
     pub faults: Vec<FaultOutcome>,
     /// Every invariant that listened.

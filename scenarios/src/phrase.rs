@@ -23,6 +23,8 @@ pub enum Kind {
     Acts,
     /// It asks whether something is so.
     Checks,
+    /// Somebody waits for something as a person would, and goes on when it's there; under `Then` it asks whether it is.
+    Waits,
 }
 
 impl Kind {
@@ -32,15 +34,16 @@ impl Kind {
             Kind::Arranges { .. } => "arranges",
             Kind::Acts => "acts",
             Kind::Checks => "checks",
+            Kind::Waits => "waits",
         }
     }
 
     /// May a phrase of this kind stand under that keyword? `And`, `But` and `*` count as the keyword before them.
     pub fn stands_under(self, keyword: StepType) -> bool {
         match keyword {
-            StepType::Given => matches!(self, Kind::Arranges { .. } | Kind::Acts),
-            StepType::When => matches!(self, Kind::Arranges { around: true } | Kind::Acts),
-            StepType::Then => matches!(self, Kind::Checks),
+            StepType::Given => matches!(self, Kind::Arranges { .. } | Kind::Acts | Kind::Waits),
+            StepType::When => matches!(self, Kind::Arranges { around: true } | Kind::Acts | Kind::Waits),
+            StepType::Then => matches!(self, Kind::Checks | Kind::Waits),
         }
     }
 
@@ -49,7 +52,7 @@ impl Kind {
         match self {
             Kind::Arranges { around: false } => StepType::Given,
             Kind::Arranges { around: true } | Kind::Acts => StepType::When,
-            Kind::Checks => StepType::Then,
+            Kind::Checks | Kind::Waits => StepType::Then,
         }
     }
 }
@@ -148,6 +151,12 @@ impl Phrase {
         Phrase::new(Kind::Checks, expression, step)
     }
 
+    /// A phrase that asks under `Then`, and waits as a person would under `When`.
+    #[track_caller]
+    pub const fn waits(expression: &'static str, step: StepFn) -> Phrase {
+        Phrase::new(Kind::Waits, expression, step)
+    }
+
     /// With one line of what it does.
     pub const fn doc(mut self, doc: &'static str) -> Phrase {
         self.doc = doc;
@@ -195,6 +204,8 @@ impl Phrase {
 pub struct Matches {
     /// The expression that was matched.
     pub expression: &'static str,
+    /// What the step's keyword counts as.
+    pub keyword: StepType,
     arguments: Vec<(&'static ArgumentKind, String)>,
     table: Option<Vec<Vec<String>>>,
     text: Option<String>,
@@ -203,7 +214,13 @@ pub struct Matches {
 impl Matches {
     /// The words in each gap with the kinds they're to be read as.
     pub fn new(expression: &'static str, arguments: Vec<(&'static ArgumentKind, String)>) -> Matches {
-        Matches { expression, arguments, table: None, text: None }
+        Matches { expression, keyword: StepType::Given, arguments, table: None, text: None }
+    }
+
+    /// Of a step that stands under this keyword.
+    pub fn under(mut self, keyword: StepType) -> Matches {
+        self.keyword = keyword;
+        self
     }
 
     /// With what hangs below the step.
@@ -310,14 +327,14 @@ mod tests {
         use StepType::{Given, Then, When};
         let around = Kind::Arranges { around: true };
         let scene = Kind::Arranges { around: false };
-        let legal: Vec<_> = [scene, around, Kind::Acts, Kind::Checks]
+        let legal: Vec<_> = [scene, around, Kind::Acts, Kind::Checks, Kind::Waits]
             .iter()
             .map(|kind| [Given, When, Then].map(|keyword| kind.stands_under(keyword)))
             .collect();
         assert_eq!(
             legal,
-            [[true, false, false], [true, true, false], [true, true, false], [false, false, true]],
-            "rows: a scene, the world around, an act, a check; columns: Given, When, Then"
+            [[true, false, false], [true, true, false], [true, true, false], [false, false, true], [true; 3]],
+            "rows: a scene, the world around, an act, a check, a wait; columns: Given, When, Then"
         );
     }
 
@@ -337,7 +354,9 @@ mod tests {
 
     #[test]
     fn every_kind_is_at_home_where_it_may_stand() {
-        for kind in [Kind::Arranges { around: true }, Kind::Arranges { around: false }, Kind::Acts, Kind::Checks] {
+        for kind in
+            [Kind::Arranges { around: true }, Kind::Arranges { around: false }, Kind::Acts, Kind::Checks, Kind::Waits]
+        {
             assert!(kind.stands_under(kind.home()));
         }
     }

@@ -205,7 +205,7 @@ impl<W: Write> Report<W> {
     }
 }
 
-/// One failure whole: the steps, what was expected and seen, what became of the packets, the time, the seed, how to
+/// One failure whole: the steps, what was expected and seen, what became of the packets, who said what, the time, the seed, how to
 /// replay it, where its record is.
 pub fn failure_shown(job: &Job, result: &ScenarioResult, paint: Paint, launcher: Launcher) -> String {
     let mut lines = Vec::new();
@@ -243,6 +243,10 @@ pub fn failure_shown(job: &Job, result: &ScenarioResult, paint: Paint, launcher:
     }
     for (index, way) in account.traffic.iter().enumerate() {
         lines.push(format!("  {:9} {way}", if index == 0 { "packets" } else { "" }));
+    }
+    if !account.diagram.is_empty() {
+        lines.push("  messages".to_owned());
+        lines.extend(account.diagram.iter().map(|line| format!("  {line}")));
     }
     let ended = SimTime::ZERO + account.sim_time;
     lines.push(format!("  ended at  {} of simulated time", clock_shown(ended)));
@@ -319,7 +323,8 @@ pub fn grouped(number: u64) -> String {
 }
 
 /// A moment as a stopwatch shows it.
-fn clock_shown(at: SimTime) -> String {
+/// A moment, in seconds since the scenario began.
+pub(crate) fn clock_shown(at: SimTime) -> String {
     let ms = at.as_nanos() / 1_000_000;
     format!("{}.{:03} s", ms / 1_000, ms % 1_000)
 }

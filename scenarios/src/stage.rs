@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::BufWriter;
+use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
@@ -17,6 +17,7 @@ use busyhour_trace::{Event, Log, PacketSeen, RunHash, SimTime};
 use cucumber::World as _;
 
 use crate::World;
+use crate::diagram::{Collector, Diagram, Focus};
 use crate::feature::FEATURES;
 use crate::outcome::{Account, FaultOutcome, OracleOutcome, ScenarioResult, StepOutcome, StepStatus, Verdict};
 use crate::play::{self, Observer};
@@ -29,6 +30,9 @@ use crate::traffic::Traffic;
 
 /// The folder of network profiles beside feature files, or beside a folder of them.
 pub const NETWORKS: &str = "networks";
+
+/// The file of a record that holds its sequence diagram.
+pub const DIAGRAM: &str = "diagram.txt";
 
 /// A scenario may take this much simulated time: longer than any schedule that is known to us (webhooks are retried
 /// for days), shorter than for ever.
@@ -89,18 +93,26 @@ fn folders_of_networks(folder: &Path) -> Vec<PathBuf> {
     folders.into_iter().map(|path| path.strip_prefix(&here).map(Path::to_owned).unwrap_or(path)).collect()
 }
 
-/// What the taps feed: the witnesses, the counts and the capture.
+/// What the taps feed: the witnesses, the counts, the diagram and the capture.
 struct Ears {
     panel: Panel,
     traffic: Traffic,
+    messages: Collector,
     capture: Option<PcapngWriter<BufWriter<File>>>,
     trouble: Option<std::io::Error>,
+}
+
+impl Ears {
+    fn new(panel: Panel) -> Ears {
+        Ears { panel, traffic: Traffic::default(), messages: Collector::default(), capture: None, trouble: None }
+    }
 }
 
 impl Tap for Ears {
     fn packet(&mut self, seen: &PacketSeen<'_>, log: &Log) {
         self.panel.packet(seen);
         self.traffic.packet(seen);
+        self.messages.packet(seen);
         if let Some(capture) = &mut self.capture
             && let Err(error) = capture.packet(seen, log)
         {
@@ -183,9 +195,7 @@ impl Stage for UniverseStage {
             Ok(begun) => begun,
             Err(error) => return ScenarioResult::bug(job, format!("the record can't be written: {error}")),
         };
-        let ears =
-            Ears { panel: Panel::always_on(), traffic: Traffic::default(), capture: Some(capture), trouble: None };
-        let ears = Arc::new(Mutex::new(ears));
+        let ears = Arc::new(Mutex::new(Ears { capture: Some(capture), ..Ears::new(Panel::always_on()) }));
         let hash = if job.trail.is_some() { RunHash::with_trail() } else { RunHash::default() };
         let script = job.case.script.clone();
         // Shared with the universe, so that steps that were played are known even if it ends before its time.
@@ -202,10 +212,8 @@ impl Stage for UniverseStage {
                 play::play(&mut world, &script, &mut Narrator { universe, played: playing }).await;
                 Ok::<(), String>(())
             });
-        let ears = std::mem::replace(
-            &mut *ears.lock().expect("no tap panics"),
-            Ears { panel: Panel::new(Vec::new()), traffic: Traffic::default(), capture: None, trouble: None },
-        );
+        let deaf = Ears::new(Panel::new(Vec::new()));
+        let ears = std::mem::replace(&mut *ears.lock().expect("no tap panics"), deaf);
         let steps = std::mem::take(&mut *played.lock().expect("nobody panics while holding the steps"));
         conclude(job, outcome, ears, steps, record)
     }
@@ -254,8 +262,12 @@ fn conclude(
         // Dropped, the record leaves nothing behind.
         return result;
     }
+    let diagram = ears.messages.into_diagram(&outcome.log);
+    if result.verdict == Verdict::Failed {
+        result.account.diagram = diagram.part(&focus(job, &result, &oracles));
+    }
     let about = describe(job, &outcome, &result, faults, oracles);
-    match write(record, about, &outcome.log) {
+    match write(record, about, &diagram, &outcome.log) {
         Ok(files) => {
             result.account.record_folder = Some(job.record_folder.clone());
             result.account.record_files = files.iter().map(|file| job.record_folder.join(file)).collect();
@@ -265,9 +277,35 @@ fn conclude(
     }
 }
 
-fn write(record: RecordWriter, about: Record, log: &Log) -> Result<Vec<&'static str>, RecordError> {
+/// What the failure is about: the rule that's broken and the packets that prove it, or the step.
+fn focus(job: &Job, result: &ScenarioResult, oracles: &[record::Oracle]) -> Focus {
+    let end = SimTime::ZERO + result.account.sim_time;
+    if let Some(step) = result.failed_step() {
+        return Focus { at: step.ended.unwrap_or(end), text: step.text.clone(), packets: Vec::new() };
+    }
+    let breaks: Vec<String> = job.case.breaks().collect();
+    let broken = oracles.iter().filter(|oracle| !breaks.contains(&oracle.name));
+    match broken.filter_map(|oracle| oracle.violations.first()).next() {
+        Some(first) => Focus { at: first.at, text: first.what.clone(), packets: first.packets.clone() },
+        None => Focus { at: end, text: result.reasons.join("; "), packets: Vec::new() },
+    }
+}
+
+fn write(
+    mut record: RecordWriter,
+    about: Record,
+    diagram: &Diagram,
+    log: &Log,
+) -> Result<Vec<&'static str>, RecordError> {
+    let mut files = vec![record::WIRE, record::EVENTS_TEXT];
+    if !diagram.is_empty() {
+        let text = diagram.whole();
+        let written = record.file(DIAGRAM)?.write_all(text.as_bytes());
+        written.map_err(|source| RecordError::Io { doing: "writing", file: DIAGRAM.into(), source })?;
+        files.push(DIAGRAM);
+    }
     record.finish(about, log)?;
-    Ok(vec![record::WIRE, record::EVENTS_TEXT])
+    Ok(files)
 }
 
 fn describe<T>(

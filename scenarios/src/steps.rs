@@ -52,6 +52,7 @@ Network profiles
 fn entry(phrase: &Phrase) -> String {
     let under = match phrase.kind {
         Kind::Arranges { around: true } | Kind::Acts => "Given, When",
+        Kind::Waits => "Given, When, Then",
         kind => keyword_word(kind.home()),
     };
     let kind = format!("{} ({under})", phrase.kind.word());

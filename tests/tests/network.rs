@@ -269,7 +269,7 @@ fn a_cut_can_be_for_one_protocol_and_one_port() {
     lived(1, |u| async move {
         let (a, b, from, to, address) = pair(&u).await;
         let other = b.udp(4001).await.unwrap();
-        u.network().between(&a, &b).cut_only(Only { protocol: Some(Protocol::Udp), port: Some(4001) });
+        u.network().between(&a, &b).cut_only(Only { protocol: Some(Protocol::Udp), port: Some(4001), but_port: None });
         from.send_to(&b"x"[..], address).await.unwrap();
         from.send_to(&b"x"[..], other.local_addr()).await.unwrap();
         assert_eq!(drain(&u, &to).await.len(), 1);

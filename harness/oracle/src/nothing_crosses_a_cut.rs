@@ -4,7 +4,7 @@
 //! Lynch, "Brewer's conjecture", 2002, section 2.3). Ours may be finer: one way, of one protocol, of one port.
 //!
 //! The world's `cut` has the fields `from` and `to` (lists of hosts' names), `cut` (its number), and perhaps
-//! `protocol` (`udp`, `tcp` or `icmp`) and `port`; `heal` has `cut`. A cut goes one way: a symmetric one is two entries. A
+//! `protocol` (`udp`, `tcp` or `icmp`), `port` and `but_port` (all but that one); `heal` has `cut`. A cut goes one way: a symmetric one is two entries. A
 //! packet is of a port if one of its two ports is that: of a connection to port 5060, both directions.
 //!
 //! Judged are the packets that a cut is meant for, arrived or lost, while it's open. A packet that was on its way when
@@ -58,6 +58,7 @@ struct Cut {
     to: Vec<HostId>,
     protocol: Option<u8>,
     port: Option<u16>,
+    but_port: Option<u16>,
     since: SimTime,
 }
 
@@ -77,12 +78,13 @@ impl Cut {
             (_, Some("icmp")) => Some(ipv4::ICMP),
             (Some(other), _) => return Err(format!("`protocol` is {other}, not udp, tcp or icmp")),
         };
-        let port = match (event.field("port"), event.number("port").map(u16::try_from)) {
-            (None, _) => None,
-            (_, Some(Ok(port))) => Some(port),
-            (Some(other), _) => return Err(format!("`port` is {other}, not a port's number")),
+        let port = |field: &str| match (event.field(field), event.number(field).map(u16::try_from)) {
+            (None, _) => Ok(None),
+            (_, Some(Ok(port))) => Ok(Some(port)),
+            (Some(other), _) => Err(format!("`{field}` is {other}, not a port's number")),
         };
-        Ok((number, Cut { from: hosts("from")?, to: hosts("to")?, protocol, port, since: event.at }))
+        let (port, but_port) = (port("port")?, port("but_port")?);
+        Ok((number, Cut { from: hosts("from")?, to: hosts("to")?, protocol, port, but_port, since: event.at }))
     }
 }
 
@@ -157,14 +159,18 @@ impl Witness for NothingCrossesACut {
                     (Some(protocol), Some(traits)) => protocol == traits.protocol,
                     (Some(_), None) => false,
                 };
-                let port_fits = match (cut.port, &traits) {
-                    (None, _) => true,
-                    (Some(port), Some(Traits { ports: Some(ports), .. })) => port == ports.0 || port == ports.1,
-                    (Some(_), Some(Traits { is_fragment: true, .. })) => {
+                let is_of = |port: u16, ports: &(u16, u16)| port == ports.0 || port == ports.1;
+                let port_fits = match (cut.port, cut.but_port, &traits) {
+                    (None, None, _) => true,
+                    (port, but_port, Some(Traits { ports: Some(ports), .. })) => {
+                        port.is_none_or(|port| is_of(port, ports)) && !but_port.is_some_and(|port| is_of(port, ports))
+                    }
+                    (_, _, Some(Traits { is_fragment: true, .. })) => {
                         unsure |= protocol_fits;
                         false
                     }
-                    (Some(_), _) => false,
+                    // What has no ports is of none.
+                    (port, _, _) => port.is_none(),
                 };
                 if protocol_fits && port_fits {
                     meant.get_or_insert((*number, cut.since));

@@ -5,7 +5,13 @@ use std::fmt;
 use busyhour_trace::record::{Exemption, Oracle, Violation};
 use busyhour_trace::{Event, Log, PacketId, PacketSeen, SimTime};
 
-use crate::{ACrashedHostIsSilent, NothingCrossesACut, NothingUnsentArrives};
+use crate::hearing::{Frame, Heard, Hearing, Payload, Sound};
+use crate::surroundings::Surroundings;
+use crate::{
+    ACrashedHostIsSilent, AfterTheEndNoRtp, BindingsExpire, CseqGrowsAndTagsStay, EstablishedMeansHeard,
+    Every2xxToInviteIsAcknowledged, EveryRequestIsAnswered, NoPasswordOnAWire, NoZombieCalls, NothingCrossesACut,
+    NothingUnsentArrives, RetransmissionsFollowTheirTimers, WhenOneLegEndsTheOtherEnds,
+};
 
 /// Watches over one rule.
 ///
@@ -18,11 +24,20 @@ pub trait Witness: fmt::Debug + Send {
     /// The rule in a sentence, with its citation.
     fn rule(&self) -> &'static str;
     /// A packet was seen at the wire's tap.
-    fn packet(&mut self, seen: &PacketSeen<'_>);
+    fn packet(&mut self, _seen: &PacketSeen<'_>) {}
+    /// A SIP message has left a host or reached one. Each packet is read once for all: see [`crate::hearing`].
+    fn message(&mut self, _heard: &Heard<'_>, _around: &Surroundings) {}
+    /// An RTP packet was sent, has arrived or was lost.
+    fn media(&mut self, _frame: &Frame<'_>, _around: &Surroundings) {}
+    /// A host sent something over UDP or TCP that isn't RTP.
+    fn payload(&mut self, _payload: &Payload<'_>) {}
     /// An entry was written to the log; `log` has the hosts' names.
-    fn event(&mut self, event: &Event, log: &Log);
-    /// The run is over.
-    fn finish(&mut self, at: SimTime);
+    fn event(&mut self, _event: &Event, _log: &Log) {}
+    /// Everything before `now` was heard: before each message, before each entry of the log, and at the end. What was
+    /// due before `now` can be judged.
+    fn due(&mut self, _now: SimTime, _around: &Surroundings) {}
+    /// The run is over. What isn't due yet isn't judged.
+    fn finish(&mut self, _at: SimTime) {}
     /// What it has to say so far.
     fn judgement(&self) -> &Judgement;
 }
@@ -98,6 +113,7 @@ impl Judgement {
 #[derive(Debug)]
 pub struct Panel {
     witnesses: Vec<Box<dyn Witness>>,
+    hearing: Hearing,
 }
 
 impl Panel {
@@ -107,6 +123,16 @@ impl Panel {
             Box::<NothingUnsentArrives>::default(),
             Box::<NothingCrossesACut>::default(),
             Box::<ACrashedHostIsSilent>::default(),
+            Box::<EveryRequestIsAnswered>::default(),
+            Box::<Every2xxToInviteIsAcknowledged>::default(),
+            Box::<WhenOneLegEndsTheOtherEnds>::default(),
+            Box::<CseqGrowsAndTagsStay>::default(),
+            Box::<NoZombieCalls>::default(),
+            Box::<BindingsExpire>::default(),
+            Box::<EstablishedMeansHeard>::default(),
+            Box::<AfterTheEndNoRtp>::default(),
+            Box::<NoPasswordOnAWire>::default(),
+            Box::<RetransmissionsFollowTheirTimers>::default(),
         ])
     }
 
@@ -115,7 +141,7 @@ impl Panel {
     /// # Panics
     /// If two have the same name.
     pub fn new(witnesses: Vec<Box<dyn Witness>>) -> Panel {
-        let mut panel = Panel { witnesses: Vec::new() };
+        let mut panel = Panel { witnesses: Vec::new(), hearing: Hearing::default() };
         for witness in witnesses {
             panel.add(witness);
         }
@@ -134,13 +160,34 @@ impl Panel {
 
     /// Shows a packet to all.
     pub fn packet(&mut self, seen: &PacketSeen<'_>) {
-        for witness in &mut self.witnesses {
+        let Panel { witnesses, hearing } = self;
+        for witness in witnesses.iter_mut() {
             witness.packet(seen);
         }
+        hearing.packet(seen, &mut |sound, around| match sound {
+            Sound::Message(heard) => {
+                for witness in witnesses.iter_mut() {
+                    witness.due(heard.at, around);
+                    witness.message(&heard, around);
+                }
+            }
+            Sound::Media(frame) => {
+                for witness in witnesses.iter_mut() {
+                    witness.media(&frame, around);
+                }
+            }
+            Sound::Payload(payload) => {
+                for witness in witnesses.iter_mut() {
+                    witness.payload(&payload);
+                }
+            }
+        });
     }
 
     /// Shows an entry of the log to all.
     pub fn event(&mut self, event: &Event, log: &Log) {
+        self.due(event.at);
+        self.hearing.surroundings.event(event, log);
         for witness in &mut self.witnesses {
             witness.event(event, log);
         }
@@ -148,8 +195,15 @@ impl Panel {
 
     /// Tells all that the run is over.
     pub fn finish(&mut self, at: SimTime) {
+        self.due(at);
         for witness in &mut self.witnesses {
             witness.finish(at);
+        }
+    }
+
+    fn due(&mut self, now: SimTime) {
+        for witness in &mut self.witnesses {
+            witness.due(now, &self.hearing.surroundings);
         }
     }
 

@@ -148,7 +148,12 @@ mod tests {
         HUM.fill(25 * FRAME as u64, &mut said);
         concealer.conceal(&mut made_up);
         for n in 0..80 {
-            assert!((i32::from(said[n]) - i32::from(made_up[n])).abs() < 40, "sample {n}: {} and {}", said[n], made_up[n]);
+            assert!(
+                (i32::from(said[n]) - i32::from(made_up[n])).abs() < 40,
+                "sample {n}: {} and {}",
+                said[n],
+                made_up[n]
+            );
         }
         let power = |samples: &[i16]| goertzel(samples, 500.0);
         let (whole, half) = (power(&said[..80]), power(&made_up[240..320]));

@@ -139,8 +139,7 @@ impl Sender {
         }
         pressed.elapsed = (pressed.elapsed + STEP).min(pressed.length).min(LONGEST);
         let end = pressed.elapsed == pressed.length;
-        let payload =
-            Payload { event: pressed.event, end, volume: VOLUME, duration: pressed.elapsed as u16 };
+        let payload = Payload { event: pressed.event, end, volume: VOLUME, duration: pressed.elapsed as u16 };
         let packet = Outgoing { marker: std::mem::take(&mut pressed.first), timestamp: pressed.start, payload };
         if end {
             pressed.ended += 1;
@@ -222,7 +221,10 @@ mod tests {
         let packets = send(&[('7', PRESS), ('7', PRESS)], 40);
         assert_eq!(packets.len(), 14);
         for event in packets.chunks(7) {
-            assert_eq!(event.iter().map(|packet| packet.marker).collect::<Vec<_>>(), [true, false, false, false, false, false, false]);
+            assert_eq!(
+                event.iter().map(|packet| packet.marker).collect::<Vec<_>>(),
+                [true, false, false, false, false, false, false]
+            );
             assert_eq!(event.iter().filter(|packet| packet.payload.end).count(), 3);
         }
         let apart = packets[7].timestamp.wrapping_sub(packets[0].timestamp);

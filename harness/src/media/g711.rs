@@ -127,8 +127,7 @@ const fn translation(from_mu: bool) -> [u8; 256] {
     let mut bytes = [0; 256];
     let mut byte = 0;
     while byte < 256 {
-        bytes[byte] =
-            if from_mu { to_a_law(from_mu_law(byte as u8)) } else { to_mu_law(from_a_law(byte as u8)) };
+        bytes[byte] = if from_mu { to_a_law(from_mu_law(byte as u8)) } else { to_mu_law(from_a_law(byte as u8)) };
         byte += 1;
     }
     bytes
@@ -183,7 +182,9 @@ mod tests {
     /// G.711 tables 1a to 2b: the first and last character signals of both signs, and their levels on the 16-bit scale.
     #[test]
     fn the_ends_of_the_scales_are_g711s() {
-        for (byte, level) in [(0xFF, 0), (0x7F, 0), (0x80, 32_124), (0x00, -32_124), (0xFE, 8), (0xF0, 120), (0xEF, 132)] {
+        for (byte, level) in
+            [(0xFF, 0), (0x7F, 0), (0x80, 32_124), (0x00, -32_124), (0xFE, 8), (0xF0, 120), (0xEF, 132)]
+        {
             assert_eq!(Codec::Pcmu.decode(byte), level, "mu-law {byte:#04x}");
         }
         for (byte, level) in [(0xD5, 8), (0x55, -8), (0xAA, 32_256), (0x2A, -32_256), (0xC5, 264), (0xF5, 528)] {

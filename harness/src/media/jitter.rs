@@ -483,7 +483,13 @@ mod tests {
                     if at as u64 <= n * 20 && at as u64 + 20 > n * 20 {
                         let mut payload = Vec::new();
                         Codec::Pcma.encode(part, &mut payload);
-                        buffer.insert(ms(at as u64), number as u64, (number * length) as u32, Codec::Pcma, payload.into());
+                        buffer.insert(
+                            ms(at as u64),
+                            number as u64,
+                            (number * length) as u32,
+                            Codec::Pcma,
+                            payload.into(),
+                        );
                     }
                 }
                 if let Due::Frame(frame) = buffer.frame(ms(n * 20)) {

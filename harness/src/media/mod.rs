@@ -15,17 +15,27 @@ mod conceal;
 pub mod dtmf;
 pub mod g711;
 pub mod jitter;
+mod latch;
+mod line;
 pub mod mixer;
 pub mod mos;
 pub mod noise;
+mod ports;
+mod relay;
+mod room;
 pub mod rtcp;
 pub mod rtp;
 pub mod sdp;
+mod stream;
 pub mod tone;
 
 pub use cadence::Cadence;
 pub use g711::Codec;
+pub use line::{AudioLine, Behaviour, LineEvent, TIMEOUT};
+pub use relay::{Feed, LegStats, RELAY_TIMEOUT, Relay, Side};
+pub use room::{Conference, MemberId};
 pub use sdp::Direction;
+pub use stream::{FRAME_TIME, Heard, Remote, Stream, StreamStats};
 
 /// The samples of a frame: 20 ms.
 pub const FRAME: usize = 160;

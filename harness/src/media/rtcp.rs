@@ -231,10 +231,9 @@ pub fn read(datagram: &Bytes) -> Result<Vec<Rtcp>, RtcpError> {
                 octets: words.next().ok_or(short)?,
                 reports: words.reports(count).ok_or(short)?,
             },
-            RECEIVER_REPORT => Rtcp::Receiver {
-                ssrc: words.next().ok_or(short)?,
-                reports: words.reports(count).ok_or(short)?,
-            },
+            RECEIVER_REPORT => {
+                Rtcp::Receiver { ssrc: words.next().ok_or(short)?, reports: words.reports(count).ok_or(short)? }
+            }
             DESCRIPTION => Rtcp::Names(words.names(count).ok_or(short)?),
             GOODBYE => {
                 let ssrcs = (0..count).map(|_| words.next()).collect::<Option<Vec<u32>>>().ok_or(short)?;
@@ -303,9 +302,17 @@ mod tests {
     use super::*;
 
     fn compound() -> Vec<Rtcp> {
-        let report = Report { ssrc: 2, fraction_lost: 64, lost: -3, highest: 0x1_0002, jitter: 4, last_report: 5, since: 6 };
+        let report =
+            Report { ssrc: 2, fraction_lost: 64, lost: -3, highest: 0x1_0002, jitter: 4, last_report: 5, since: 6 };
         vec![
-            Rtcp::Sender { ssrc: 1, ntp: 0x1234_5678_9ABC_DEF0, timestamp: 160, packets: 2, octets: 320, reports: vec![report; 2] },
+            Rtcp::Sender {
+                ssrc: 1,
+                ntp: 0x1234_5678_9ABC_DEF0,
+                timestamp: 160,
+                packets: 2,
+                octets: 320,
+                reports: vec![report; 2],
+            },
             Rtcp::Names(vec![(1, "a".into()), (2, "abcd".into()), (3, String::new())]),
             Rtcp::Other(204, Bytes::from_static(b"APP.")),
             Rtcp::Bye { ssrcs: vec![1, 2], reason: Some("the call is over".into()) },
@@ -332,7 +339,10 @@ mod tests {
     fn a_compound_begins_with_a_report() {
         let bye = write(&[Rtcp::Bye { ssrcs: vec![1], reason: None }]);
         assert_eq!(read(&bye), Err(RtcpError::NoReport(GOODBYE)));
-        assert_eq!(read(&Bytes::from_static(&[0x80, 201, 0, 1, 0, 0, 0, 1, 0x40, 0, 0, 0])), Err(RtcpError::Version(8)));
+        assert_eq!(
+            read(&Bytes::from_static(&[0x80, 201, 0, 1, 0, 0, 0, 1, 0x40, 0, 0, 0])),
+            Err(RtcpError::Version(8))
+        );
     }
 
     /// RFC 3550 6.2: never under half of 5 s, never over one and a half; half of that before the first.

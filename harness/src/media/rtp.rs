@@ -50,16 +50,7 @@ pub enum RtpError {
 impl Packet {
     /// A packet without contributors and extension.
     pub fn new(payload_type: u8, sequence: u16, timestamp: u32, ssrc: u32, payload: Bytes) -> Packet {
-        Packet {
-            marker: false,
-            payload_type,
-            sequence,
-            timestamp,
-            ssrc,
-            csrc: Vec::new(),
-            extension: None,
-            payload,
-        }
+        Packet { marker: false, payload_type, sequence, timestamp, ssrc, csrc: Vec::new(), extension: None, payload }
     }
 
     /// Reads a datagram. The payload is a slice of it: nothing is copied.
@@ -84,7 +75,8 @@ impl Packet {
         if bytes[0] >> 6 != VERSION {
             return Err(RtpError::Version(bytes[0] >> 6));
         }
-        let word = |at: usize| bytes.get(at..at + 4).map(|word| u32::from_be_bytes([word[0], word[1], word[2], word[3]]));
+        let word =
+            |at: usize| bytes.get(at..at + 4).map(|word| u32::from_be_bytes([word[0], word[1], word[2], word[3]]));
         let mut start = HEADER;
         let mut csrc = Vec::new();
         for _ in 0..bytes[0] & 0x0F {
@@ -316,7 +308,11 @@ mod tests {
 
     #[test]
     fn what_is_cut_short_or_something_else_is_refused() {
-        let whole = Packet { csrc: vec![1], extension: Some((0, Bytes::from_static(&[0; 4]))), ..Packet::new(0, 1, 2, 3, Bytes::new()) };
+        let whole = Packet {
+            csrc: vec![1],
+            extension: Some((0, Bytes::from_static(&[0; 4]))),
+            ..Packet::new(0, 1, 2, 3, Bytes::new())
+        };
         let whole = whole.write();
         for length in 0..whole.len() {
             assert_eq!(Packet::read(&whole.slice(..length)), Err(RtpError::Short(length)));

@@ -7,6 +7,7 @@ use bytes::Bytes;
 
 use super::Codec;
 use super::noise;
+use super::stream::Remote;
 
 /// The payload type that we offer digits with: dynamic (RFC 3551 3), and the customary one.
 pub const TELEPHONE_EVENT: u8 = 101;
@@ -353,6 +354,8 @@ pub struct Agreed {
     pub remote: SocketAddrV4,
     /// The codec.
     pub codec: Codec,
+    /// Its payload type: the static one, mostly.
+    pub payload_type: u8,
     /// The payload type that digits are sent with, if the other side takes any.
     pub telephone_event: Option<u8>,
     /// Which way audio flows.
@@ -362,6 +365,12 @@ pub struct Agreed {
 }
 
 impl Agreed {
+    /// The other end, for an [`AudioLine`](super::AudioLine) to be connected to.
+    pub fn remote(&self) -> Remote {
+        let Agreed { remote, codec, payload_type, telephone_event, direction, .. } = *self;
+        Remote { payload_type, telephone_event, direction, ..Remote::new(remote, codec) }
+    }
+
     /// Whether the other side has put this one on hold: it doesn't listen.
     pub fn held(&self) -> bool {
         !self.direction.sends()
@@ -435,7 +444,7 @@ impl Local {
         let telephone_event = self.telephone_event.and(media.telephone_event());
         let direction = theirs.direction_of(media).reversed().and(self.direction);
         let ptime = media.ptime().unwrap_or(20);
-        Some((payload_type, telephone_event, Agreed { remote, codec, telephone_event, direction, ptime }))
+        Some((payload_type, telephone_event, Agreed { remote, codec, payload_type, telephone_event, direction, ptime }))
     }
 
     fn audio(&self, codecs: &[(u8, Codec)], telephone_event: Option<u8>, direction: Direction) -> Media {
@@ -527,7 +536,9 @@ mod tests {
     #[test]
     fn what_we_cannot_do_is_refused() {
         let head = "v=0\r\no=- 1 1 IN IP4 10.0.0.9\r\ns=-\r\nc=IN IP4 10.0.0.9\r\nt=0 0\r\n";
-        let mixed = format!("{head}m=video 6000 RTP/AVP 31\r\nm=audio 4000 RTP/SAVP 0\r\nm=audio 4002 RTP/AVP 0\r\nm=audio 4004 RTP/AVP 0\r\n");
+        let mixed = format!(
+            "{head}m=video 6000 RTP/AVP 31\r\nm=audio 4000 RTP/SAVP 0\r\nm=audio 4002 RTP/AVP 0\r\nm=audio 4004 RTP/AVP 0\r\n"
+        );
         let (answer, agreed) = bob().answer(mixed.as_bytes()).unwrap();
         let ports: Vec<u16> = Description::read(&answer).unwrap().media.iter().map(|media| media.port).collect();
         assert_eq!((ports, agreed.unwrap().remote.port()), (vec![0, 0, 5000, 0], 4002));
@@ -572,7 +583,10 @@ mod tests {
             a=group:BUNDLE 0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\nb=AS:32\r\na=mid:0\r\na=rtpmap:111 opus/48000/2\r\n";
         let description = Description::read(text.as_bytes()).unwrap();
         assert_eq!(description.write(), text.as_bytes());
-        assert_eq!(description.origin().unwrap(), Origin { user: "alice", session: 1, version: 2, address: "host.example" });
+        assert_eq!(
+            description.origin().unwrap(),
+            Origin { user: "alice", session: 1, version: 2, address: "host.example" }
+        );
         assert_eq!(description.media[0].attribute("mid"), Some("0"));
         assert_eq!(description.audio(), None);
     }

@@ -12,6 +12,8 @@ pub struct Only {
     pub protocol: Option<Protocol>,
     /// Those from or to this port.
     pub port: Option<u16>,
+    /// All but those from or to this port.
+    pub but_port: Option<u16>,
 }
 
 /// A cut of the way from one host to another.
@@ -24,8 +26,10 @@ pub(crate) struct Cut {
 
 impl Cut {
     pub(crate) fn stops(&self, packet: &Packet) -> bool {
+        let is_of = |port: u16| packet.src.port() == port || packet.dst.port() == port;
         self.only.protocol.is_none_or(|protocol| protocol == packet.protocol())
-            && self.only.port.is_none_or(|port| packet.src.port() == port || packet.dst.port() == port)
+            && self.only.port.is_none_or(is_of)
+            && !self.only.but_port.is_some_and(is_of)
     }
 }
 

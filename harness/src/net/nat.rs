@@ -341,12 +341,31 @@ impl Nat {
         external: SocketAddrV4,
         remote: SocketAddrV4,
     ) -> Result<SocketAddrV4, Refusal> {
+        let key = self.admit(now, protocol, external, remote)?;
+        let binding = self.bindings.get_mut(&key).expect("a port is held by a binding");
+        if self.behaviour.inbound_refreshes {
+            binding.refreshed = Some(now);
+            if self.behaviour.filtering != Filtering::EndpointIndependent {
+                binding.sent_to.insert(remote, now);
+            }
+        }
+        Ok(key.inside)
+    }
+
+    /// Whom a packet from `remote` to `external` would come to, if anybody.
+    fn admit(
+        &self,
+        now: SimTime,
+        protocol: Protocol,
+        external: SocketAddrV4,
+        remote: SocketAddrV4,
+    ) -> Result<Key, Refusal> {
         if *external.ip() != self.external {
             return Err(Refusal::NotItsAddress(external));
         }
         let key = *self.ports.get(&(protocol, external.port())).ok_or(Refusal::NoBinding(external))?;
         let lifetime = self.behaviour.lifetime(protocol);
-        let binding = self.bindings.get_mut(&key).expect("a port is held by a binding");
+        let binding = self.bindings.get(&key).expect("a port is held by a binding");
         if !binding.lives(now, lifetime) {
             return Err(Refusal::BindingOver(external));
         }
@@ -359,16 +378,18 @@ impl Nat {
             }
             Filtering::AddressAndPortDependent => binding.sent_to.get(&remote).is_some_and(fresh),
         };
-        if !welcome {
-            return Err(Refusal::Filtered { external, remote });
-        }
-        if self.behaviour.inbound_refreshes {
-            binding.refreshed = Some(now);
-            if self.behaviour.filtering != Filtering::EndpointIndependent {
-                binding.sent_to.insert(remote, now);
-            }
-        }
-        Ok(key.inside)
+        if welcome { Ok(key) } else { Err(Refusal::Filtered { external, remote }) }
+    }
+
+    /// The inside endpoint that a packet from `remote` to `external` would come to now. It refreshes nothing.
+    pub fn leads_to(
+        &self,
+        now: SimTime,
+        protocol: Protocol,
+        external: SocketAddrV4,
+        remote: SocketAddrV4,
+    ) -> Option<SocketAddrV4> {
+        self.admit(now, protocol, external, remote).ok().map(|key| key.inside)
     }
 
     /// Turns a packet around that `inside` sent to another inside endpoint's `external` one: the external endpoint that

@@ -1,6 +1,6 @@
 //! What a test does to the network: links, cuts, NAT boxes, faults aimed at a packet.
 
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddrV4};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::world::{FaultId, FaultKind, Host, Mode, in_words};
 use super::dns::{DnsError, Service};
 use super::fault::{Aim, Cut, Only, Sabotage};
 use super::link::{GilbertElliott, Impairment, Impossible, Segment};
-use super::nat::{Nat, NatKind};
+use super::nat::{self, Nat, NatKind};
 use super::packet::Packet;
 use super::profile::{Profile, Profiles, UnknownProfile};
 use super::wire::{Access, NatBox, Owner, PairCounts, Patience};
@@ -191,6 +191,34 @@ impl Network {
         self.0.wire.borrow_mut().aims.push(aim);
         kernel.record(kernel.world_event("aimed-fault").with("what", what));
         fault
+    }
+
+    /// Whom a packet would reach that a host sends now from that port: through NAT boxes as they stand, unless the way is
+    /// cut for everything. Nothing is sent, no binding is refreshed, and no chance is asked.
+    pub fn would_reach(
+        &self,
+        from: &Host,
+        from_port: u16,
+        protocol: nat::Protocol,
+        to: SocketAddrV4,
+    ) -> Option<HostId> {
+        let wire = self.0.wire.borrow();
+        let now = self.0.kernel.now();
+        let reached = match wire.owners.get(to.ip())? {
+            Owner::Host(host) => *host,
+            Owner::Nat(index) => {
+                let remote = SocketAddrV4::new(wire.address(from.id()), from_port);
+                let inside = wire.nats[*index].nat.leads_to(now, protocol, to, remote)?;
+                match wire.owners.get(inside.ip())? {
+                    Owner::Host(host) => *host,
+                    Owner::Nat(_) => return None,
+                }
+            }
+        };
+        let is_cut = wire.cuts.get(&(from.id(), reached)).is_some_and(|cuts| {
+            cuts.iter().any(|cut| cut.only == Only::default())
+        });
+        (!is_cut).then_some(reached)
     }
 
     /// Lifts one cut, both ways if it has two, and says how many ways that were. What others cut stays cut.
@@ -415,12 +443,15 @@ impl Between {
     pub fn cut_only(&self, only: Only) -> FaultId {
         self.network.assert_simulated();
         let kernel = &self.network.0.kernel;
-        let what = match (only.protocol, only.port) {
+        let mut what = match (only.protocol, only.port) {
             (None, None) => format!("{} is cut", self.name),
             (Some(protocol), None) => format!("{} is cut for {protocol}", self.name),
             (None, Some(port)) => format!("{} is cut for port {port}", self.name),
             (Some(protocol), Some(port)) => format!("{} is cut for {protocol} port {port}", self.name),
         };
+        if let Some(port) = only.but_port {
+            what.push_str(&format!(" but port {port}"));
+        }
         let fault = kernel.faults.install(what, FaultKind::Aimed, kernel.now());
         for (from, to) in self.all_ways() {
             let mut wire = self.network.0.wire.borrow_mut();
@@ -438,6 +469,9 @@ impl Between {
             }
             if let Some(port) = only.port {
                 event = event.with("port", port);
+            }
+            if let Some(port) = only.but_port {
+                event = event.with("but_port", port);
             }
             kernel.record(event);
         }

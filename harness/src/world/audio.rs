@@ -47,6 +47,36 @@ fn sine(turns: f64) -> f64 {
     angle * series
 }
 
+/// How many samples are turned through from an angle that was computed afresh.
+const BLOCK: u64 = 160;
+
+/// An angle's sine and cosine, turned on from sample to sample: four multiplications in the place of a series.
+struct Angle {
+    sine: f64,
+    cosine: f64,
+}
+
+impl Angle {
+    fn of(turns: f64) -> Angle {
+        Angle { sine: sine(turns), cosine: sine(turns - turns.floor() + 0.25) }
+    }
+
+    fn turn(&mut self, by: &Turn) {
+        let Angle { sine, cosine } = *self;
+        self.sine = sine * by.0.cosine + cosine * by.0.sine;
+        self.cosine = cosine * by.0.cosine - sine * by.0.sine;
+    }
+}
+
+/// What an angle grows by in a sample.
+struct Turn(Angle);
+
+impl Turn {
+    fn by(turns: f64) -> Turn {
+        Turn(Angle::of(turns))
+    }
+}
+
 /// A source of sound. Its samples depend on their place alone, so that any window of it can be made.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Sound {
@@ -80,10 +110,30 @@ impl Sound {
             Sound::Silence => out.fill(0),
             Sound::Tones { hz, level } => {
                 let each = level * FULL_SCALE / 2.0;
-                for (n, sample) in (first..).zip(out) {
-                    let [one, other] = hz.map(|hz| sine(hz * n as f64 / f64::from(RATE)));
-                    // Too loud is cut off, as a converter does.
-                    *sample = (each * (one + other)).round() as i16;
+                let turns = hz.map(|hz| Turn::by(hz / f64::from(RATE)));
+                let mut at = first;
+                let mut rest = out;
+                while !rest.is_empty() {
+                    // A block's angles go out from its beginning, wherever the window begins: a sample is the same in
+                    // every window.
+                    let block = at - at % BLOCK;
+                    let count = ((block + BLOCK - at) as usize).min(rest.len());
+                    let (window, behind) = rest.split_at_mut(count);
+                    let mut angles = hz.map(|hz| Angle::of(hz * block as f64 / f64::from(RATE)));
+                    let turn_on = |angles: &mut [Angle; 2]| {
+                        angles[0].turn(&turns[0]);
+                        angles[1].turn(&turns[1]);
+                    };
+                    for _ in block..at {
+                        turn_on(&mut angles);
+                    }
+                    for sample in window {
+                        // Too loud is cut off, as a converter does.
+                        *sample = (each * (angles[0].sine + angles[1].sine)).round() as i16;
+                        turn_on(&mut angles);
+                    }
+                    at += count as u64;
+                    rest = behind;
                 }
             }
             Sound::Recording(samples) => {
@@ -203,6 +253,46 @@ impl Microphone {
         Ok(out)
     }
 
+    /// What was said from a moment on, whoever else reads: a look at the room, for programs that keep a clock of their
+    /// own. What isn't over yet is told too: nobody asks for it who can't wait.
+    ///
+    /// # Errors
+    ///
+    /// It's unplugged.
+    pub fn said(&mut self, from: SimTime, out: &mut [i16]) -> Result<(), DeviceLost> {
+        if self.unplugged {
+            return Err(DeviceLost);
+        }
+        let first = sample_from(from);
+        self.sounds_between(first, first + out.len() as u64, out);
+        // Others may look back a little further.
+        self.forget_before(first.saturating_sub(u64::from(RATE)));
+        Ok(())
+    }
+
+    fn sounds_between(&self, first: u64, end: u64, out: &mut [i16]) {
+        let mut at = first;
+        while at < end {
+            let (sound, sounds_until) = held_at(&self.fed, at);
+            let (muted, muted_until) = held_at(&self.muted, at);
+            let until = end.min(sounds_until).min(muted_until);
+            let window = &mut out[(at - first) as usize..(until - first) as usize];
+            match (muted, sound) {
+                (Some((_, true)), _) | (_, None) => window.fill(0),
+                (_, Some((from, sound))) => sound.fill(at - from, window),
+            }
+            at = until;
+        }
+    }
+
+    /// Drops what no later read can ask about, up to what holds at a sample.
+    fn forget_before(&mut self, sample: u64) {
+        let before = self.fed.partition_point(|(from, _)| *from <= sample).saturating_sub(1);
+        self.fed.drain(..before);
+        let before = self.muted.partition_point(|(from, _)| *from <= sample).saturating_sub(1);
+        self.muted.drain(..before);
+    }
+
     /// Reads into a buffer, as [`read`](Microphone::read) does, and says how many samples there were.
     ///
     /// # Errors
@@ -214,24 +304,9 @@ impl Microphone {
         };
         let count = usize::try_from(self.available(now)).unwrap_or(usize::MAX).min(out.len());
         let end = next + count as u64;
-        let mut at = next;
-        while at < end {
-            let (sound, sounds_until) = held_at(&self.fed, at);
-            let (muted, muted_until) = held_at(&self.muted, at);
-            let until = end.min(sounds_until).min(muted_until);
-            let window = &mut out[(at - next) as usize..(until - at + at - next) as usize];
-            match (muted, sound) {
-                (Some((_, true)), _) | (_, None) => window.fill(0),
-                (_, Some((from, sound))) => sound.fill(at - from, window),
-            }
-            at = until;
-        }
+        self.sounds_between(next, end, out);
         self.next = Some(end);
-        // What no later read can ask about is dropped, up to what holds at the next sample.
-        let before = self.fed.partition_point(|(from, _)| *from <= end).saturating_sub(1);
-        self.fed.drain(..before);
-        let before = self.muted.partition_point(|(from, _)| *from <= end).saturating_sub(1);
-        self.muted.drain(..before);
+        self.forget_before(end);
         Ok(count)
     }
 }

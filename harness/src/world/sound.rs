@@ -90,19 +90,11 @@ impl HostMicrophone {
     /// # Errors
     /// The microphone was unplugged, the host doesn't run, or (live) the WAV file can't be read.
     pub async fn read(&self, samples: usize) -> io::Result<Vec<i16>> {
-        let kernel = kernel_here();
-        let state = kernel.host(self.host);
-        if kernel.mode() == Mode::Live && !std::mem::replace(&mut state.devices.borrow_mut().fed_from_file, true) {
-            let file = kernel.files().join(state.name()).join(SAID);
-            if file.exists() {
-                let said = wav::read(&std::fs::read(&file)?).map_err(|error| {
-                    io::Error::new(io::ErrorKind::InvalidData, format!("{}: {error}", file.display()))
-                })?;
-                state.devices.borrow_mut().microphone.feed(Sound::Recording(said.into()), kernel.now());
-            }
+        self.feed_from_file()?;
+        {
+            let kernel = kernel_here();
+            kernel.host(self.host).devices.borrow_mut().microphone.open(kernel.now()).map_err(lost)?;
         }
-        state.devices.borrow_mut().microphone.open(kernel.now()).map_err(lost)?;
-        drop((state, kernel));
         let mut read = Vec::with_capacity(samples);
         loop {
             alive(self.host, self.epoch)?;
@@ -118,6 +110,37 @@ impl HostMicrophone {
             let missing = (samples - read.len()) as u64;
             tokio::time::sleep(Duration::from_nanos(missing * 1_000_000_000 / u64::from(RATE))).await;
         }
+    }
+}
+
+impl HostMicrophone {
+    /// What was said from a moment on, at once: for a program that keeps a clock of its own, and looks when the samples
+    /// are over. Several programs may.
+    ///
+    /// # Errors
+    /// As [`HostMicrophone::read`].
+    pub fn said(&self, from: SimTime, out: &mut [i16]) -> io::Result<()> {
+        alive(self.host, self.epoch)?;
+        self.feed_from_file()?;
+        let state = kernel_here().host(self.host);
+        let said = state.devices.borrow_mut().microphone.said(from, out);
+        said.map_err(lost)
+    }
+
+    /// In live mode a file is what is said.
+    fn feed_from_file(&self) -> io::Result<()> {
+        let kernel = kernel_here();
+        let state = kernel.host(self.host);
+        if kernel.mode() == Mode::Live && !std::mem::replace(&mut state.devices.borrow_mut().fed_from_file, true) {
+            let file = kernel.files().join(state.name()).join(SAID);
+            if file.exists() {
+                let said = wav::read(&std::fs::read(&file)?).map_err(|error| {
+                    io::Error::new(io::ErrorKind::InvalidData, format!("{}: {error}", file.display()))
+                })?;
+                state.devices.borrow_mut().microphone.feed(Sound::Recording(said.into()), kernel.now());
+            }
+        }
+        Ok(())
     }
 }
 

@@ -8,12 +8,18 @@
 mod measures;
 mod names;
 mod network;
+mod people;
+mod telephony;
 
 use std::fmt::Debug;
 
 pub use measures::{Amount, Count, For, Rate, Share, Skew, Status, Within};
 pub use names::{Machine, Machines, Name, Party, Quoted, RESERVED};
 pub use network::{Jitter, Link, Route};
+pub use people::{Agent, AgentPhone, Callee, Customer, Heard, Names, Number, OnDevice, Server, Speaker, Way};
+pub use telephony::{
+    Button, CodecName, Deed, Digits, Lifetime, MessageName, Moment, Nat, Ordinal, PhoneKind, Refusal, Score,
+};
 
 /// Why some words can't stand where they stand. Each is a sentence for the person who wrote the feature file.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -88,6 +94,55 @@ pub enum ArgumentError {
     /// Not a route.
     #[error("`{0}` is not a route: write `between alice and the server` or `from alice to the server`")]
     NotARoute(String),
+    /// Nobody who could be an agent.
+    #[error("`{0}` is no agent: write a name (`alice`) or `every agent`")]
+    NotAnAgent(String),
+    /// Not a phone.
+    #[error("`{0}` is no phone: write `alice's phone`, `alice's second phone` or `every agent's phone`")]
+    NotAPhone(String),
+    /// A kind of phone that nobody makes.
+    #[error("`{0}` is not a kind of phone: there are `hardphone` and `softphone`")]
+    NotAPhoneKind(String),
+    /// A number that no customer can have.
+    #[error("`{0}` is not a customer's number: those have 10 to 15 digits and nothing else, such as \"15551230001\"")]
+    NotANumber(String),
+    /// What no keypad can type.
+    #[error("`{0}` can't be dialed: put 1 to 15 digits in the quotes, or write an agent's name without them")]
+    NotDialable(String),
+    /// Not a SIP server.
+    #[error("`{0}` is no server: there are `the server`, `the first server` and `the second server`")]
+    NotAServer(String),
+    /// Not a kind of NAT.
+    #[error("`{0}` is not a kind of NAT: there are `full-cone`, `restricted`, `port-restricted` and `symmetric`")]
+    NotANat(String),
+    /// Not an ordinal.
+    #[error("`{0}` is not a place in a row: write `next`, `first`, `second`, `third`, `fourth` or `fifth`")]
+    NotAnOrdinal(String),
+    /// Not a SIP message.
+    #[error(
+        "`{0}` is no SIP message: write a method in capitals such as \"ACK\", or a status from 100 to 699 such as \"200\""
+    )]
+    NotAMessage(String),
+    /// What no telephone has keys for.
+    #[error("`{0}` can't be typed on a telephone: its keys are 0 to 9, `*`, `#` and A to D")]
+    NotDigits(String),
+    /// Not a codec of the telephone network.
+    #[error("`{0}` is no codec that is spoken here: there are \"PCMU\" and \"PCMA\"")]
+    NotACodec(String),
+    /// Not a score.
+    #[error("`{0}` is not a score: write `at least 4.0` or `at most 3.5`, from 1 to 4.5 and to the hundredth at most")]
+    NotAScore(String),
+    /// A status that refuses nothing.
+    #[error("`{0}` is no SIP status that refuses: those are the numbers 300 to 699")]
+    NotARefusal(String),
+    /// Nothing that two people could do in a race.
+    #[error(
+        "`{0}` is nothing that is done in a race: write `alice answers`, `alice rejects the call`, `alice hangs up`, `alice puts the call on hold` or `alice takes the call off hold`"
+    )]
+    NotADeed(String),
+    /// Not a moment.
+    #[error("`{0}` is no moment: write `at the same moment` or a duration and `later`, such as `20 ms later`")]
+    NotAMoment(String),
 }
 
 /// A type that reads itself from the words of a step.
@@ -148,6 +203,28 @@ pub const KINDS: &[ArgumentKind] = &[
     ArgumentKind::of::<Link>(),
     ArgumentKind::of::<Route>(),
     ArgumentKind::of::<Jitter>(),
+    ArgumentKind::of::<Agent>(),
+    ArgumentKind::of::<Names>(),
+    ArgumentKind::of::<AgentPhone>(),
+    ArgumentKind::of::<OnDevice>(),
+    ArgumentKind::of::<PhoneKind>(),
+    ArgumentKind::of::<Number>(),
+    ArgumentKind::of::<Callee>(),
+    ArgumentKind::of::<Customer>(),
+    ArgumentKind::of::<Speaker>(),
+    ArgumentKind::of::<Heard>(),
+    ArgumentKind::of::<Server>(),
+    ArgumentKind::of::<Way>(),
+    ArgumentKind::of::<Nat>(),
+    ArgumentKind::of::<Lifetime>(),
+    ArgumentKind::of::<Ordinal>(),
+    ArgumentKind::of::<MessageName>(),
+    ArgumentKind::of::<Digits>(),
+    ArgumentKind::of::<CodecName>(),
+    ArgumentKind::of::<Score>(),
+    ArgumentKind::of::<Refusal>(),
+    ArgumentKind::of::<Deed>(),
+    ArgumentKind::of::<Moment>(),
 ];
 
 /// The kind of that name.

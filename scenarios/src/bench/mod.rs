@@ -2,6 +2,7 @@
 
 mod measure;
 pub mod sip;
+mod sipp;
 #[cfg(feature = "against-turmoil")]
 mod turmoil;
 pub mod wire;
@@ -11,9 +12,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand, ValueEnum};
 
-#[cfg(not(feature = "against-turmoil"))]
-use crate::cli::EXIT_USAGE;
-use crate::cli::{EXIT_BUG, EXIT_PASSED};
+use crate::cli::{EXIT_BUG, EXIT_PASSED, EXIT_USAGE};
 
 pub use measure::Measurement;
 
@@ -32,6 +31,17 @@ pub struct SipArgs {
     /// Print one JSON object a line
     #[arg(long)]
     json: bool,
+
+    /// Make the calls of two agents with this as well, and compare
+    #[arg(long, value_name = "TOOL")]
+    against: Option<Tool>,
+}
+
+/// What calls can be compared with.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum Tool {
+    /// SIPp's built-in caller and its built-in answerer, on the loopback network
+    Sipp,
 }
 
 /// How to measure the wire.
@@ -80,7 +90,13 @@ pub fn run(bench: &Bench) -> ExitCode {
                 return ExitCode::from(EXIT_USAGE);
             }
         }
-        Bench::Sip(_) => sip::run(&mut print),
+        Bench::Sip(SipArgs { against: None, .. }) => sip::run(&mut print),
+        Bench::Sip(SipArgs { against: Some(Tool::Sipp), .. }) => {
+            if let Err(error) = sipp::run(&mut print) {
+                eprintln!("busyhour: {error}");
+                return ExitCode::from(EXIT_USAGE);
+            }
+        }
     }
     match written {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {

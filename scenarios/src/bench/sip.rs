@@ -20,7 +20,7 @@ use tokio::select;
 use super::measure::{Measurement, measured};
 
 /// So many calls make a measurement that doesn't wobble.
-const CALLS: u64 = 20_000;
+pub(super) const CALLS: u64 = 20_000;
 /// One begins each millisecond.
 const SPACING: Duration = Duration::from_millis(1);
 
@@ -170,7 +170,7 @@ pub(super) async fn drive(
 }
 
 /// INVITE, 180, 200, ACK, BYE, 200: a thousand calls a second from one agent to another.
-fn between_two_agents(oracles: bool) -> Measurement {
+pub(super) fn between_two_agents(oracles: bool) -> Measurement {
     let ended = Arc::new(Mutex::new(0u64));
     let counted = Arc::clone(&ended);
     let (outcome, cpu) = universe(oracles, move |u| async move {

@@ -91,7 +91,7 @@ async fn got_status(world: &mut World, matches: Matches) -> StepResult {
     let within: Within = matches.get(2)?;
     let scene = world.scene()?;
     let wanted = Answer::Status(status.0);
-    let answer = || scene.answer(&machine.0);
+    let answer = || scene.answer_to(&machine.0);
     answer()?;
     wait_until(&scene.universe, within.0, || answer().is_ok_and(|answer| answer != Answer::None)).await;
     match answer()? {
@@ -104,10 +104,10 @@ async fn got_no_answer(world: &mut World, matches: Matches) -> StepResult {
     let machine: Machine = matches.get(0)?;
     let within: Within = matches.get(1)?;
     let scene = world.scene()?;
-    scene.answer(&machine.0)?;
-    let answered = || matches!(scene.answer(&machine.0), Ok(Answer::Status(_)));
+    scene.answer_to(&machine.0)?;
+    let answered = || matches!(scene.answer_to(&machine.0), Ok(Answer::Status(_)));
     if wait_until(&scene.universe, within.0, answered).await {
-        return Err(StepFailure::differs("no answer", scene.answer(&machine.0)?.to_string()));
+        return Err(StepFailure::differs("no answer", scene.answer_to(&machine.0)?.to_string()));
     }
     Ok(())
 }

@@ -3,13 +3,15 @@
 use std::time::Duration;
 
 use busyhour::net::PairCounts;
-use busyhour::net::link::Impossible;
+use busyhour::net::link::{GilbertElliott, Impossible};
 
 use crate::World;
 use crate::argument::{Amount, For, Jitter, Link, Party, Quoted, Rate, Route, Share, Within};
 use crate::phrase::{Matches, Phrase, StepFailure, StepResult};
 use crate::scene::judge_amount;
 
+/// The chance that a burst of losses ends with the next packet: it lasts five on average.
+const BURST_ENDS: f64 = 0.2;
 const LOST: &str = "Then at least 1 packet was lost between alice and the server";
 
 pub(super) const PHRASES: &[Phrase] = &[
@@ -27,6 +29,13 @@ pub(super) const PHRASES: &[Phrase] = &[
         ])
         .twin(LOST)
         .sought_as(&["packet loss is 5%", "5% of packets are lost", "the network drops 5% of packets"]),
+    Phrase::arranges_around("{link} loses {share} of packets in bursts", |world, matches| {
+        Box::pin(loses_in_bursts(world, matches))
+    })
+    .doc("That share is lost in all, about five packets in a row: as a radio link loses them (Gilbert and Elliott).")
+    .example("Given the network between alice and the server loses 5% of packets in bursts")
+    .twin(LOST)
+    .sought_as(&["packets are lost in bursts", "burst loss of 5%"]),
     Phrase::arranges_around("{link} duplicates {share} of packets", |world, matches| {
         Box::pin(duplicates(world, matches))
     })
@@ -134,6 +143,23 @@ async fn loses(world: &mut World, matches: Matches) -> StepResult {
     let link: Link = matches.get(0)?;
     let share: Share = matches.get(1)?;
     installed(world.scene()?.link(&link)?.loses(share.probability()))
+}
+
+async fn loses_in_bursts(world: &mut World, matches: Matches) -> StepResult {
+    let link: Link = matches.get(0)?;
+    let share: Share = matches.get(1)?;
+    let lost = share.probability();
+    if lost >= 1.0 {
+        return Err(StepFailure::because("what loses all packets has no bursts: cut the network instead"));
+    }
+    // The share of time in the bad state is p/(p+r), where r ends a burst and p begins one.
+    let model = GilbertElliott {
+        p_good_to_bad: (BURST_ENDS * lost / (1.0 - lost)).min(1.0),
+        p_bad_to_good: BURST_ENDS,
+        loss_good: 0.0,
+        loss_bad: 1.0,
+    };
+    installed(world.scene()?.link(&link)?.loses_in_bursts(model))
 }
 
 async fn duplicates(world: &mut World, matches: Matches) -> StepResult {

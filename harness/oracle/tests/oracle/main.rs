@@ -1,5 +1,6 @@
 //! The readers and the witnesses, a file a subject.
 
+mod calls;
 mod http;
 mod icmp;
 mod ipv4;
@@ -7,6 +8,7 @@ mod media;
 mod mutations;
 mod packets;
 mod panel;
+mod play;
 mod sip;
 mod stream;
 mod tcp_and_udp;

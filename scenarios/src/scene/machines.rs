@@ -1,12 +1,10 @@
-//! The scene of a scenario: its universe, and who plays in it by which name.
+//! Bare machines: they send datagrams and fetch pages, for scenarios of the network itself.
 
 use std::cell::RefCell;
 use std::net::SocketAddrV4;
 use std::rc::Rc;
 use std::time::Duration;
 
-use busyhour::Universe;
-use busyhour::net::{Between, DNS_HOST};
 use busyhour::world::Host;
 use bytes::Bytes;
 use http_body_util::{Empty, Full};
@@ -14,10 +12,9 @@ use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 
-use crate::World;
-use crate::argument::{Amount, Link, Party, Route};
+use super::{LOOK_AGAIN, PATIENCE, Scene, judge_amount};
+use crate::argument::Amount;
 use crate::phrase::{StepFailure, StepResult};
-use crate::similar;
 
 /// The port on which machines take datagrams.
 const DATAGRAMS: u16 = 4000;
@@ -29,39 +26,6 @@ const DATAGRAM: usize = 160;
 const SPACING: Duration = Duration::from_millis(1);
 /// What is still on its way when the last datagram has left gets this long to arrive.
 const STRAGGLERS: Duration = Duration::from_secs(1);
-/// How long a step waits for the outcome of a request, good or bad.
-const PATIENCE: Duration = Duration::from_secs(5);
-/// How often a check that waits looks again.
-const LOOK_AGAIN: Duration = Duration::from_millis(10);
-
-/// What the steps of a scenario share: see [`World`].
-///
-/// A step of another crate reaches the universe through it:
-///
-/// ```
-/// use std::net::SocketAddrV4;
-///
-/// use busyhour_scenarios::{StepFailure, StepResult, World};
-/// use cucumber::when;
-///
-/// #[when(expr = "{word} waves to {word} after a second")]
-/// async fn waves(world: &mut World, from: String, to: String) -> StepResult {
-///     let scene = world.scene()?;
-///     let (from, to) = (scene.host(&from)?, scene.host(&to)?);
-///     scene.universe.sleep(std::time::Duration::from_secs(1)).await;
-///     let failed = |error: std::io::Error| StepFailure::because(format!("{} can't wave: {error}", from.name()));
-///     let socket = from.udp(0).await.map_err(failed)?;
-///     socket.send_to(&b"hello"[..], SocketAddrV4::new(to.address(), 4000)).await.map_err(failed)?;
-///     Ok(())
-/// }
-/// # fn main() {}
-/// ```
-pub struct Scene {
-    /// The universe: its time, its network and its faults, and hosts of your own.
-    pub universe: Universe,
-    machines: Vec<Machine>,
-    batches: u32,
-}
 
 /// A bare machine: it takes datagrams and serves a page.
 #[derive(Clone)]
@@ -101,29 +65,10 @@ impl std::fmt::Display for Answer {
     }
 }
 
-impl World {
-    /// The scene that the scenario plays in.
-    ///
-    /// # Errors
-    /// The step isn't played in a universe.
-    pub fn scene(&mut self) -> Result<&mut Scene, StepFailure> {
-        self.filled::<Scene>().ok_or_else(|| StepFailure::because("this step needs a universe, and there is none"))
-    }
-}
-
 impl Scene {
-    /// The scene in `universe`, with nobody there yet.
-    pub fn new(universe: Universe) -> Scene {
-        Scene { universe, machines: Vec::new(), batches: 0 }
-    }
-
     /// Adds a machine, switched on.
     pub(crate) fn add_machine(&mut self, name: &str) -> StepResult {
-        if name == DNS_HOST {
-            let why = format!("`{name}` is the host that answers for names: call the machine something else");
-            return Err(StepFailure::because(why));
-        }
-        let host = self.universe.try_host(name).map_err(|error| StepFailure::because(error.to_string()))?;
+        let host = self.new_host(name, "machine")?;
         let memory = Rc::<RefCell<Memory>>::default();
         host.boot({
             let memory = memory.clone();
@@ -132,61 +77,6 @@ impl Scene {
         host.boot(serve_page);
         self.machines.push(Machine { host, memory });
         Ok(())
-    }
-
-    /// The host of the machine of that name.
-    ///
-    /// # Errors
-    /// Nobody has that name.
-    pub fn host(&self, name: &str) -> Result<Host, StepFailure> {
-        Ok(self.machine(name)?.host)
-    }
-
-    /// The machine of that name.
-    pub(crate) fn machine(&self, name: &str) -> Result<Machine, StepFailure> {
-        let found = self.machines.iter().find(|machine| machine.host.name() == name);
-        found.cloned().ok_or_else(|| self.nobody(name))
-    }
-
-    fn nobody(&self, name: &str) -> StepFailure {
-        let names: Vec<&str> = self.machines.iter().map(|machine| machine.host.name()).collect();
-        let nearest = names
-            .iter()
-            .min_by_key(|known| similar::distance(name, known))
-            .filter(|known| similar::distance(name, known) * 2 <= name.chars().count());
-        let hint = match (nearest, names.is_empty()) {
-            (Some(nearest), _) => format!("; did you mean {nearest}?"),
-            (None, false) if names.len() == 1 => format!("; there is {}", names[0]),
-            (None, true) => "; nobody has been named yet: `Given machines a and b` names two".to_owned(),
-            (None, false) => format!("; there are {}", names.join(", ")),
-        };
-        StepFailure::because(format!("nobody here is called {name}{hint}"))
-    }
-
-    /// The hosts of a party.
-    pub(crate) fn hosts(&self, party: &Party) -> Result<Vec<Host>, StepFailure> {
-        match party {
-            Party::Named(name) => Ok(vec![self.machine(name)?.host]),
-            Party::EveryAgent => Err(StepFailure::because("there are no agents here: this place has machines only")),
-            role => Err(StepFailure::because(format!("{role} isn't here: this place has machines only"))),
-        }
-    }
-
-    /// A stretch of the network.
-    pub(crate) fn link(&self, link: &Link) -> Result<Between, StepFailure> {
-        match link {
-            Link::Every => Ok(self.universe.network().everywhere()),
-            Link::On(route) => self.route(route),
-        }
-    }
-
-    /// The network between two parties.
-    pub(crate) fn route(&self, route: &Route) -> Result<Between, StepFailure> {
-        let network = self.universe.network();
-        Ok(match route {
-            Route::Between(a, b) => network.between_groups(&self.hosts(a)?, &self.hosts(b)?),
-            Route::From(from, to) => network.one_way_groups(&self.hosts(from)?, &self.hosts(to)?),
-        })
     }
 
     /// Sends datagrams from one machine to another, and waits for stragglers.
@@ -257,7 +147,7 @@ impl Scene {
     }
 
     /// What became of a machine's last request.
-    pub(crate) fn answer(&self, machine: &str) -> Result<Answer, StepFailure> {
+    pub(crate) fn answer_to(&self, machine: &str) -> Result<Answer, StepFailure> {
         let machine = self.machine(machine)?;
         let answer = machine.memory.borrow().answer.clone();
         answer.ok_or_else(|| StepFailure::because(format!("{} has fetched nothing", machine.host.name())))
@@ -271,47 +161,6 @@ fn must_run(host: &Host) -> StepResult {
             Err(StepFailure::because(format!("{0} is down; `When {0} restarts` starts it again", host.name())))
         }
         busyhour::world::Power::Asleep => Err(StepFailure::because(format!("{} is asleep", host.name()))),
-    }
-}
-
-/// Judges a count, now or while time goes by.
-///
-/// With `within`, too many fail as soon as they're there, and an amount that more can't spoil passes as soon as it is
-/// reached; any other waits the whole time, since one more might still come.
-pub(crate) async fn judge_amount(
-    universe: &Universe,
-    amount: Amount,
-    of: u64,
-    within: Option<Duration>,
-    count: impl Fn() -> u64,
-    what: &str,
-) -> StepResult {
-    let deadline = universe.now() + within.unwrap_or(Duration::ZERO);
-    loop {
-        let seen = count();
-        let wrong = || StepFailure::differs(format!("{amount} {what}"), format!("{seen}"));
-        if amount.is_exceeded_by(seen) {
-            return Err(wrong());
-        }
-        let settled = matches!(amount, Amount::AtLeast(_)) && amount.admits(seen, of);
-        if settled || universe.now() >= deadline {
-            return if amount.admits(seen, of) { Ok(()) } else { Err(wrong()) };
-        }
-        universe.sleep(LOOK_AGAIN.min(deadline.since(universe.now()))).await;
-    }
-}
-
-/// Waits until `holds`, at most `within`; without it, asks once.
-pub(crate) async fn wait_until(universe: &Universe, within: Option<Duration>, mut holds: impl FnMut() -> bool) -> bool {
-    let deadline = universe.now() + within.unwrap_or(Duration::ZERO);
-    loop {
-        if holds() {
-            return true;
-        }
-        if universe.now() >= deadline {
-            return false;
-        }
-        universe.sleep(LOOK_AGAIN.min(deadline.since(universe.now()))).await;
     }
 }
 

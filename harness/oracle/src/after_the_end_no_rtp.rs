@@ -1,0 +1,141 @@
+//! After the end, no RTP.
+//!
+//! Who ends a session stops sending media (RFC 3261 section 15: a BYE terminates the session and all its media
+//! streams). The end is when a BYE's 2xx or 481 has reached whoever sent it; a second later nobody sends from a port
+//! that was announced for the call, unless it's announced for another call too.
+//!
+//! Judged are the ports of calls that ended so. The last session of a fork ends the call. Not judged are the ports
+//! of hosts that were down, asleep or moved, and those of calls that never were established.
+
+use std::net::SocketAddrV4;
+use std::time::Duration;
+
+use busyhour_trace::{SimTime, Stage};
+use rustc_hash::FxHashMap;
+
+use crate::hearing::{Frame, Heard};
+use crate::read::sip::Method;
+use crate::surroundings::Surroundings;
+use crate::witness::{Judgement, Witness};
+
+/// How long whoever sends may need to notice.
+const MARGIN: Duration = Duration::from_secs(1);
+
+/// The witness of this rule; see the [module](self).
+#[derive(Debug, Default)]
+pub struct AfterTheEndNoRtp {
+    judgement: Judgement,
+    /// By Call-ID.
+    calls: FxHashMap<u64, Call>,
+    /// In how many calls that haven't ended a port is announced.
+    live: FxHashMap<SocketAddrV4, u32>,
+    /// Since when a port has to be quiet.
+    quiet: FxHashMap<SocketAddrV4, SimTime>,
+}
+
+#[derive(Debug, Default)]
+struct Call {
+    ports: Vec<SocketAddrV4>,
+    /// Its sessions: both tags.
+    sessions: Vec<(u64, u64)>,
+}
+
+impl Witness for AfterTheEndNoRtp {
+    fn name(&self) -> &'static str {
+        "after_the_end_no_rtp"
+    }
+
+    fn rule(&self) -> &'static str {
+        "a second after a BYE was answered, nobody sends media from the call's ports (RFC 3261 section 15)"
+    }
+
+    fn message(&mut self, heard: &Heard<'_>, _around: &Surroundings) {
+        if heard.is_sent()
+            && let Some(port) = heard.audio().filter(|audio| audio.is_plain()).and_then(|audio| audio.place())
+        {
+            self.announced(heard.call, port);
+        }
+        let session = (heard.from_tag.min(heard.to_tag), heard.from_tag.max(heard.to_tag));
+        if heard.accepts(Method::Invite)
+            && let Some(call) = self.calls.get_mut(&heard.call)
+            && !call.sessions.contains(&session)
+        {
+            call.sessions.push(session);
+        }
+        if !heard.has_arrived() || !heard.is_final() {
+            return;
+        }
+        match heard.method {
+            Method::Bye if heard.status < 300 || heard.status == 481 => {
+                let Some(call) = self.calls.get_mut(&heard.call) else { return };
+                let known = call.sessions.len();
+                call.sessions.retain(|other| *other != session);
+                if call.sessions.is_empty() && known > 0 {
+                    self.ended(heard.call, Some(heard.at));
+                }
+            }
+            // A call that comes to nothing; some refusals are followed by another try.
+            Method::Invite if heard.status >= 300 && !matches!(heard.status, 401 | 407 | 491 | 422) => {
+                self.refused(heard.call);
+            }
+            _ => {}
+        }
+    }
+
+    fn media(&mut self, frame: &Frame<'_>, around: &Surroundings) {
+        if frame.stage != Stage::Sent || self.quiet.is_empty() {
+            return;
+        }
+        let Some(&since) = self.quiet.get(&frame.source) else { return };
+        if frame.at <= since + MARGIN {
+            return;
+        }
+        self.quiet.remove(&frame.source);
+        let Some(host) = frame.from else { return };
+        if around.disturbed(host, since) {
+            self.judgement.exempt("its host was down, asleep or moved");
+            return;
+        }
+        let what =
+            format!("{} still sends media from {}, whose call ended at {since}", around.name(host), frame.source);
+        self.judgement.violate(frame.at, what, [frame.packet]);
+    }
+
+    fn judgement(&self) -> &Judgement {
+        &self.judgement
+    }
+}
+
+impl AfterTheEndNoRtp {
+    fn announced(&mut self, id: u64, port: SocketAddrV4) {
+        let call = self.calls.entry(id).or_default();
+        if call.ports.contains(&port) {
+            return;
+        }
+        call.ports.push(port);
+        *self.live.entry(port).or_default() += 1;
+        self.quiet.remove(&port);
+    }
+
+    fn refused(&mut self, id: u64) {
+        if self.calls.get(&id).is_some_and(|call| call.sessions.is_empty()) {
+            self.ended(id, None);
+        }
+    }
+
+    /// A call is over; `since` then its ports have to be quiet, if it ever was established.
+    fn ended(&mut self, id: u64, since: Option<SimTime>) {
+        for port in self.calls.remove(&id).unwrap_or_default().ports {
+            let Some(calls) = self.live.get_mut(&port) else { continue };
+            *calls -= 1;
+            if *calls > 0 {
+                continue;
+            }
+            self.live.remove(&port);
+            if let Some(since) = since {
+                self.judgement.judged += 1;
+                self.quiet.insert(port, since);
+            }
+        }
+    }
+}

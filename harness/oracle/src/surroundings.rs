@@ -1,0 +1,214 @@
+//! What happens around those whom the witnesses watch: which hosts are up, whose an address is, where the network
+//! has failed. Learned from the world's entries, and from packets.
+//!
+//! A witness asks it before it complains: who was down, asleep or moved isn't to blame for what it left undone.
+
+use std::net::Ipv4Addr;
+
+use busyhour_trace::{Event, HostId, Log, Loss, SimTime, Source};
+use rustc_hash::{FxHashMap, FxHashSet};
+
+/// See the [module](self).
+#[derive(Debug, Default)]
+pub struct Surroundings {
+    hosts: Vec<Host>,
+    owners: FxHashMap<Ipv4Addr, HostId>,
+    /// When TCP between two hosts was last in trouble: a segment lost, a connection reset or closed.
+    tcp_trouble: FxHashMap<(HostId, HostId), SimTime>,
+    /// When any host was last disturbed.
+    anybody: Option<SimTime>,
+    /// When the network was last tampered with.
+    network: Option<SimTime>,
+    cuts: FxHashSet<i64>,
+    /// The ports that ever sent SIP.
+    speakers: FxHashSet<(HostId, u16)>,
+    /// The calls in which a host is a proxy.
+    forwarding: FxHashSet<(HostId, u64)>,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Host {
+    name: String,
+    life: u32,
+    down: bool,
+    asleep: bool,
+    disturbed: Option<SimTime>,
+    unreachable: Option<SimTime>,
+    socket_gone: Option<SimTime>,
+    media_lost: Option<SimTime>,
+    skewed: bool,
+}
+
+fn since(last: Option<SimTime>, since: SimTime) -> bool {
+    last.is_some_and(|last| last >= since)
+}
+
+impl Surroundings {
+    fn host(&self, host: HostId) -> Option<&Host> {
+        self.hosts.get(usize::from(host.0))
+    }
+
+    fn host_mut(&mut self, host: HostId) -> &mut Host {
+        let place = usize::from(host.0);
+        if self.hosts.len() <= place {
+            self.hosts.resize_with(place + 1, Host::default);
+        }
+        &mut self.hosts[place]
+    }
+
+    /// What to call a host.
+    pub fn name(&self, host: HostId) -> String {
+        match self.host(host) {
+            Some(host) if !host.name.is_empty() => host.name.clone(),
+            _ => format!("host {}", host.0),
+        }
+    }
+
+    /// How often it crashed: what a host knew in another life it needn't know in this one.
+    pub fn life(&self, host: HostId) -> u32 {
+        self.host(host).map_or(0, |host| host.life)
+    }
+
+    /// True if it runs.
+    pub fn is_up(&self, host: HostId) -> bool {
+        self.host(host).is_none_or(|host| !host.down && !host.asleep)
+    }
+
+    /// True if it's down or asleep, or has been at `moment` or since, or got another address since.
+    pub fn disturbed(&self, host: HostId, moment: SimTime) -> bool {
+        self.host(host).is_some_and(|host| host.down || host.asleep || since(host.disturbed, moment))
+    }
+
+    /// True if this was so for any host.
+    pub fn anybody_disturbed(&self, moment: SimTime) -> bool {
+        since(self.anybody, moment)
+    }
+
+    /// True if a network is cut, or was tampered with at `moment` or since.
+    pub fn network_disturbed(&self, moment: SimTime) -> bool {
+        !self.cuts.is_empty() || since(self.network, moment)
+    }
+
+    /// True if TCP between the two lost a segment or closed a connection at `moment` or since: what one wrote may
+    /// never have become a packet.
+    pub fn tcp_in_trouble(&self, a: HostId, b: Option<HostId>, moment: SimTime) -> bool {
+        let Some(b) = b else { return true };
+        since(self.tcp_trouble.get(&(a.min(b), a.max(b))).copied(), moment)
+    }
+
+    /// True if the network told the host at `moment` or since that something can't be reached.
+    pub fn told_unreachable(&self, host: HostId, moment: SimTime) -> bool {
+        self.host(host).is_some_and(|host| since(host.unreachable, moment))
+    }
+
+    /// True if a datagram reached a port of the host at `moment` or since that was closed.
+    pub fn socket_gone(&self, host: HostId, moment: SimTime) -> bool {
+        self.host(host).is_some_and(|host| since(host.socket_gone, moment))
+    }
+
+    /// True if the network lost media from or to the host at `moment` or since.
+    pub fn media_lost(&self, host: HostId, moment: SimTime) -> bool {
+        self.host(host).is_some_and(|host| since(host.media_lost, moment))
+    }
+
+    /// True if its clock was ever set wrong.
+    pub fn is_skewed(&self, host: HostId) -> bool {
+        self.host(host).is_some_and(|host| host.skewed)
+    }
+
+    /// Whose address it is; a NAT box's is no host's.
+    pub fn owner(&self, address: Ipv4Addr) -> Option<HostId> {
+        self.owners.get(&address).copied()
+    }
+
+    /// True if SIP was ever sent from there.
+    pub fn speaks_sip(&self, host: HostId, port: u16) -> bool {
+        self.speakers.contains(&(host, port))
+    }
+
+    /// True if the host is a proxy in the call whose Call-ID has this digest: it has sent on what others said.
+    pub fn forwards(&self, host: HostId, call: u64) -> bool {
+        !self.forwarding.is_empty() && self.forwarding.contains(&(host, call))
+    }
+
+    pub(crate) fn has_forwarded(&mut self, host: HostId, call: u64) {
+        self.forwarding.insert((host, call));
+    }
+
+    pub(crate) fn has_spoken(&mut self, host: HostId, port: u16) {
+        self.speakers.insert((host, port));
+    }
+
+    pub(crate) fn event(&mut self, event: &Event, log: &Log) {
+        if event.source != Source::World {
+            return;
+        }
+        match &*event.kind {
+            "heal" => {
+                // What it kept from arriving is missing for a while still.
+                self.network = Some(event.at);
+                if let Some(cut) = event.number("cut") {
+                    self.cuts.remove(&cut);
+                }
+            }
+            "cut" => {
+                self.network = Some(event.at);
+                self.cuts.extend(event.number("cut"));
+            }
+            "impaired" | "aimed-fault" | "nat-reset" | "access" => self.network = Some(event.at),
+            _ => {}
+        }
+        let Some(id) = event.host else { return };
+        let host = self.host_mut(id);
+        if host.name.is_empty() {
+            host.name = log.host_name(id).to_owned();
+        }
+        match &*event.kind {
+            "crash" => {
+                host.life += 1;
+                host.down = true;
+            }
+            "restart" => (host.down, host.asleep) = (false, false),
+            "sleep" => host.asleep = true,
+            "wake" => host.asleep = false,
+            "clock-skew" => host.skewed = true,
+            "joined" | "address" => {}
+            _ => return,
+        }
+        if event.kind != "joined" {
+            host.disturbed = Some(event.at);
+            self.anybody = Some(event.at);
+        }
+        if let Some(address) = event.text("address").and_then(|address| address.parse().ok()) {
+            self.owners.insert(address, id);
+        }
+    }
+
+    pub(crate) fn icmp_arrived(&mut self, at: SimTime, host: HostId) {
+        self.host_mut(host).unreachable = Some(at);
+    }
+
+    pub(crate) fn tcp_troubled(&mut self, at: SimTime, a: Option<HostId>, b: Option<HostId>) {
+        if let (Some(a), Some(b)) = (a, b) {
+            self.tcp_trouble.insert((a.min(b), a.max(b)), at);
+        }
+    }
+
+    pub(crate) fn lost(&mut self, at: SimTime, from: Option<HostId>, to: Option<HostId>, why: Loss, is_media: bool) {
+        match why {
+            Loss::NoSocket => {
+                if let Some(to) = to {
+                    self.host_mut(to).socket_gone = Some(at);
+                }
+            }
+            // Of these the parties, or those who set up their addresses, are the cause.
+            Loss::NoRoute | Loss::NatRefused | Loss::StillInFlight => {}
+            _ if is_media => {
+                for host in [from, to].into_iter().flatten() {
+                    self.host_mut(host).media_lost = Some(at);
+                }
+            }
+            _ => {}
+        }
+    }
+}

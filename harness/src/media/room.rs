@@ -1,0 +1,310 @@
+//! A conference: its members' audio is mixed, and each hears all the others.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::io;
+use std::net::SocketAddrV4;
+use std::rc::Rc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::sync::Notify;
+use tokio::task::AbortHandle;
+
+use super::latch::{Latch, reports_at};
+use super::line::{REST, on_the_grid, probe_after, ssrc_of};
+use super::mixer::Mix;
+use super::ports::Ports;
+use super::stream::{FRAME_TIME, Heard, Remote, Stream, StreamStats};
+use super::{FRAME, cadence};
+use crate::trace::SimTime;
+use crate::world::audio::Sound;
+use crate::world::kernel::kernel_here;
+use crate::world::{Host, Random};
+
+/// A member's place in a conference: never given to another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct MemberId(u32);
+
+/// A conference on a server. Cheap to clone; when the last clone is dropped its ports are closed.
+///
+/// Digits that a member presses are pressed for all the others.
+#[derive(Clone)]
+pub struct Conference(Rc<Handle>);
+
+struct Handle {
+    shared: Rc<Shared>,
+    task: AbortHandle,
+}
+
+struct Shared {
+    host: Host,
+    members: RefCell<BTreeMap<MemberId, Member>>,
+    next: Cell<u32>,
+    random: RefCell<Random>,
+    /// When the beat will look again by itself.
+    planned: Cell<SimTime>,
+    changed: Notify,
+}
+
+struct Member {
+    ports: Ports,
+    stream: Stream,
+    latch: Option<Latch>,
+    reports: Option<Latch>,
+    playing: Option<(Sound, SimTime)>,
+    changed: SimTime,
+    tasks: [AbortHandle; 2],
+}
+
+impl Drop for Member {
+    fn drop(&mut self) {
+        for task in &self.tasks {
+            task.abort();
+        }
+    }
+}
+
+impl Conference {
+    /// Opens an empty one.
+    ///
+    /// # Errors
+    /// The host doesn't run.
+    pub async fn open(host: &Host, random: Random) -> io::Result<Conference> {
+        let shared = Rc::new(Shared {
+            host: host.clone(),
+            members: RefCell::default(),
+            next: Cell::new(0),
+            random: RefCell::new(random),
+            planned: Cell::new(SimTime(u64::MAX)),
+            changed: Notify::new(),
+        });
+        let task = host.spawn(beat(shared.clone())).abort_handle();
+        Ok(Conference(Rc::new(Handle { shared, task })))
+    }
+
+    /// Somebody joins: with a pair of ports of her own, and silent until she's connected.
+    ///
+    /// # Errors
+    /// The host doesn't run, or has no ports left.
+    pub async fn join(&self) -> io::Result<MemberId> {
+        let shared = &self.0.shared;
+        let ports = Ports::open(&shared.host).await?;
+        let id = MemberId(shared.next.get());
+        shared.next.set(id.0 + 1);
+        let seed = shared.random.borrow_mut().next_u64();
+        let tasks = [
+            shared.host.spawn(listen(shared.clone(), id, ports.clone())).abort_handle(),
+            shared.host.spawn(listen_to_reports(shared.clone(), id, ports.clone())).abort_handle(),
+        ];
+        let stream = Stream::new(Random::stream(seed, "member"), shared.host.name());
+        let changed = shared.host.now();
+        let member = Member { ports, stream, latch: None, reports: None, playing: None, changed, tasks };
+        shared.members.borrow_mut().insert(id, member);
+        Ok(id)
+    }
+
+    /// The port that a member sends to; 0 if she has left.
+    pub fn port(&self, member: MemberId) -> u16 {
+        self.with(member, |member| member.ports.port()).unwrap_or_default()
+    }
+
+    /// A member is there, or elsewhere from now on. The direction is the conference's.
+    pub fn connect(&self, member: MemberId, remote: Remote) {
+        self.change(member, |member, now| {
+            member.stream.connect(now, &remote);
+            for (latch, address) in
+                [(&mut member.latch, remote.address), (&mut member.reports, reports_at(remote.address))]
+            {
+                match latch {
+                    Some(latch) => latch.describe(address, remote.latch),
+                    None => *latch = Some(Latch::new(address, remote.latch)),
+                }
+            }
+        });
+    }
+
+    /// A member leaves: she's told so by RTCP, and her ports are free.
+    pub async fn leave(&self, member: MemberId) {
+        let Some(mut member) = self.0.shared.members.borrow_mut().remove(&member) else { return };
+        let farewell = member.stream.goodbye(self.0.shared.host.now());
+        if let (Some(to), Some(farewell)) = (member.reports.as_ref().and_then(Latch::to), farewell) {
+            let _ = member.ports.rtcp.send_to(farewell, to).await;
+        }
+    }
+
+    /// How many are in it.
+    pub fn members(&self) -> usize {
+        self.0.shared.members.borrow().len()
+    }
+
+    /// A member alone hears this too, from its beginning on: music while she waits; nothing ends it.
+    pub fn play(&self, member: MemberId, sound: Option<Sound>) {
+        self.change(member, |member, now| member.playing = sound.map(|sound| (sound, now)));
+    }
+
+    /// Presses keys for a member alone.
+    pub fn send_digits(&self, member: MemberId, digits: &str) {
+        self.change(member, |member, _| digits.chars().for_each(|digit| member.stream.press(digit)));
+    }
+
+    /// What a member sent and was sent.
+    pub fn stats(&self, member: MemberId) -> Option<StreamStats> {
+        self.with(member, |member| member.stream.stats())
+    }
+
+    /// For how long nothing has come from a member though something should.
+    pub fn silent_for(&self, member: MemberId, now: SimTime) -> Option<Duration> {
+        self.with(member, |member| member.stream.silent_for(now)).flatten()
+    }
+
+    /// The digits that a member pressed.
+    pub fn digits(&self, member: MemberId) -> String {
+        self.with(member, |member| member.stream.digits().to_owned()).unwrap_or_default()
+    }
+
+    /// Everybody leaves.
+    pub async fn close(&self) {
+        let members: Vec<MemberId> = self.0.shared.members.borrow().keys().copied().collect();
+        for member in members {
+            self.leave(member).await;
+        }
+        self.0.task.abort();
+    }
+
+    fn with<R>(&self, member: MemberId, look: impl FnOnce(&Member) -> R) -> Option<R> {
+        self.0.shared.members.borrow().get(&member).map(look)
+    }
+
+    fn change(&self, member: MemberId, change: impl FnOnce(&mut Member, SimTime)) {
+        let now = self.0.shared.host.now();
+        if let Some(member) = self.0.shared.members.borrow_mut().get_mut(&member) {
+            change(member, now);
+            member.changed = now;
+        }
+        self.0.shared.changed.notify_one();
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.task.abort();
+        // Their tasks hold on to the room.
+        self.shared.members.borrow_mut().clear();
+    }
+}
+
+async fn listen(shared: Rc<Shared>, id: MemberId, ports: Ports) {
+    while let Ok((datagram, from)) = ports.rtp.recv().await {
+        let now = shared.host.now();
+        let mut members = shared.members.borrow_mut();
+        let Some(member) = members.get_mut(&id) else { return };
+        if !member.latch.as_mut().is_some_and(|latch| latch.takes(now, from, ssrc_of(&datagram))) {
+            continue;
+        }
+        if let Heard::Digit(digit) = member.stream.receive(now, &datagram) {
+            for (_, other) in members.iter_mut().filter(|(other, _)| **other != id) {
+                other.stream.press(digit);
+            }
+            shared.changed.notify_one();
+        }
+        let due = members.get(&id).and_then(|member| member.stream.next_to_play());
+        if due.is_some_and(|due| due + FRAME_TIME < shared.planned.get()) {
+            shared.changed.notify_one();
+        }
+    }
+}
+
+async fn listen_to_reports(shared: Rc<Shared>, id: MemberId, ports: Ports) {
+    while let Ok((datagram, from)) = ports.rtcp.recv().await {
+        let now = shared.host.now();
+        let mut members = shared.members.borrow_mut();
+        let Some(member) = members.get_mut(&id) else { return };
+        if member.reports.as_mut().is_some_and(|latch| latch.takes(now, from, 0)) {
+            member.stream.receive_report(now, &datagram);
+        }
+    }
+}
+
+/// Mixes, on a grid of 20 ms from the first connection on.
+async fn beat(shared: Rc<Shared>) {
+    while !shared.members.borrow().values().any(|member| member.latch.is_some()) {
+        shared.changed.notified().await;
+    }
+    let mut tick = shared.host.now();
+    let mut outgoing = Vec::new();
+    loop {
+        let next = mix(&shared, tick, &mut outgoing);
+        for Outgoing { ports, packet, report } in outgoing.drain(..) {
+            if let Some((packet, to)) = packet {
+                let _ = ports.rtp.send_to(packet, to).await;
+            }
+            if let Some((report, to)) = report {
+                let _ = ports.rtcp.send_to(report, to).await;
+            }
+        }
+        shared.planned.set(next);
+        let mut target = next;
+        tokio::select! {
+            biased;
+            () = tokio::time::sleep_until(kernel_here().instant(next)) => {}
+            () = shared.changed.notified() => {
+                target = on_the_grid(tick, shared.host.now()).max(tick + FRAME_TIME).min(next);
+                shared.planned.set(target);
+                tokio::time::sleep_until(kernel_here().instant(target)).await;
+            }
+        }
+        let now = shared.host.now();
+        tick = if now.since(target) > REST { on_the_grid(tick, now) } else { target };
+    }
+}
+
+struct Outgoing {
+    ports: Ports,
+    packet: Option<(Bytes, SocketAddrV4)>,
+    report: Option<(Bytes, SocketAddrV4)>,
+}
+
+/// One tick: everybody's frame is taken and mixed for the others. Says when the next one is.
+fn mix(shared: &Shared, tick: SimTime, outgoing: &mut Vec<Outgoing>) -> SimTime {
+    let mut members = shared.members.borrow_mut();
+    let frames: Vec<Option<[i16; FRAME]>> =
+        members.values_mut().map(|member| member.stream.frame_to_play(tick)).collect();
+    let mut mix = Mix::default();
+    frames.iter().flatten().for_each(|frame| mix.add(frame));
+    let speaking = frames.iter().flatten().count();
+    let mut next = tick + REST;
+    for (member, own) in members.values_mut().zip(&frames) {
+        let others = speaking - usize::from(own.is_some());
+        let full = cadence::every_frame(tick, member.changed) || member.stream.is_pressing();
+        let rested = member.stream.last_sent().is_none_or(|last| tick.since(last) >= REST);
+        let mut packet = None;
+        if (full || others > 0 || rested)
+            && let Some(to) = member.latch.as_ref().and_then(Latch::to)
+        {
+            let mut samples = own.as_ref().map_or_else(|| mix.all(), |own| mix.without(own));
+            if let Some((sound, since)) = &member.playing {
+                let mut music = [0; FRAME];
+                sound.fill(tick.since(*since).as_nanos() as u64 / 125_000, &mut music);
+                let mut both = Mix::default();
+                both.add(&samples);
+                both.add(&music);
+                samples = both.all();
+            }
+            packet = member.stream.frame_to_send(tick, &samples).map(|packet| (packet, to));
+        }
+        let report = member.stream.report_to_send(tick).zip(member.reports.as_ref().and_then(Latch::to));
+        if packet.is_some() || report.is_some() {
+            outgoing.push(Outgoing { ports: member.ports.clone(), packet, report });
+        }
+        let soon = if full || member.stream.is_pressing() {
+            tick + FRAME_TIME
+        } else {
+            let due = member.stream.next_to_play();
+            let due = due.map_or(next, |due| on_the_grid(tick, due).max(tick + FRAME_TIME));
+            due.min(probe_after(&member.stream, tick))
+        };
+        next = next.min(soon);
+    }
+    next
+}

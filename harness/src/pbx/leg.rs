@@ -1,0 +1,234 @@
+//! The legs of calls: one user agent's call each, and what the server and that party agreed to send each other.
+
+use std::net::Ipv4Addr;
+use std::rc::Rc;
+
+use bytes::Bytes;
+
+use super::calls::{DialId, SessionId};
+use crate::media::sdp::{Agreed, Local};
+use crate::media::{Codec, Direction, MemberId, Side};
+use crate::sip::Flow;
+
+/// What a leg is part of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Place {
+    /// One of the two of a call.
+    Call(SessionId, Side),
+    /// It's called, among others perhaps, and hasn't answered.
+    Branch(DialId),
+    /// In a conference room.
+    Room { session: SessionId, room: Rc<str>, member: Option<MemberId> },
+    /// It's over, or about to be: nobody else is concerned.
+    Leaving,
+}
+
+/// Why we offered a leg another session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum OfferedFor {
+    /// The other side of the call asked for it, and waits for the answer.
+    Peer,
+    /// It gets somebody else to talk to, who is to be offered what comes of it.
+    JoinFirst,
+    /// It gets somebody else to talk to, who knows already.
+    JoinLast,
+}
+
+/// One party's call with the server.
+#[derive(Debug)]
+pub(super) struct Leg {
+    /// Who it is: a user, or a number.
+    pub party: Rc<str>,
+    /// As it stands in From, for those that are called on its behalf.
+    pub from: Rc<str>,
+    pub flow: Flow,
+    pub place: Place,
+    pub answered: bool,
+    pub max_forwards: u8,
+    pub line: Line,
+    /// Its offer waits for our answer.
+    pub waits: Option<Bytes>,
+    /// Ours waits for its answer.
+    pub offered: Option<OfferedFor>,
+    /// And this one is made when that has come.
+    pub next_offer: Option<(Bytes, OfferedFor)>,
+    /// Our offer was in a 2xx: the ACK has the answer.
+    pub ack_answers: bool,
+}
+
+/// What the server and a party agreed to send each other.
+#[derive(Debug)]
+pub(super) struct Line {
+    pub local: Local,
+    /// The last description that we sent.
+    pub sent: Option<Bytes>,
+    /// The last that came.
+    pub received: Option<Bytes>,
+    pub agreed: Option<Agreed>,
+}
+
+/// What an offer has that matters to whom it's passed on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Wish {
+    pub codecs: Vec<Codec>,
+    pub telephone_event: Option<u8>,
+    pub direction: Direction,
+}
+
+impl Line {
+    pub(super) fn new(address: Ipv4Addr, port: u16, session: u64) -> Line {
+        Line { local: Local::new(address, port, session), sent: None, received: None, agreed: None }
+    }
+
+    /// Our offer to this party. It's another version if it says anything else than before (RFC 3264 8).
+    pub(super) fn offer(&mut self, wish: &Wish) -> Bytes {
+        self.local.codecs.clone_from(&wish.codecs);
+        self.local.telephone_event = wish.telephone_event;
+        self.local.direction = wish.direction;
+        let mut body = self.local.offer();
+        if self.sent.as_ref().is_some_and(|sent| *sent != body) {
+            self.local.version += 1;
+            body = self.local.offer();
+        }
+        self.sent = Some(body.clone());
+        body
+    }
+
+    /// Our answer to its offer; none if there's nothing that both can.
+    pub(super) fn answer(&mut self, offer: &Bytes, wish: &Wish) -> Option<Bytes> {
+        self.local.codecs.clone_from(&wish.codecs);
+        self.local.telephone_event = wish.telephone_event;
+        self.local.direction = wish.direction;
+        let (mut body, agreed) = self.local.answer(offer).ok()?;
+        let agreed = agreed?;
+        if self.sent.as_ref().is_some_and(|sent| *sent != body) {
+            self.local.version += 1;
+            body = self.local.answer(offer).ok()?.0;
+        }
+        self.received = Some(offer.clone());
+        self.agreed = Some(agreed);
+        self.sent = Some(body.clone());
+        Some(body)
+    }
+
+    /// Its answer to our offer.
+    pub(super) fn agree(&mut self, answer: &Bytes) -> bool {
+        match self.local.agree(answer) {
+            Ok(Some(agreed)) => {
+                self.received = Some(answer.clone());
+                self.agreed = Some(agreed);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// What came, passed on to this party with an origin of our own.
+    pub(super) fn pass(&mut self, body: &[u8], address: Ipv4Addr, resumed: bool) -> Bytes {
+        let session = self.local.session;
+        let mut passed = with_our_origin(body, address, session, self.local.version, resumed);
+        if self.sent.as_ref().is_some_and(|sent| *sent != passed) {
+            self.local.version += 1;
+            passed = with_our_origin(body, address, session, self.local.version, resumed);
+        }
+        self.sent = Some(passed.clone());
+        passed
+    }
+
+    /// Just what was agreed on.
+    pub(super) fn wish_agreed(&self) -> Wish {
+        self.agreed.as_ref().map_or_else(Wish::default, |agreed| Wish {
+            codecs: vec![agreed.codec],
+            telephone_event: agreed.telephone_event,
+            direction: agreed.direction.reversed(),
+        })
+    }
+
+    /// What it would offer again: the codec in use first, then the others.
+    pub(super) fn wish(&self) -> Wish {
+        let mut wish = self.received.as_ref().and_then(|body| Wish::of(body)).unwrap_or_default();
+        if let Some(agreed) = &self.agreed {
+            wish.codecs.retain(|codec| *codec != agreed.codec);
+            wish.codecs.insert(0, agreed.codec);
+            wish.telephone_event = agreed.telephone_event.or(wish.telephone_event);
+        }
+        wish.direction = Direction::SendRecv;
+        wish
+    }
+}
+
+impl Default for Wish {
+    fn default() -> Wish {
+        Wish { codecs: vec![Codec::Pcmu, Codec::Pcma], telephone_event: Some(101), direction: Direction::SendRecv }
+    }
+}
+
+impl Wish {
+    /// What an offer wishes for, passed on; none if it's no offer of audio that we can carry.
+    pub(super) fn of(offer: &[u8]) -> Option<Wish> {
+        let text = std::str::from_utf8(offer).ok()?;
+        let mut codecs = Vec::new();
+        let (mut telephone_event, mut direction, mut old_hold) = (None, Direction::SendRecv, false);
+        let (mut in_audio, mut seen_audio) = (true, false);
+        for line in text.lines() {
+            if let Some(media) = line.strip_prefix("m=") {
+                in_audio = media.starts_with("audio ") && !seen_audio;
+                if in_audio {
+                    seen_audio = true;
+                    let formats = media.split_ascii_whitespace().skip(3);
+                    codecs =
+                        formats.filter_map(|format| format.parse().ok().and_then(Codec::of_payload_type)).collect();
+                }
+                continue;
+            }
+            if !in_audio {
+                continue;
+            }
+            match line {
+                "a=sendrecv" => direction = Direction::SendRecv,
+                "a=sendonly" => direction = Direction::SendOnly,
+                // RFC 2543's way to put somebody on hold.
+                "c=IN IP4 0.0.0.0" => old_hold = true,
+                "a=recvonly" => direction = Direction::RecvOnly,
+                "a=inactive" => direction = Direction::Inactive,
+                _ => {
+                    let mapped = line.strip_prefix("a=rtpmap:").and_then(|map| map.split_once(' '));
+                    if let Some((format, name)) = mapped {
+                        if name.starts_with("telephone-event/") {
+                            telephone_event = format.parse().ok();
+                        }
+                    }
+                }
+            }
+        }
+        if old_hold {
+            direction = direction.and(Direction::SendOnly);
+        }
+        (!codecs.is_empty()).then_some(Wish { codecs, telephone_event, direction })
+    }
+
+    /// How that sounds to the other party. Who is put on hold, in whatever way, gets something to hear from us.
+    pub(super) fn passed_on(mut self) -> Wish {
+        if matches!(self.direction, Direction::SendOnly | Direction::Inactive) {
+            self.direction = Direction::SendOnly;
+        }
+        self
+    }
+}
+
+/// The session's description with an origin of our own, for audio that goes from phone to phone: a party that gets
+/// somebody else to talk to still talks to the same server.
+pub(super) fn with_our_origin(body: &[u8], address: Ipv4Addr, session: u64, version: u64, resumed: bool) -> Bytes {
+    let mut out = Vec::with_capacity(body.len() + 32);
+    for line in String::from_utf8_lossy(body).lines() {
+        match line {
+            _ if line.starts_with("o=") => {
+                out.extend_from_slice(format!("o=busyhour {session} {version} IN IP4 {address}").as_bytes());
+            }
+            "a=sendonly" | "a=recvonly" | "a=inactive" if resumed => out.extend_from_slice(b"a=sendrecv"),
+            _ => out.extend_from_slice(line.as_bytes()),
+        }
+        out.extend_from_slice(b"\r\n");
+    }
+    out.into()
+}

@@ -1,0 +1,409 @@
+//! Transfers, which the server carries out itself: it calls whom a REFER names, or takes two calls of one party and
+//! joins the others (RFC 3515, 3891, 5589).
+
+use std::rc::Rc;
+
+use bytes::Bytes;
+
+use super::admission::Sender;
+use super::bridging::close;
+use super::calls::{COURTESY, Due, Purpose, Route, Session, SessionId, Transfer};
+use super::exchange::{Chore, Exchange};
+use super::leg::{OfferedFor, Place};
+use super::records::CallEnding;
+use super::settings::MediaPath;
+use crate::media::{Relay, Side};
+use crate::sip::ua::CallId;
+use crate::sip::{Message, Uri, unescape};
+use crate::trace::SimTime;
+
+/// The Replaces header that a URI carries.
+fn replaces_in(uri: &Uri<'_>) -> Option<String> {
+    let (_, value) = uri
+        .headers
+        .split('&')
+        .filter_map(|header| header.split_once('='))
+        .find(|(name, _)| name.eq_ignore_ascii_case("Replaces"))?;
+    Some(unescape(value).into_owned())
+}
+
+impl Exchange {
+    /// A party wants somebody else to take its place.
+    pub(super) fn referred(&mut self, now: SimTime, call: CallId, request: &Message) {
+        let in_call = match self.legs.get(&call) {
+            Some(leg) if leg.answered => match leg.place {
+                Place::Call(id, _) => Some((id, leg.party.clone())),
+                _ => None,
+            },
+            _ => None,
+        };
+        let Some((id, party)) = in_call else { return self.ua.refuse_refer(now, call, request, 403) };
+        let Some(session) = self.sessions.get(&id) else { return self.ua.refuse_refer(now, call, request, 403) };
+        if session.transfer.is_some() {
+            return self.ua.refuse_refer(now, call, request, 491);
+        }
+        let survivor = session.other(call).filter(|other| self.legs.get(other).is_some_and(|leg| leg.answered));
+        let Some(survivor) = survivor else { return self.ua.refuse_refer(now, call, request, 403) };
+        let Ok(refer_to) = request.refer_to() else { return self.ua.refuse_refer(now, call, request, 400) };
+        let target = self.dialed(&refer_to.uri);
+        let replaces = replaces_in(&refer_to.uri);
+        self.ua.accept_refer(now, call, request);
+        self.host.claim("transfer-asked", |e| e.with("by", &*party).with("to", target.as_deref().unwrap_or_default()));
+        match replaces {
+            Some(replaces) => match self.consultation(&party, &replaces).filter(|other| *other != call) {
+                Some(consultation) => self.attended(now, id, call, survivor, consultation),
+                None => self.notify(now, call, 481),
+            },
+            None => self.blind(now, id, call, survivor, &party, target.as_deref().unwrap_or_default()),
+        }
+    }
+
+    /// The call of a party that a Replaces header of hers names, from her point of view.
+    fn consultation(&self, party: &str, replaces: &str) -> Option<CallId> {
+        let mut parts = replaces.split(';').map(str::trim);
+        let call_id = parts.next()?;
+        let (mut to, mut from) = (None, None);
+        for part in parts {
+            match part.split_once('=') {
+                Some(("to-tag", tag)) => to = Some(tag),
+                Some(("from-tag", tag)) => from = Some(tag),
+                _ => {}
+            }
+        }
+        // We'd name it the other way round.
+        let ours = format!("{call_id};to-tag={};from-tag={}", from?, to?);
+        let calls = self.parties.get(party)?;
+        calls.iter().copied().find(|call| self.ua.replaces(*call).is_some_and(|known| known == ours))
+    }
+
+    fn blind(
+        &mut self,
+        now: SimTime,
+        id: SessionId,
+        transferor: CallId,
+        survivor: CallId,
+        party: &Rc<str>,
+        target: &str,
+    ) {
+        match self.route(now, target, &Sender::User(party.clone()), None) {
+            Route::Nobody(status) => self.notify(now, transferor, status),
+            Route::Room(room) => {
+                self.notify(now, transferor, 200);
+                self.into_room(now, id, transferor, survivor, room);
+            }
+            Route::Phones(phones) => {
+                let relay = self.take_relay();
+                match self.dial(now, Purpose::Transfer(id), survivor, phones, relay.as_ref()) {
+                    Ok(dial) => {
+                        let transfer = Transfer {
+                            transferor: Some(transferor),
+                            party: party.clone(),
+                            survivor,
+                            dial,
+                            relay,
+                            target: target.into(),
+                            told_of_ringing: false,
+                            is_recall: false,
+                        };
+                        if let Some(session) = self.sessions.get_mut(&id) {
+                            session.transfer = Some(transfer);
+                        }
+                    }
+                    Err(status) => {
+                        close(relay);
+                        self.notify(now, transferor, status);
+                    }
+                }
+            }
+        }
+    }
+
+    /// She has talked to somebody, and joins the two others.
+    fn attended(&mut self, now: SimTime, id: SessionId, transferor: CallId, survivor: CallId, consultation: CallId) {
+        let Some(leg) = self.legs.get(&consultation) else { return self.notify(now, transferor, 481) };
+        let (party, place) = (leg.party.clone(), leg.place.clone());
+        match place {
+            Place::Room { session, room, member } => {
+                if let Some(member) = member {
+                    self.chores.push_back(Chore::Leave { room: room.clone(), member });
+                }
+                self.set_place(consultation, Place::Leaving);
+                self.end_session(now, session, Some(consultation), CallEnding::Transferred);
+                self.leave(now, consultation);
+                self.notify(now, transferor, 200);
+                self.into_room(now, id, transferor, survivor, room);
+            }
+            Place::Call(other, side) if other != id => {
+                let Some(session) = self.sessions.get_mut(&other) else {
+                    return self.notify(now, transferor, 481);
+                };
+                if let Some(dial) = session.dial.take().filter(|_| side == Side::A) {
+                    // It still rings there: whoever answers gets the one who waits.
+                    let relay = session.relay.take();
+                    if let Some(dial) = self.dials.get_mut(&dial) {
+                        dial.purpose = Purpose::Transfer(id);
+                    }
+                    let target = self.records.view(session.record).map_or_else(|| "".into(), |(_, called, ..)| called);
+                    let transfer = Transfer {
+                        transferor: Some(transferor),
+                        party,
+                        survivor,
+                        dial,
+                        relay,
+                        target,
+                        told_of_ringing: false,
+                        is_recall: false,
+                    };
+                    if let Some(session) = self.sessions.get_mut(&id) {
+                        session.transfer = Some(transfer);
+                    }
+                    self.set_place(consultation, Place::Leaving);
+                    self.end_session(now, other, Some(consultation), CallEnding::Transferred);
+                    return self.ua.reject(now, consultation, 487, &[]);
+                }
+                let third = session.other(consultation);
+                match third.filter(|third| self.legs.get(third).is_some_and(|leg| leg.answered)) {
+                    Some(third) => self.join(now, (id, transferor, survivor), (other, consultation, third)),
+                    None => self.notify(now, transferor, 481),
+                }
+            }
+            _ => self.notify(now, transferor, 481),
+        }
+    }
+
+    /// Two calls become one. The survivor keeps its place at the first call's relay.
+    fn join(
+        &mut self,
+        now: SimTime,
+        (first, transferor, survivor): (SessionId, CallId, CallId),
+        (second, consultation, third): (SessionId, CallId, CallId),
+    ) {
+        let (Some(one), Some(other)) = (self.sessions.remove(&first), self.sessions.remove(&second)) else { return };
+        self.end_record(now, one.record, CallEnding::Transferred);
+        self.end_record(now, other.record, CallEnding::Transferred);
+        self.notify(now, transferor, 200);
+        self.leave(now, transferor);
+        self.leave(now, consultation);
+        let survivor_calls = one.caller == survivor;
+        let (caller, callee) = if survivor_calls { (survivor, third) } else { (third, survivor) };
+        let moved_to = if survivor_calls { Side::B } else { Side::A };
+        if let (Some(relay), Some(leg)) = (&one.relay, self.legs.get_mut(&third)) {
+            leg.line.local.port = relay.port(moved_to);
+        }
+        let id = self.begin_joined(now, caller, callee, None, one.relay, other.relay.into_iter().collect());
+        // The survivor says first what it can: it may have been on hold, and so may the third.
+        let relayed = self.settings.media == MediaPath::Relay;
+        let address = self.address;
+        let Some(body) = self.legs.get(&third).map(|leg| (leg.line.wish(), leg.line.received.clone())) else { return };
+        let Some(leg) = self.legs.get_mut(&survivor) else { return };
+        if let Some(waiting) = leg.waits.take() {
+            // It had asked the transferor something.
+            let answer = leg.line.answer(&waiting, &body.0);
+            return match answer {
+                Some(answer) => {
+                    self.ua.answer_offer(now, survivor, Some(answer));
+                    self.join_second(now, third, survivor);
+                    self.wire(id, None);
+                }
+                None => self.ua.refuse_offer(now, survivor, 488),
+            };
+        }
+        let offer = match body {
+            (_, Some(passed)) if !relayed => leg.line.pass(&passed, address, true),
+            (wish, _) => leg.line.offer(&wish),
+        };
+        self.send_offer(now, survivor, offer, OfferedFor::JoinFirst);
+    }
+
+    /// A call between two who were in others before.
+    fn begin_joined(
+        &mut self,
+        now: SimTime,
+        caller: CallId,
+        callee: CallId,
+        called: Option<Rc<str>>,
+        relay: Option<Relay>,
+        retired: Vec<Relay>,
+    ) -> SessionId {
+        let name = |call: &CallId| self.legs.get(call).map_or_else(|| Rc::from(""), |leg| leg.party.clone());
+        let (calling, answering) = (name(&caller), name(&callee));
+        let record = self.records.begin(now, calling.clone(), called.unwrap_or_else(|| answering.clone()));
+        self.records.answer(now, record, answering.clone());
+        self.host.claim("transfer-done", |e| e.with("caller", &*calling).with("callee", &*answering));
+        let id = SessionId(self.number());
+        self.set_place(caller, Place::Call(id, Side::A));
+        self.set_place(callee, Place::Call(id, Side::B));
+        let session = Session { caller, callee: Some(callee), record, dial: None, relay, transfer: None, retired };
+        self.sessions.insert(id, session);
+        if let Some(after) = self.settings.rtp_timeout {
+            self.at(now + after, Due::Audio(id));
+        }
+        id
+    }
+
+    /// She's out of it, and has a moment to hear so before she's hung up on.
+    fn leave(&mut self, now: SimTime, call: CallId) {
+        self.set_place(call, Place::Leaving);
+        self.at(now + COURTESY, Due::HangUp(call));
+    }
+
+    fn into_room(&mut self, now: SimTime, id: SessionId, transferor: CallId, survivor: CallId, room: Rc<str>) {
+        let Some(session) = self.sessions.remove(&id) else { return };
+        self.end_record(now, session.record, CallEnding::Transferred);
+        self.leave(now, transferor);
+        let party = self.legs.get(&survivor).map_or_else(|| Rc::from(""), |leg| leg.party.clone());
+        let record = self.records.begin(now, party.clone(), room.clone());
+        self.host.claim("transfer-done", |e| e.with("caller", &*party).with("callee", &*room));
+        let id = SessionId(self.number());
+        self.set_place(survivor, Place::Room { session: id, room: room.clone(), member: None });
+        let new = Session {
+            caller: survivor,
+            callee: None,
+            record,
+            dial: None,
+            relay: None,
+            transfer: None,
+            retired: session.relay.into_iter().collect(),
+        };
+        self.sessions.insert(id, new);
+        self.chores.push_back(Chore::Join { call: survivor, room });
+    }
+
+    /// The transferor is told how it goes.
+    pub(super) fn notify(&mut self, now: SimTime, call: CallId, status: u16) {
+        if status >= 300 {
+            self.host.claim("transfer-failed", |e| e.with("status", status));
+        }
+        if !self.settings.behaviour.never_notifies {
+            self.ua.notify(now, call, status);
+        }
+    }
+
+    pub(super) fn transfer_rings(&mut self, now: SimTime, id: SessionId) {
+        let Some(transfer) = self.sessions.get_mut(&id).and_then(|session| session.transfer.as_mut()) else { return };
+        if let Some(transferor) = transfer.transferor
+            && !std::mem::replace(&mut transfer.told_of_ringing, true)
+        {
+            self.notify(now, transferor, 180);
+        }
+    }
+
+    /// Whom she named has answered, and takes her place.
+    pub(super) fn transfer_answered(&mut self, now: SimTime, id: SessionId, call: CallId, body: &Bytes) {
+        let relayed = self.settings.media == MediaPath::Relay;
+        let address = self.address;
+        let agreed = self.legs.get_mut(&call).is_some_and(|leg| {
+            if relayed {
+                leg.line.agree(body)
+            } else {
+                leg.line.received = Some(body.clone());
+                true
+            }
+        });
+        if !agreed {
+            self.hang_up(now, call);
+            return self.transfer_failed(now, id, 488);
+        }
+        let Some(mut session) = self.sessions.remove(&id) else { return self.hang_up(now, call) };
+        let Some(transfer) = session.transfer.take() else {
+            self.sessions.insert(id, session);
+            return self.hang_up(now, call);
+        };
+        let survivor = transfer.survivor;
+        self.end_record(now, session.record, CallEnding::Transferred);
+        if let Some(transferor) = transfer.transferor {
+            self.notify(now, transferor, 200);
+            self.leave(now, transferor);
+        }
+        if let (Some(relay), Some(leg)) = (&transfer.relay, self.legs.get_mut(&survivor)) {
+            leg.line.local.port = relay.port(Side::A);
+        }
+        let mut retired = session.retired;
+        retired.extend(session.relay);
+        let id = self.begin_joined(now, survivor, call, Some(transfer.target), transfer.relay, retired);
+        if self.legs.get(&survivor).is_some_and(|leg| leg.waits.is_some()) {
+            self.answer_waiting(now, survivor, call);
+        } else if let Some(wish) = self.legs.get(&call).map(|leg| leg.line.wish_agreed())
+            && let Some(leg) = self.legs.get_mut(&survivor)
+        {
+            let offer = if relayed { leg.line.offer(&wish) } else { leg.line.pass(body, address, true) };
+            self.send_offer(now, survivor, offer, OfferedFor::JoinLast);
+        }
+        self.wire(id, None);
+    }
+
+    /// Nobody takes her place: she keeps the call, or gets it back.
+    pub(super) fn transfer_failed(&mut self, now: SimTime, id: SessionId, status: u16) {
+        let Some(session) = self.sessions.get_mut(&id) else { return };
+        let Some(transfer) = session.transfer.take() else { return };
+        close(transfer.relay);
+        if let Some(transferor) = transfer.transferor {
+            return self.notify(now, transferor, status);
+        }
+        if transfer.is_recall {
+            return self.end_session(now, id, None, CallEnding::Refused(status));
+        }
+        let back = match self.route(now, &transfer.party, &Sender::User(transfer.party.clone()), None) {
+            Route::Phones(phones) => {
+                let relay = self.take_relay();
+                self.dial(now, Purpose::Transfer(id), transfer.survivor, phones, relay.as_ref())
+                    .map(|dial| (dial, relay))
+            }
+            _ => Err(status),
+        };
+        match (back, self.sessions.get_mut(&id)) {
+            (Ok((dial, relay)), Some(session)) => {
+                session.transfer = Some(Transfer {
+                    transferor: None,
+                    survivor: transfer.survivor,
+                    dial,
+                    relay,
+                    target: transfer.party.clone(),
+                    party: transfer.party,
+                    told_of_ringing: true,
+                    is_recall: true,
+                });
+            }
+            _ => self.end_session(now, id, None, CallEnding::Refused(status)),
+        }
+    }
+
+    /// An INVITE takes a leg's place (RFC 3891).
+    pub(super) fn replace(&mut self, now: SimTime, call: CallId, replaced: CallId) {
+        let place = self.legs.get(&replaced).filter(|leg| leg.answered).map(|leg| leg.place.clone());
+        let Some(Place::Call(id, side)) = place else { return self.ua.reject(now, call, 481, &[]) };
+        let Some(session) = self.sessions.get(&id).filter(|session| session.transfer.is_none()) else {
+            return self.ua.reject(now, call, 481, &[]);
+        };
+        let Some(other) = session.other(replaced).filter(|other| self.legs.contains_key(other)) else {
+            return self.ua.reject(now, call, 481, &[]);
+        };
+        let record = session.record;
+        let port = session.relay.as_ref().map_or(0, |relay| relay.port(side));
+        let wish = self.legs[&other].line.wish();
+        let passed = self.legs[&other].line.received.clone();
+        let relayed = self.settings.media == MediaPath::Relay;
+        let address = self.address;
+        let Some(leg) = self.legs.get_mut(&call) else { return };
+        leg.line.local.port = port;
+        let answer = match (leg.line.received.clone(), passed) {
+            (Some(_), Some(passed)) if !relayed => Some(leg.line.pass(&passed, address, true)),
+            (Some(offer), _) => leg.line.answer(&offer, &wish),
+            (None, _) => {
+                leg.ack_answers = true;
+                Some(leg.line.offer(&wish))
+            }
+        };
+        let Some(answer) = answer else { return self.ua.reject(now, call, 488, &[]) };
+        leg.answered = true;
+        self.end_record(now, record, CallEnding::Transferred);
+        let Some(mut session) = self.sessions.remove(&id) else { return };
+        let (caller, callee) = if side == Side::A { (call, other) } else { (other, call) };
+        self.ua.accept(now, call, Some(answer));
+        self.hang_up(now, replaced);
+        let relay = session.relay.take();
+        let id = self.begin_joined(now, caller, callee, None, relay, session.retired);
+        self.join_second(now, other, call);
+        self.wire(id, None);
+    }
+}

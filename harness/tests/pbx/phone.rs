@@ -1,0 +1,331 @@
+//! A phone of the tests: a user agent and its transports, with every button and every event in the open.
+
+use std::cell::{Cell, RefCell};
+use std::net::SocketAddrV4;
+use std::pin::pin;
+use std::rc::Rc;
+use std::time::Duration;
+
+use busyhour::media::sdp::Local;
+use busyhour::media::{Codec, Direction};
+use busyhour::sip::digest::Credentials;
+use busyhour::sip::transport::{Ports, Received, Transports};
+use busyhour::sip::ua::{CallId, Ending, Event, Outgoing, Request, RequestMethod, Settings, UserAgent};
+use busyhour::sip::{Flow, Message, Transport};
+use busyhour::trace::SimTime;
+use busyhour::world::Host;
+use bytes::Bytes;
+use tokio::sync::Notify;
+
+/// What a phone does when it's called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Manner {
+    /// Nothing but 100: a hand does the rest.
+    Waits,
+    Rings,
+    Answers,
+    Refuses(u16),
+}
+
+struct State {
+    ua: UserAgent,
+    seen: Vec<(SimTime, Event)>,
+    manner: Manner,
+    local: Local,
+}
+
+#[derive(Clone)]
+pub struct Phone {
+    pub host: Host,
+    pub user: String,
+    transport: Transport,
+    server: SocketAddrV4,
+    contact: Rc<str>,
+    state: Rc<RefCell<State>>,
+    wake: Rc<Notify>,
+    cseq: Rc<Cell<u32>>,
+    call_id: Rc<RefCell<String>>,
+}
+
+impl Phone {
+    /// A phone over UDP, at port 5060 of that host.
+    pub async fn on(host: &Host, server: &Host, user: &str) -> Phone {
+        Phone::over(host, server, user, Transport::Udp, 5060).await
+    }
+
+    pub async fn over(host: &Host, server: &Host, user: &str, transport: Transport, port: u16) -> Phone {
+        let ports = match transport {
+            Transport::Udp => Ports { udp: Some(port), ..Ports::default() },
+            _ => Ports { tcp: Some(port), ..Ports::default() },
+        };
+        let mut transports = Transports::open(host, ports).await.unwrap();
+        let mut settings = Settings::at(format!("{}:{port}", host.address()));
+        settings.credentials = Some(Credentials { user: user.to_owned(), password: format!("{user}'s secret") });
+        let random = host.random(|random| random.next_u64());
+        let ua = UserAgent::new(settings, busyhour::world::Random::stream(random, "phone"));
+        let local = Local::new(host.address(), 4000, 1);
+        let state = Rc::new(RefCell::new(State { ua, seen: Vec::new(), manner: Manner::Answers, local }));
+        let wake = Rc::new(Notify::new());
+        let parameter = if transport == Transport::Udp { "" } else { ";transport=tcp" };
+        let contact = format!("sip:{user}@{}:{port}{parameter}", host.address());
+        let phone = Phone {
+            host: host.clone(),
+            user: user.to_owned(),
+            transport,
+            server: SocketAddrV4::new(server.address(), 5060),
+            contact: contact.into(),
+            state: state.clone(),
+            wake: wake.clone(),
+            cseq: Rc::default(),
+            call_id: Rc::new(RefCell::new(format!("{user}-{}-{port}", host.name()))),
+        };
+        let me = host.clone();
+        host.spawn(async move {
+            loop {
+                let due = {
+                    let mut state = state.borrow_mut();
+                    work(&mut state, me.now());
+                    while let Some(transmit) = state.ua.poll_transmit() {
+                        transports.send(transmit);
+                    }
+                    state.ua.poll_timeout()
+                };
+                let wait = due.map_or(Duration::from_secs(3_600), |due| due.since(me.now()));
+                let sleep = pin!(me.sleep(wait));
+                tokio::select! {
+                    biased;
+                    received = transports.receive() => {
+                        let mut state = state.borrow_mut();
+                        match received {
+                            Received::Message { message, flow } => state.ua.receive(me.now(), message, flow),
+                            Received::Broken { flow, .. } => state.ua.flow_failed(me.now(), flow),
+                            _ => {}
+                        }
+                    }
+                    () = wake.notified() => {}
+                    () = sleep => state.borrow_mut().ua.handle_timeout(me.now()),
+                }
+            }
+        });
+        phone
+    }
+
+    pub fn manner(&self, manner: Manner) -> &Phone {
+        self.state.borrow_mut().manner = manner;
+        self
+    }
+
+    pub fn speaks_only(&self, codec: Codec) -> &Phone {
+        self.state.borrow_mut().local.codecs = vec![codec];
+        self
+    }
+
+    /// Presses a button.
+    pub fn act<R>(&self, button: impl FnOnce(&mut UserAgent, SimTime) -> R) -> R {
+        let result = button(&mut self.state.borrow_mut().ua, self.host.now());
+        self.wake.notify_one();
+        result
+    }
+
+    pub fn flow(&self) -> Flow {
+        Flow::to(self.transport, self.server)
+    }
+
+    pub fn contact(&self) -> &str {
+        &self.contact
+    }
+
+    /// The REGISTERs from now on have another Call-ID, as after a reboot.
+    pub fn forgets_its_call_id(&self) {
+        self.call_id.borrow_mut().push('x');
+    }
+
+    /// Sends a REGISTER with these headers, and waits for what it comes to.
+    pub async fn register_with(&self, headers: &[(&str, &str)]) -> Message {
+        self.cseq.set(self.cseq.get() + 10);
+        let aor = format!("<sip:{}@pbx.test>", self.user);
+        let request = Request {
+            method: RequestMethod::Register,
+            target: "sip:pbx.test".to_owned(),
+            to: aor.clone(),
+            from: aor,
+            flow: self.flow(),
+            call_id: self.call_id.borrow().clone(),
+            cseq: self.cseq.get(),
+            headers: headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
+            body: None,
+        };
+        let wanted = self.act(|ua, now| ua.request(now, request));
+        self.until("an answer to REGISTER", |event| match event {
+            Event::Response { id, outcome, .. } if *id == wanted => Some(outcome.clone()),
+            _ => None,
+        })
+        .await
+        .unwrap()
+    }
+
+    pub async fn register(&self) -> u16 {
+        self.register_for(300).await
+    }
+
+    pub async fn register_for(&self, seconds: u32) -> u16 {
+        let contact = format!("<{}>", self.contact);
+        let answer = self.register_with(&[("Contact", &contact), ("Expires", &seconds.to_string())]).await;
+        answer.status().unwrap()
+    }
+
+    pub fn outgoing(&self, to: &str) -> Outgoing {
+        let from = format!("\"{0}\" <sip:{0}@pbx.test>", self.user);
+        let outgoing = Outgoing::new(format!("sip:{to}@pbx.test"), from, format!("<{}>", self.contact), self.flow());
+        let offer = self.state.borrow().local.offer();
+        outgoing.offering(offer)
+    }
+
+    pub fn calls(&self, to: &str) -> CallId {
+        let outgoing = self.outgoing(to);
+        self.act(|ua, now| ua.call(now, outgoing))
+    }
+
+    pub fn answers(&self, call: CallId) {
+        let offer = self.offer_of(call);
+        let answer = self.state.borrow().local.answer(&offer).unwrap().0;
+        self.act(|ua, now| ua.accept(now, call, Some(answer)));
+    }
+
+    pub fn hangs_up(&self, call: CallId) {
+        self.act(|ua, now| ua.end(now, call));
+    }
+
+    /// Offers a session of another direction: holds, resumes.
+    pub fn offers(&self, call: CallId, direction: Direction) {
+        let offer = self.description(direction);
+        self.act(|ua, now| ua.offer(now, call, Some(offer)));
+    }
+
+    pub fn description(&self, direction: Direction) -> Bytes {
+        let mut state = self.state.borrow_mut();
+        state.local.version += 1;
+        state.local.direction = direction;
+        state.local.offer()
+    }
+
+    /// The offer that a call came with.
+    pub fn offer_of(&self, wanted: CallId) -> Bytes {
+        self.seen(|event| match event {
+            Event::Incoming { call, request, .. } if *call == wanted => Some(request.body_bytes()),
+            _ => None,
+        })
+        .expect("the call came in")
+    }
+
+    /// Looks through what has happened.
+    pub fn seen<T>(&self, pick: impl Fn(&Event) -> Option<T>) -> Option<T> {
+        self.state.borrow().seen.iter().find_map(|(_, event)| pick(event))
+    }
+
+    pub fn count(&self, pick: impl Fn(&Event) -> bool) -> usize {
+        self.state.borrow().seen.iter().filter(|(_, event)| pick(event)).count()
+    }
+
+    /// Forgets what has happened.
+    pub fn looks_away(&self) {
+        self.state.borrow_mut().seen.clear();
+    }
+
+    /// Waits until something has happened: it's found among all that has.
+    pub async fn until<T>(&self, what: &str, pick: impl Fn(&Event) -> Option<T>) -> T {
+        self.within(what, 200, pick).await
+    }
+
+    pub async fn within<T>(&self, what: &str, seconds: u64, pick: impl Fn(&Event) -> Option<T>) -> T {
+        for _ in 0..seconds * 1_000 {
+            if let Some(found) = self.seen(&pick) {
+                return found;
+            }
+            self.host.sleep(Duration::from_millis(1)).await;
+        }
+        panic!("{} waits for {what} in vain; it saw {:#?}", self.user, self.state.borrow().seen)
+    }
+
+    /// The call that comes in.
+    pub async fn rings(&self) -> CallId {
+        self.until("a call", |event| match event {
+            Event::Incoming { call, .. } => Some(*call),
+            _ => None,
+        })
+        .await
+    }
+
+    /// Our call is answered: with what.
+    pub async fn is_answered(&self, wanted: CallId) -> Message {
+        self.until("an answer", |event| match event {
+            Event::Answered { call, response, .. } if *call == wanted => Some(response.clone()),
+            _ => None,
+        })
+        .await
+    }
+
+    pub async fn is_confirmed(&self, wanted: CallId) {
+        self.until("an ACK", |event| matches!(event, Event::Confirmed { call, .. } if *call == wanted).then_some(()))
+            .await;
+    }
+
+    pub async fn ends(&self, wanted: CallId) -> Ending {
+        self.until("the end", |event| match event {
+            Event::Ended { call, ending, .. } if *call == wanted => Some(ending.clone()),
+            _ => None,
+        })
+        .await
+    }
+
+    pub fn has_ended(&self, wanted: CallId) -> bool {
+        self.seen(|event| matches!(event, Event::Ended { call, .. } if *call == wanted).then_some(())).is_some()
+    }
+
+    pub fn dialogs(&self) -> usize {
+        self.state.borrow().ua.calls()
+    }
+}
+
+/// What a phone does by itself.
+fn work(state: &mut State, now: SimTime) {
+    while let Some(event) = state.ua.poll_event() {
+        match &event {
+            Event::Incoming { call, request, .. } => match state.manner {
+                Manner::Waits => {}
+                Manner::Rings => state.ua.ring(now, *call, 180, None),
+                Manner::Refuses(status) => state.ua.reject(now, *call, status, &[]),
+                Manner::Answers => {
+                    let answer = if request.body().is_empty() {
+                        Some(state.local.offer())
+                    } else {
+                        state
+                            .local
+                            .answer(request.body())
+                            .unwrap()
+                            .1
+                            .map(|_| state.local.answer(request.body()).unwrap().0)
+                    };
+                    match answer {
+                        Some(answer) => state.ua.accept(now, *call, Some(answer)),
+                        None => state.ua.reject(now, *call, 488, &[]),
+                    }
+                }
+            },
+            Event::Offered { call, request } => {
+                let body = if request.body().is_empty() {
+                    state.local.offer()
+                } else {
+                    state.local.answer(request.body()).unwrap().0
+                };
+                state.ua.answer_offer(now, *call, Some(body));
+            }
+            Event::Answered { call, response, wants_answer: true } => {
+                let answer = state.local.answer(response.body()).unwrap().0;
+                state.ua.acknowledge(*call, Some(answer));
+            }
+            _ => {}
+        }
+        state.seen.push((now, event));
+    }
+}

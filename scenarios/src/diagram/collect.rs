@@ -1,0 +1,282 @@
+//! What a tap keeps for a diagram: the bytes of SIP messages and what became of them, and stretches of audio. Nothing
+//! is read before somebody wants it drawn.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::net::Ipv4Addr;
+
+use busyhour_oracle::read::ipv4::{self, Packet, Reassembly};
+use busyhour_oracle::read::sip::{self, begins_like_sip};
+use busyhour_oracle::read::{tcp, udp};
+use busyhour_trace::{HostId, Log, Loss, PacketId, PacketSeen, SimTime, Stage};
+use rustc_hash::FxHashMap;
+
+use super::Diagram;
+use super::audio::Audios;
+
+/// SIP's port; on it, what isn't SIP is kept too.
+const SIP: u16 = 5060;
+/// A longer run keeps so many messages of its beginning...
+const FIRST_MAX: usize = 500;
+/// ... and so many of its end...
+const LAST_MAX: usize = 8_000;
+/// ... and no more bytes of those than this.
+const BYTES_MAX: usize = 8 << 20;
+/// A stream that goes on so long without a message's end isn't SIP.
+const STREAM_MAX: usize = 1 << 18;
+
+/// What became of a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fate {
+    OnItsWay,
+    Arrived(SimTime),
+    Lost(Loss),
+}
+
+/// A message as it was seen.
+#[derive(Debug, Clone)]
+pub(super) struct Seen {
+    pub sent: SimTime,
+    pub from: Option<HostId>,
+    pub to: Option<HostId>,
+    /// Where it was sent to.
+    pub address: Ipv4Addr,
+    pub fate: Fate,
+    /// The first packet that carried it.
+    pub packet: PacketId,
+    /// Packets that carry it and haven't arrived: several if it's sent in fragments.
+    missing: u16,
+    /// The network made it, as a copy of another.
+    pub copied: bool,
+    pub raw: Box<[u8]>,
+}
+
+/// Keeps what a sequence diagram is drawn from. It's a tap: give it to a universe.
+#[derive(Debug, Default)]
+pub struct Collector {
+    first: Vec<Seen>,
+    last: VecDeque<Seen>,
+    /// How many were dropped between the two.
+    dropped: usize,
+    bytes: usize,
+    /// Which message a packet carries that's on its way, by its number.
+    carried: FxHashMap<PacketId, usize>,
+    fragments: Reassembly,
+    /// The packets of datagrams that aren't whole.
+    pieces: BTreeMap<(Ipv4Addr, Ipv4Addr, u16), Vec<PacketId>>,
+    streams: BTreeMap<(Ipv4Addr, u16, Ipv4Addr, u16), Stream>,
+    audio: Audios,
+}
+
+/// What a host says over a connection that may be SIP's.
+#[derive(Debug, Default)]
+struct Stream {
+    /// The sequence number of the first of `bytes`.
+    next: u32,
+    bytes: Vec<u8>,
+    /// Messages that haven't arrived, by the sequence number behind their last byte.
+    open: VecDeque<(u32, usize)>,
+}
+
+impl Collector {
+    /// Takes a sighting.
+    pub fn packet(&mut self, seen: &PacketSeen<'_>) {
+        match seen.stage {
+            Stage::Sent => self.sent(seen),
+            Stage::Copied { of } => self.copied(seen, of),
+            Stage::Arrived => self.ended(seen, Fate::Arrived(seen.at)),
+            Stage::Lost(loss) => self.ended(seen, Fate::Lost(loss)),
+        }
+    }
+
+    /// Everything is seen: what there is to draw, with the steps and the world's doings of that log.
+    pub fn into_diagram(self, log: &Log) -> Diagram {
+        let Collector { first, last, dropped, audio, .. } = self;
+        super::rows::diagram(first, last.into(), dropped, audio, log)
+    }
+
+    fn sent(&mut self, seen: &PacketSeen<'_>) {
+        let Ok(packet) = Packet::read(seen.bytes) else { return };
+        match packet.protocol {
+            ipv4::UDP if packet.is_fragment() => self.fragment(seen, &packet),
+            ipv4::UDP => self.datagram(seen, packet.destination, packet.payload, &[seen.id]),
+            ipv4::TCP => self.segment(seen, &packet),
+            _ => {}
+        }
+    }
+
+    fn fragment(&mut self, seen: &PacketSeen<'_>, packet: &Packet<'_>) {
+        let key = (packet.source, packet.destination, packet.identification);
+        self.pieces.entry(key).or_default().push(seen.id);
+        if let Some(datagram) = self.fragments.push(seen.at, packet) {
+            let packets = self.pieces.remove(&key).unwrap_or_default();
+            self.datagram(seen, packet.destination, &datagram.payload, &packets);
+        }
+        if self.pieces.len() > 64 {
+            self.pieces.pop_first();
+        }
+    }
+
+    fn datagram(&mut self, seen: &PacketSeen<'_>, to: Ipv4Addr, payload: &[u8], packets: &[PacketId]) {
+        // Audio is counted when it arrives; it's by far the most there is.
+        if is_media(payload.get(8..).unwrap_or_default()) {
+            return;
+        }
+        let Ok(datagram) = udp::Datagram::read(payload) else { return };
+        let port = datagram.source_port == SIP || datagram.destination_port == SIP;
+        let blank = datagram.payload.iter().all(|byte| matches!(byte, b'\r' | b'\n' | 0));
+        if begins_like_sip(datagram.payload) || port && !blank {
+            self.keep(seen, to, datagram.payload, packets, false);
+        }
+    }
+
+    fn segment(&mut self, seen: &PacketSeen<'_>, packet: &Packet<'_>) {
+        let Ok(segment) = tcp::Segment::read(packet.payload) else { return };
+        if segment.payload.is_empty() {
+            return;
+        }
+        let key = (packet.source, segment.source_port, packet.destination, segment.destination_port);
+        let named = segment.source_port == SIP || segment.destination_port == SIP;
+        if !named && !self.streams.contains_key(&key) && !begins_like_sip(segment.payload) {
+            return;
+        }
+        let stream = self.streams.entry(key).or_insert_with(|| Stream { next: segment.sequence, ..Stream::default() });
+        let end = segment.sequence.wrapping_add(u32::try_from(segment.payload.len()).unwrap_or(0));
+        let expected = stream.next.wrapping_add(u32::try_from(stream.bytes.len()).unwrap_or(0));
+        // Sent again: it carries what it carried before.
+        for (message_end, number) in &stream.open {
+            if within(segment.sequence, *message_end, end) {
+                self.carried.insert(seen.id, *number);
+            }
+        }
+        let known = expected.wrapping_sub(segment.sequence);
+        match segment.payload.get(known as usize..) {
+            Some(new) => stream.bytes.extend_from_slice(new),
+            // Another connection of the same ports, or bytes that were never seen.
+            None if known > u32::MAX / 2 => {
+                *stream = Stream { next: segment.sequence, bytes: segment.payload.to_vec(), open: VecDeque::new() };
+            }
+            None => return,
+        }
+        let mut messages = Vec::new();
+        loop {
+            match sip::Message::read_framed(&stream.bytes) {
+                Ok(Some((message, taken))) => {
+                    messages.push((message.raw().to_vec(), stream.next.wrapping_add(taken as u32)));
+                    stream.bytes.drain(..taken);
+                    stream.next = stream.next.wrapping_add(taken as u32);
+                }
+                Ok(None) if stream.bytes.len() <= STREAM_MAX => break,
+                _ => {
+                    stream.next = stream.next.wrapping_add(stream.bytes.len() as u32);
+                    stream.bytes.clear();
+                    break;
+                }
+            }
+        }
+        for (raw, end) in messages {
+            let number = self.keep(seen, packet.destination, &raw, &[seen.id], false);
+            let stream = self.streams.get_mut(&key).expect("it was there a moment ago");
+            stream.open.push_back((end, number));
+            // A segment that comes again after so many others isn't worth to be remembered.
+            if stream.open.len() > 16 {
+                stream.open.pop_front();
+            }
+        }
+    }
+
+    fn copied(&mut self, seen: &PacketSeen<'_>, of: PacketId) {
+        let Some(original) = self.carried.get(&of).and_then(|number| self.get(*number)) else { return };
+        let (raw, address) = (original.raw.clone(), original.address);
+        self.keep(seen, address, &raw, &[seen.id], true);
+    }
+
+    fn ended(&mut self, seen: &PacketSeen<'_>, fate: Fate) {
+        // By the header's length: options are rare, and audio is most of what there is.
+        let header = usize::from(seen.bytes.first().copied().unwrap_or(0) & 0x0f) * 4;
+        if seen.bytes.get(9) == Some(&ipv4::UDP) && is_media(seen.bytes.get(header + 8..).unwrap_or_default()) {
+            return self.audio.packet(seen, fate);
+        }
+        let Some(number) = self.carried.remove(&seen.id) else { return };
+        let Some(message) = self.get_mut(number) else { return };
+        message.to = seen.to.or(message.to);
+        match fate {
+            Fate::Arrived(_) if message.missing > 1 => message.missing -= 1,
+            // A repeated segment may arrive twice; the first time counts.
+            Fate::Arrived(at) if !matches!(message.fate, Fate::Arrived(_)) => message.fate = Fate::Arrived(at),
+            Fate::Lost(loss) if message.fate == Fate::OnItsWay => message.fate = Fate::Lost(loss),
+            _ => {}
+        }
+    }
+
+    fn keep(
+        &mut self,
+        seen: &PacketSeen<'_>,
+        address: Ipv4Addr,
+        raw: &[u8],
+        packets: &[PacketId],
+        copied: bool,
+    ) -> usize {
+        let number = self.first.len() + self.dropped + self.last.len();
+        let message = Seen {
+            sent: seen.at,
+            from: seen.from,
+            to: seen.to,
+            address,
+            fate: Fate::OnItsWay,
+            packet: seen.id,
+            missing: u16::try_from(packets.len()).unwrap_or(u16::MAX),
+            copied,
+            raw: raw.into(),
+        };
+        for packet in packets {
+            self.carried.insert(*packet, number);
+        }
+        if self.first.len() < FIRST_MAX {
+            self.first.push(message);
+            return number;
+        }
+        self.bytes += raw.len();
+        self.last.push_back(message);
+        while self.last.len() > LAST_MAX || self.bytes > BYTES_MAX {
+            let Some(oldest) = self.last.pop_front() else { break };
+            self.bytes -= oldest.raw.len();
+            self.dropped += 1;
+        }
+        number
+    }
+
+    fn get(&self, number: usize) -> Option<&Seen> {
+        match number.checked_sub(self.first.len()) {
+            None => self.first.get(number),
+            Some(behind) => self.last.get(behind.checked_sub(self.dropped)?),
+        }
+    }
+
+    fn get_mut(&mut self, number: usize) -> Option<&mut Seen> {
+        match number.checked_sub(self.first.len()) {
+            None => self.first.get_mut(number),
+            Some(behind) => self.last.get_mut(behind.checked_sub(self.dropped)?),
+        }
+    }
+}
+
+impl busyhour::world::Tap for Collector {
+    fn packet(&mut self, seen: &PacketSeen<'_>, _: &Log) {
+        Collector::packet(self, seen);
+    }
+
+    fn event(&mut self, _: &busyhour_trace::Event, _: &Log) {}
+
+    fn finish(&mut self, _: SimTime, _: &Log) {}
+}
+
+/// RTP's version number and the shortest header: no SIP message begins so, nor does DNS of ours.
+fn is_media(payload: &[u8]) -> bool {
+    payload.len() >= 12 && payload[0] >> 6 == 2
+}
+
+/// True if `end` lies behind `from` and not behind `to`, as sequence numbers go round.
+fn within(from: u32, end: u32, to: u32) -> bool {
+    let reach = end.wrapping_sub(from);
+    reach > 0 && reach <= to.wrapping_sub(from)
+}

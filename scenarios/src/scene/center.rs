@@ -1,0 +1,550 @@
+//! The contact center: its servers, the carrier and the customers behind it, the agents with their phones.
+//!
+//! It's there as soon as somebody speaks of it. Its hosts are, that is: the servers and the carrier are switched on by
+//! the first step that does more than arrange, so that what was arranged before is in their set-up.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddrV4;
+use std::time::Duration;
+
+use busyhour::Universe;
+use busyhour::net::NatHandle;
+use busyhour::net::nat::NatKind;
+use busyhour::world::{Host, Power, Random};
+
+use super::standin::media::Codec;
+use super::standin::media::tone::Voice;
+use super::standin::pbx::{Behaviour, Carrier, Server, ServerSettings};
+use super::standin::phone::{Phone, PhoneSettings, Screen};
+use crate::argument::{self, Callee, Customer, Party, PhoneKind};
+use crate::phrase::{StepFailure, StepResult};
+
+/// The SIP domain.
+const DOMAIN: &str = "pbx.test";
+/// The port of SIP.
+pub(crate) const SIP: u16 = 5060;
+/// The host of the test phone, and its account.
+pub(crate) const TEST_PHONE: &str = "test-phone";
+/// A number that nobody has, neither here nor at the carrier.
+const NOBODY: &str = "999";
+/// A customer of whom nothing is said answers after this time.
+const ANSWERS_AFTER: Duration = Duration::from_secs(2);
+
+/// The contact center of a scenario.
+pub(crate) struct Center {
+    universe: Universe,
+    random: Random,
+    servers: Vec<Seat<Server>>,
+    settings: ServerSettings,
+    carrier: Seat<Carrier>,
+    /// What the carrier is told when it's switched on.
+    orders: Orders,
+    agents: Vec<Agent>,
+    customers: BTreeMap<String, Seated>,
+    voices: u32,
+    test_phone: Option<Phone>,
+    pub(super) last_named: Option<String>,
+    /// Who was connected with whom, by whatever deed: what "the call" is made of.
+    links: Vec<(String, String)>,
+    /// The phone that handed on a call last.
+    pub(super) last_transfer: Option<Phone>,
+    /// Who picked up within a step that told of more than that.
+    pub(super) picked_up: Option<String>,
+}
+
+/// A host, and what runs on it once it's switched on.
+struct Seat<T> {
+    host: Host,
+    program: Option<T>,
+}
+
+/// What was said of the carrier before it was switched on.
+#[derive(Default)]
+struct Orders {
+    refusals: Vec<(u16, u64)>,
+    only: Option<Codec>,
+}
+
+/// A customer: a number, and a room in which it's spoken and heard.
+struct Seated {
+    host: Host,
+    voice: Voice,
+    behaviour: Behaviour,
+}
+
+/// An agent.
+#[derive(Clone)]
+pub(crate) struct Agent {
+    pub(crate) name: String,
+    pub(crate) voice: Voice,
+    pub(crate) devices: Vec<Device>,
+    password: String,
+    nat: Option<NatHandle>,
+}
+
+/// One of an agent's phones.
+#[derive(Clone)]
+pub(crate) struct Device {
+    pub(crate) host: Host,
+    pub(crate) phone: Phone,
+}
+
+/// Somebody who hears.
+#[derive(Clone)]
+pub(crate) struct Ear {
+    pub(crate) name: String,
+    pub(crate) hosts: Vec<Host>,
+    pub(crate) voice: Voice,
+}
+
+impl Agent {
+    /// One of her phones: the one that is meant, else the first that can, else the first.
+    pub(crate) fn device(&self, which: Option<usize>, can: impl Fn(&Screen) -> bool) -> Result<&Device, StepFailure> {
+        match which {
+            Some(which) => self.devices.get(which).ok_or_else(|| {
+                let name = &self.name;
+                let why = format!("{name} has no second phone: `Given {name} has a second hardphone` puts one there");
+                StepFailure::because(why)
+            }),
+            None => Ok(self.devices.iter().find(|device| can(&device.phone.screen())).unwrap_or(&self.devices[0])),
+        }
+    }
+
+    /// What all of her phones show.
+    pub(crate) fn seen(&self) -> String {
+        let several = self.devices.len() > 1;
+        let shown = self.devices.iter().enumerate().map(|(index, device)| match (several, index) {
+            (false, _) => format!("{}'s phone shows {}", self.name, device.phone.screen()),
+            (true, 0) => format!("{}'s first phone shows {}", self.name, device.phone.screen()),
+            (true, _) => format!("her second one shows {}", device.phone.screen()),
+        });
+        shown.collect::<Vec<_>>().join("; ")
+    }
+
+    /// True if one of her phones has a call that hasn't ended.
+    pub(crate) fn is_in_a_call(&self) -> bool {
+        self.devices.iter().any(|device| device.phone.screen().calls().next().is_some())
+    }
+
+    fn ear(&self) -> Ear {
+        let hosts = self.devices.iter().map(|device| device.host.clone()).collect();
+        Ear { name: self.name.clone(), hosts, voice: self.voice }
+    }
+}
+
+fn failed(error: impl std::fmt::Display) -> StepFailure {
+    StepFailure::because(error.to_string())
+}
+
+impl Center {
+    pub(super) fn new(universe: &Universe) -> Result<Center, StepFailure> {
+        let seat = |name: &str| universe.try_host(name).map_err(failed);
+        let (server, carrier) = (seat("server")?, seat("carrier")?);
+        let mut center = Center {
+            universe: universe.clone(),
+            random: universe.random("accounts"),
+            servers: Vec::new(),
+            settings: ServerSettings::new(DOMAIN),
+            carrier: Seat { host: carrier, program: None },
+            orders: Orders::default(),
+            agents: Vec::new(),
+            customers: BTreeMap::new(),
+            voices: 0,
+            test_phone: None,
+            last_named: None,
+            links: Vec::new(),
+            last_transfer: None,
+            picked_up: None,
+        };
+        center.settings.trunk = Some(SocketAddrV4::new(center.carrier.host.address(), SIP));
+        center.announce(&server, 10)?;
+        center.servers.push(Seat { host: server, program: None });
+        let password = center.password();
+        center.settings.users.insert(TEST_PHONE.to_owned(), password);
+        Ok(center)
+    }
+
+    fn announce(&self, server: &Host, priority: u16) -> StepResult {
+        for service in ["_sip._udp", "_sip._tcp"] {
+            let service = format!("{service}.{DOMAIN}");
+            self.universe.network().announce(&service, priority, 0, SIP, server.name()).map_err(failed)?;
+        }
+        Ok(())
+    }
+
+    /// A password that nobody has yet. What may be on no wire is told to those who watch for it.
+    fn password(&mut self) -> String {
+        let password = format!("pw-{:016x}", self.random.next_u64());
+        self.universe.note("secret", |event| event.with("value", password.clone()));
+        password
+    }
+
+    fn voice(&mut self) -> Voice {
+        self.voices += 1;
+        Voice::number(self.voices)
+    }
+
+    // --- servers and carrier -------------------------------------------------------------------------------------
+
+    /// A second server that takes over when the first is down: phones find it by DNS.
+    pub(crate) fn add_second_server(&mut self) -> StepResult {
+        if self.servers.len() > 1 {
+            return Err(StepFailure::because("there is a second SIP server already"));
+        }
+        let host = self.universe.try_host("server2").map_err(failed)?;
+        self.announce(&host, 20)?;
+        let program = self.servers[0].program.is_some().then(|| Server::install(&host, self.settings.clone()));
+        self.servers.push(Seat { host, program });
+        Ok(())
+    }
+
+    /// Switches on whatever isn't on yet.
+    pub(crate) fn open(&mut self) {
+        for seat in &mut self.servers {
+            seat.program.get_or_insert_with(|| Server::install(&seat.host, self.settings.clone()));
+        }
+        if self.carrier.program.is_none() {
+            let carrier = Carrier::install(&self.carrier.host);
+            for (number, customer) in &self.customers {
+                carrier.customer(number, &customer.host, customer.behaviour.clone());
+            }
+            for (status, times) in self.orders.refusals.drain(..) {
+                carrier.answer_next_with(status, times);
+            }
+            if let Some(codec) = self.orders.only {
+                carrier.speaks_only(codec);
+            }
+            self.carrier.program = Some(carrier);
+        }
+    }
+
+    fn running(&self) -> impl Iterator<Item = &Server> {
+        self.servers.iter().filter_map(|seat| seat.program.as_ref())
+    }
+
+    /// The carrier, switched on.
+    pub(crate) fn carrier(&mut self) -> Carrier {
+        self.open();
+        self.carrier.program.clone().expect("it was just switched on")
+    }
+
+    fn active(&self) -> usize {
+        self.servers.iter().position(|seat| seat.host.power() == Power::Up).unwrap_or(0)
+    }
+
+    /// One of the servers, with its host.
+    pub(crate) fn server(&mut self, which: argument::Server) -> Result<(Host, Server), StepFailure> {
+        self.open();
+        let index = match which {
+            argument::Server::Active => self.active(),
+            argument::Server::First => 0,
+            argument::Server::Second => 1,
+        };
+        let seat = self.servers.get(index).ok_or_else(no_second_server)?;
+        Ok((seat.host.clone(), seat.program.clone().expect("all servers are on")))
+    }
+
+    /// From now on a registration lasts that long at most.
+    pub(crate) fn registrations_last(&mut self, expires: Duration) {
+        self.settings.expires = expires;
+        self.running().for_each(|server| server.set_expires(expires));
+    }
+
+    /// The carrier refuses the next calls.
+    pub(crate) fn carrier_refuses(&mut self, status: u16, times: u64) {
+        match &self.carrier.program {
+            Some(carrier) => carrier.answer_next_with(status, times),
+            None => self.orders.refusals.push((status, times)),
+        }
+    }
+
+    /// The carrier speaks one codec only.
+    pub(crate) fn carrier_speaks_only(&mut self, codec: Codec) {
+        match &self.carrier.program {
+            Some(carrier) => carrier.speaks_only(codec),
+            None => self.orders.only = Some(codec),
+        }
+    }
+
+    // --- agents --------------------------------------------------------------------------------------------------
+
+    /// The names of the agents.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.agents.iter().map(|agent| agent.name.as_str())
+    }
+
+    /// Adds an agent whose phone stands on `host`.
+    pub(super) fn add_agent(&mut self, host: Host, kind: PhoneKind) {
+        let name = host.name().to_owned();
+        let (password, voice) = (self.password(), self.voice());
+        self.settings.users.insert(name.clone(), password.clone());
+        self.running().for_each(|server| server.add_user(&name, &password));
+        let mut agent = Agent { name, voice, devices: Vec::new(), password, nat: None };
+        install(&mut agent, host, kind);
+        self.agents.push(agent);
+    }
+
+    /// Gives an agent one more phone.
+    pub(crate) fn add_second_phone(&mut self, name: &str, kind: PhoneKind) -> StepResult {
+        let agent = self.agents.iter_mut().find(|agent| agent.name == name).expect("the name was looked up");
+        if agent.devices.len() > 1 {
+            return Err(StepFailure::because(format!("{name} has a second phone already")));
+        }
+        let host = self.universe.try_host(&format!("{name}-2")).map_err(failed)?;
+        if let Some(nat) = agent.nat {
+            self.universe.network().put_behind(&host, nat);
+        }
+        install(agent, host, kind);
+        Ok(())
+    }
+
+    /// The agents whom somebody names.
+    pub(super) fn agents(&mut self, who: &argument::Agent) -> Result<Vec<Agent>, StepFailure> {
+        match who {
+            argument::Agent::Named(name) => {
+                self.last_named = Some(name.clone());
+                Ok(self.agents.iter().filter(|agent| agent.name == *name).cloned().collect())
+            }
+            argument::Agent::Every if self.agents.is_empty() => {
+                Err(StepFailure::because("there are no agents here: `Given 3 agents with hardphones` names three"))
+            }
+            argument::Agent::Every => Ok(self.agents.clone()),
+        }
+    }
+
+    /// Puts an agent behind a NAT.
+    pub(crate) fn put_behind_nat(&mut self, name: &str, kind: NatKind, lifetime: Option<Duration>) -> StepResult {
+        let agent = self.agents.iter_mut().find(|agent| agent.name == name).expect("the name was looked up");
+        if agent.nat.is_some() {
+            return Err(StepFailure::because(format!("{name} works behind a NAT already")));
+        }
+        let network = self.universe.network();
+        let nat = network.nat(&format!("{name}'s NAT"), kind, lifetime);
+        agent.devices.iter().for_each(|device| network.put_behind(&device.host, nat));
+        agent.nat = Some(nat);
+        Ok(())
+    }
+
+    /// An agent's NAT box.
+    pub(crate) fn nat_of(&self, name: &str) -> Result<NatHandle, StepFailure> {
+        let agent = self.agents.iter().find(|agent| agent.name == name);
+        agent.and_then(|agent| agent.nat).ok_or_else(|| {
+            StepFailure::because(format!(
+                "{name} works behind no NAT: `Given {name} works behind a symmetric NAT` puts one there"
+            ))
+        })
+    }
+
+    /// The hosts of an agent, if there is one of that name.
+    pub(super) fn hosts_of(&self, name: &str) -> Option<Vec<Host>> {
+        let agent = self.agents.iter().find(|agent| agent.name == name)?;
+        Some(agent.devices.iter().map(|device| device.host.clone()).collect())
+    }
+
+    /// The hosts of a role.
+    pub(super) fn hosts(&self, party: &Party) -> Result<Vec<Host>, StepFailure> {
+        let server = |index: usize| match self.servers.get(index) {
+            Some(seat) => Ok(vec![seat.host.clone()]),
+            None => Err(no_second_server()),
+        };
+        match party {
+            Party::Named(name) => Ok(self.hosts_of(name).unwrap_or_default()),
+            Party::Server => server(self.active()),
+            Party::FirstServer => server(0),
+            Party::SecondServer => server(1),
+            Party::Carrier => Ok(vec![self.carrier.host.clone()]),
+            Party::EveryAgent if self.agents.is_empty() => {
+                Err(StepFailure::because("there are no agents here: `Given 3 agents with hardphones` names three"))
+            }
+            Party::EveryAgent => {
+                let devices = self.agents.iter().flat_map(|agent| &agent.devices);
+                Ok(devices.map(|device| device.host.clone()).collect())
+            }
+        }
+    }
+
+    /// The phone that belongs to no agent, with its account. It's there when it's first needed.
+    pub(super) fn test_phone(&mut self) -> Result<Phone, StepFailure> {
+        self.open();
+        if self.test_phone.is_none() {
+            let host = self.universe.try_host(TEST_PHONE).map_err(failed)?;
+            let password = &self.settings.users[TEST_PHONE];
+            self.test_phone = Some(Phone::install(&host, PhoneSettings::hardphone(TEST_PHONE, password, DOMAIN)));
+        }
+        Ok(self.test_phone.clone().expect("it was just installed"))
+    }
+
+    // --- customers -----------------------------------------------------------------------------------------------
+
+    /// What the customer at a number does when somebody calls.
+    pub(crate) fn customer_behaves(&mut self, number: &str, behaviour: Behaviour) -> StepResult {
+        self.seat(number)?;
+        let customer = self.customers.get_mut(number).expect("the customer was just seated");
+        customer.behaviour = behaviour.clone();
+        if let Some(carrier) = &self.carrier.program {
+            carrier.customer(number, &customer.host, behaviour);
+        }
+        Ok(())
+    }
+
+    /// Sees that somebody is at a number.
+    fn seat(&mut self, number: &str) -> StepResult {
+        if self.customers.contains_key(number) {
+            return Ok(());
+        }
+        let host = self.universe.try_host(&format!("customer-{number}")).map_err(failed)?;
+        let voice = self.voice();
+        host.room().say(voice.sound());
+        let behaviour = Behaviour::Answers { after: ANSWERS_AFTER, hangs_up_after: None };
+        if let Some(carrier) = &self.carrier.program {
+            carrier.customer(number, &host, behaviour.clone());
+        }
+        self.customers.insert(number.to_owned(), Seated { host, voice, behaviour });
+        Ok(())
+    }
+
+    /// The number of a customer. The one of the call is whom the agent last named talks to, or was connected with.
+    pub(super) fn number_of(&self, customer: &Customer) -> Result<String, StepFailure> {
+        match customer {
+            Customer::At(number) if self.customers.contains_key(number) => Ok(number.clone()),
+            Customer::At(number) => {
+                let why = format!("nobody has called {number:?}, and nothing was said of a customer there");
+                Err(StepFailure::because(why))
+            }
+            Customer::OfTheCall => {
+                let (who, party) = match &self.last_named {
+                    Some(agent) => (format!("{agent}'s call"), self.party_of(agent)),
+                    None => ("any call".to_owned(), self.customers.keys().cloned().collect()),
+                };
+                let mut numbers: Vec<&String> = party.iter().filter(|one| self.customers.contains_key(*one)).collect();
+                if numbers.len() > 1
+                    && let Some(carrier) = &self.carrier.program
+                {
+                    // One who has hung up is not meant while another talks.
+                    let talking: Vec<&String> =
+                        numbers.iter().copied().filter(|number| carrier.is_in_call(number)).collect();
+                    numbers = if talking.is_empty() { numbers } else { talking };
+                }
+                match numbers.as_slice() {
+                    [number] => Ok((*number).clone()),
+                    [] => Err(StepFailure::because(format!("there is no customer in {who}"))),
+                    several => {
+                        let all: Vec<_> = several.iter().map(|number| format!("{number:?}")).collect();
+                        let why = format!(
+                            "several customers were in {who}: write `the customer at {}` or at {}",
+                            all[0],
+                            all[1..].join(", ")
+                        );
+                        Err(StepFailure::because(why))
+                    }
+                }
+            }
+        }
+    }
+
+    /// What somebody types to call that one. A customer who is called is there.
+    pub(super) fn number_to_dial(&mut self, callee: &Callee) -> Result<String, StepFailure> {
+        Ok(match callee {
+            Callee::Agent(name) => name.clone(),
+            Callee::Nobody => NOBODY.to_owned(),
+            Callee::Number(number) => {
+                if number.len() >= 10 {
+                    self.seat(number)?;
+                }
+                number.clone()
+            }
+        })
+    }
+
+    // --- calls ---------------------------------------------------------------------------------------------------
+
+    /// Remembers that somebody was connected with somebody.
+    pub(super) fn link(&mut self, one: &str, other: &str) {
+        self.links.push((one.to_owned(), other.to_owned()));
+    }
+
+    /// True if nobody has called anybody yet.
+    pub(super) fn has_no_calls(&self) -> bool {
+        self.links.is_empty()
+    }
+
+    /// The phone that stands on a host.
+    pub(super) fn phone_on(&self, host: &Host) -> Option<Phone> {
+        let mut devices = self.agents.iter().flat_map(|agent| &agent.devices);
+        devices.find(|device| device.host.id() == host.id()).map(|device| device.phone.clone())
+    }
+
+    /// Everybody who has to do with an agent's call.
+    pub(super) fn party_of(&self, agent: &str) -> BTreeSet<String> {
+        let mut party = BTreeSet::from([agent.to_owned()]);
+        loop {
+            let more: Vec<String> = self
+                .links
+                .iter()
+                .filter_map(|(one, other)| match (party.contains(one), party.contains(other)) {
+                    (true, false) => Some(other.clone()),
+                    (false, true) => Some(one.clone()),
+                    _ => None,
+                })
+                .collect();
+            if more.is_empty() {
+                return party;
+            }
+            party.extend(more);
+        }
+    }
+
+    /// Those of the call of the agent last named who are still in it, in words; none when it has ended for everybody.
+    pub(super) fn still_in_the_call(&self) -> Vec<String> {
+        let party: BTreeSet<String> = match &self.last_named {
+            Some(agent) => self.party_of(agent),
+            None => self.names().map(str::to_owned).chain(self.customers.keys().cloned()).collect(),
+        };
+        let agents = self.agents.iter().filter(|agent| party.contains(&agent.name) && agent.is_in_a_call());
+        let mut still: Vec<String> = agents.map(Agent::seen).collect();
+        if let Some(carrier) = &self.carrier.program {
+            let customers = self.customers.keys().filter(|number| party.contains(*number));
+            let talking = customers.filter(|number| carrier.is_in_call(number));
+            still.extend(talking.map(|number| format!("the customer at {number:?} is in a call")));
+        }
+        for seat in self.servers.iter().filter(|seat| seat.host.power() == Power::Up) {
+            let calls = seat.program.iter().flat_map(Server::calls);
+            let of_them = calls.filter(|call| party.contains(&*call.caller) || party.contains(&*call.called));
+            still.extend(
+                of_them.map(|call| format!("{} has a call from {} to {}", seat.host.name(), call.caller, call.called)),
+            );
+        }
+        still
+    }
+
+    // --- hearing -------------------------------------------------------------------------------------------------
+
+    /// The customer's ear.
+    pub(super) fn customers_ear(&self, number: &str) -> Ear {
+        let customer = &self.customers[number];
+        Ear { name: format!("the customer at {number:?}"), hosts: vec![customer.host.clone()], voice: customer.voice }
+    }
+
+    /// Everybody who can be heard.
+    pub(super) fn everybody(&self) -> Vec<Ear> {
+        let customers = self.customers.keys().map(|number| self.customers_ear(number));
+        self.agents.iter().map(Agent::ear).chain(customers).collect()
+    }
+}
+
+fn no_second_server() -> StepFailure {
+    StepFailure::because(
+        "there is no second server: `Given a second SIP server that takes over when the first is down` adds one",
+    )
+}
+
+/// Puts a phone on a host of the agent's, into whose microphone she speaks.
+fn install(agent: &mut Agent, host: Host, kind: PhoneKind) {
+    let settings = match kind {
+        PhoneKind::Hardphone => PhoneSettings::hardphone,
+        PhoneKind::Softphone => PhoneSettings::softphone,
+    };
+    host.room().say(agent.voice.sound());
+    let phone = Phone::install(&host, settings(&agent.name, &agent.password, DOMAIN));
+    agent.devices.push(Device { host, phone });
+}
