@@ -47,7 +47,7 @@ pub struct Account {
 }
 
 /// What came of a call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum End {
     /// The caller hung up.
     CallerHungUp,
@@ -57,8 +57,8 @@ pub enum End {
     Cancelled,
     /// Nobody acknowledged, or nobody answered.
     TimedOut,
-    /// Anything else, such as a refusal.
-    Other,
+    /// Anything else, such as a refusal: rsipstack's own word for it.
+    Other(String),
 }
 
 /// rsipstack as a phone. It lives in the task of its host that opened it, and in those that rsipstack spawns.
@@ -251,11 +251,11 @@ impl Phone {
             DialogState::Terminated(_, reason) => Some(match reason {
                 TerminatedReason::UacBye => End::CallerHungUp,
                 TerminatedReason::UasBye => End::CalleeHungUp,
-                TerminatedReason::UacCancel | TerminatedReason::UacOther(StatusCode::RequestTerminated) => {
+                TerminatedReason::UacCancel | TerminatedReason::UasOther(StatusCode::RequestTerminated) => {
                     End::Cancelled
                 }
                 TerminatedReason::Timeout => End::TimedOut,
-                _ => End::Other,
+                other => End::Other(format!("{other:?}")),
             }),
             _ => None,
         })
