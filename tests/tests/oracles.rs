@@ -76,9 +76,10 @@ fn broken(sabotage: Option<Sabotage>) -> Vec<String> {
 #[test]
 fn nothing_is_broken_where_nothing_is_sabotaged_and_every_witness_has_judged_something() {
     let judged = judged(None);
-    assert_eq!(judged.len(), 3);
+    let wire = ["nothing_unsent_arrives", "nothing_crosses_a_cut", "a_crashed_host_is_silent"];
     for (name, broken, judged) in judged {
-        assert!(!broken && judged > 0, "{name}: broken {broken}, judged {judged}");
+        // Nobody speaks SIP here.
+        assert_eq!((broken, judged > 0), (false, wire.contains(&name.as_str())), "{name}: judged {judged}");
     }
 }
 

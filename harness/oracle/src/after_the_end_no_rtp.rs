@@ -51,7 +51,7 @@ impl Witness for AfterTheEndNoRtp {
 
     fn message(&mut self, heard: &Heard<'_>, _around: &Surroundings) {
         if heard.is_sent()
-            && let Some(port) = heard.audio().filter(|audio| audio.is_plain()).and_then(|audio| audio.place())
+            && let Some(port) = heard.audio.filter(|audio| audio.is_plain()).and_then(|audio| audio.place())
         {
             self.announced(heard.call, port);
         }

@@ -147,11 +147,11 @@ impl Witness for CseqGrowsAndTagsStay {
     }
 
     fn due(&mut self, now: SimTime, _around: &Surroundings) {
-        while let Some((at, forget)) = self.forget.pop(now) {
+        while let Some((_, forget)) = self.forget.pop(now) {
             match forget {
                 Forget::Asked(key) => match self.asked.get(&key) {
                     // A phone may ring for long.
-                    Some(asked) if !asked.answered => self.forget.push(at, Forget::Asked(key)),
+                    Some(asked) if !asked.answered => self.forget.push(now, Forget::Asked(key)),
                     _ => drop(self.asked.remove(&key)),
                 },
                 Forget::Dialog(dialog, life) => {

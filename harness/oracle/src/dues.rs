@@ -27,7 +27,7 @@ impl<T> Dues<T> {
         Dues { after, queue: VecDeque::new() }
     }
 
-    /// Looks at `what` again in a while.
+    /// Looks at `what` again in a while. `now` never goes back.
     pub fn push(&mut self, now: SimTime, what: T) {
         self.queue.push_back((now + self.after, what));
     }

@@ -105,7 +105,7 @@ impl Witness for EstablishedMeansHeard {
     }
 
     fn message(&mut self, heard: &Heard<'_>, around: &Surroundings) {
-        let said = heard.audio().map(|audio| Said {
+        let said = heard.audio.map(|audio| Said {
             place: audio.place(),
             both_ways: audio.goes_both_ways(),
             plain: audio.is_plain(),

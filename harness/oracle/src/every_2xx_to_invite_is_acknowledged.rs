@@ -196,6 +196,8 @@ impl Every2xxToInviteIsAcknowledged {
             self.judgement.exempt("its host was down, asleep or moved");
         } else if missing && around.forwards(host, dialog.call) {
             self.judgement.exempt("a proxy passed it on");
+        } else if missing && around.socket_gone(host, answer.since) {
+            self.judgement.exempt("its host has closed a socket");
         } else if missing && in_trouble {
             self.judgement.exempt("its TCP connection was in trouble");
         } else {

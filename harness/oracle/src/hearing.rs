@@ -85,6 +85,8 @@ pub struct Heard<'a> {
     pub branch: u64,
     /// The topmost Via's branch.
     pub branch_text: &'a str,
+    /// What it says of audio.
+    pub audio: Option<Audio<'a>>,
     /// True if it has more than one Via.
     pub has_passed_others: bool,
     /// True if the host is a proxy in this call: it sends on what others have said.
@@ -152,11 +154,6 @@ impl Heard<'_> {
     pub fn transaction(&self) -> (HostId, u64, u64) {
         let method = if self.method == Method::Ack { Method::Invite } else { self.method };
         (self.host, self.branch, number(method))
-    }
-
-    /// What it says of audio.
-    pub fn audio(&self) -> Option<Audio<'_>> {
-        Audio::read(self.message.sdp()?)
     }
 
     /// A digest of the user in To, say, or of an identity; 0 if there's none.
@@ -463,9 +460,8 @@ impl Hearing {
         else {
             return;
         };
-        let mut vias = message.values(Name::Via);
-        let Some(branch_text) = vias.next().and_then(sip::Via::read).and_then(|via| via.branch()) else { return };
-        let has_passed_others = vias.next().is_some();
+        let Some(branch_text) = message.via().and_then(|via| via.branch()) else { return };
+        let has_passed_others = message.values(Name::Via).nth(1).is_some();
         let call = digest(call);
         if way == Way::Sent && message.is_request() && has_passed_others {
             self.surroundings.has_forwarded(host, call);
@@ -489,6 +485,7 @@ impl Hearing {
             cseq: cseq.number,
             branch: digest(branch_text),
             branch_text,
+            audio: message.sdp().and_then(Audio::read),
             has_passed_others,
             is_forwarding,
             life: self.surroundings.life(host),

@@ -11,9 +11,10 @@
 //!
 //! Judged are requests and final responses to INVITE over UDP, and 2xx to INVITE over TCP. Not judged, and counted as
 //! exempt: hosts that were down, asleep or moved; those whom the network has told that nobody is there; what a proxy
-//! passes on; what isn't regular SIP.
+//! passes on; what isn't regular SIP; requests whose Via names another than their sender, as those do that somebody
+//! recorded and plays; challenges that are asked for again, whose nonce may be another.
 
-use std::net::SocketAddrV4;
+use std::net::{Ipv4Addr, SocketAddrV4};
 use std::time::Duration;
 
 use busyhour_trace::{HostId, PacketId, SimTime};
@@ -172,7 +173,7 @@ impl Witness for RetransmissionsFollowTheirTimers {
                     }
                     self.answers.remove(&key);
                 }
-                _ => self.forget.push(at, (key, false)),
+                _ => self.forget.push(now, (key, false)),
             }
         }
     }
@@ -193,6 +194,11 @@ impl RetransmissionsFollowTheirTimers {
         }
         if heard.is_forwarding || heard.has_passed_others {
             self.judgement.exempt("a proxy passed it on");
+            return;
+        }
+        let own = heard.message.via().and_then(|via| via.host().parse::<Ipv4Addr>().ok());
+        if own != Some(*heard.here.ip()) {
+            self.judgement.exempt("its Via names another than its sender");
             return;
         }
         let (key, digest) = (heard.transaction(), xxh3_64(heard.message.raw()));
@@ -342,7 +348,8 @@ impl RetransmissionsFollowTheirTimers {
         let (name, verb, status) = (around.name(heard.host), heard.verb(), heard.status);
         let gap = heard.at.since(sent.last);
         let least = interval(sent.count, T2);
-        let what = if sent.digest != digest {
+        let is_challenge = matches!(status, 401 | 407);
+        let what = if sent.digest != digest && !(asked && is_challenge) {
             Some(format!(
                 "{name} sent another {status} to the same {verb} in packet {} than in {}",
                 heard.packet, sent.packet

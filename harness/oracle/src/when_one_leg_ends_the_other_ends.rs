@@ -136,7 +136,7 @@ impl Witness for WhenOneLegEndsTheOtherEnds {
 
     fn due(&mut self, now: SimTime, around: &Surroundings) {
         while let Some((at, (id, leg))) = self.dues.pop(now) {
-            self.judge(at, id, leg, around);
+            self.judge(now, at, id, leg, around);
         }
     }
 
@@ -337,7 +337,7 @@ impl WhenOneLegEndsTheOtherEnds {
         }
     }
 
-    fn judge(&mut self, at: SimTime, id: u64, place: usize, around: &Surroundings) {
+    fn judge(&mut self, now: SimTime, at: SimTime, id: u64, place: usize, around: &Surroundings) {
         let Some(group) = self.groups.get_mut(&id) else { return };
         let host = group.host;
         let leg = &group.legs[place];
@@ -345,7 +345,7 @@ impl WhenOneLegEndsTheOtherEnds {
         if leg.accepted.is_some_and(|accepted| accepted > since) {
             // It was answered only then, and has its own time to end.
             group.legs[place].due_since = group.legs[place].accepted;
-            self.dues.push(at, (id, place));
+            self.dues.push(now, (id, place));
             return;
         }
         // Cancelled, unless it was answered all the same; or never answered at all.

@@ -2,7 +2,7 @@
 //!
 //! A packet is played when its timestamp is due: so long after its arrival as the buffer is deep, if it was as quick as
 //! the quickest. What is missing between two packets whose sequence numbers follow each other was never sent: silence,
-//! not loss, and nothing is played for it. A gap in the numbers is loss, and is concealed ([`super::conceal`]); to know
+//! not loss, and nothing is played for it. A gap in the numbers is loss, and is concealed (by the method of G.711 Appendix I); to know
 //! it while it's due the buffer must be deeper than the gap, so it's three frames deep at least, as long as a gap can be
 //! concealed at all.
 
@@ -117,15 +117,6 @@ pub struct Buffer {
     concealer: Concealer,
     /// What went by.
     pub playout: Playout,
-}
-
-/// A frame that's due.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Due {
-    /// Samples, some of them made up perhaps.
-    Frame([i16; FRAME]),
-    /// Nothing was sent for it, or nothing is here: nothing is played.
-    Nothing,
 }
 
 fn samples_at(now: SimTime) -> u64 {
@@ -279,11 +270,11 @@ impl Buffer {
         self.waiting.is_empty()
     }
 
-    /// The frame that begins now.
-    pub fn frame(&mut self, now: SimTime) -> Due {
-        let Some((place, moment)) = self.anchor else { return Due::Nothing };
+    /// The frame that begins now, some of it made up perhaps; none if nothing was sent for it, or nothing is here.
+    pub fn frame(&mut self, now: SimTime) -> Option<[i16; FRAME]> {
+        let (place, moment) = self.anchor?;
         let begin = place as i64 + samples_at(now) as i64 - moment as i64 - self.delay as i64;
-        let Ok(begin) = u64::try_from(begin) else { return Due::Nothing };
+        let begin = u64::try_from(begin).ok()?;
         let end = begin + FRAME as u64;
         let mut out = [0; FRAME];
         // What a deeper buffer would play a second time.
@@ -326,10 +317,10 @@ impl Buffer {
         }
         self.played_until = self.played_until.max(at);
         if !sounds {
-            return Due::Nothing;
+            return None;
         }
         self.concealer.played(&out);
-        Due::Frame(out)
+        Some(out)
     }
 
     fn conceal(&mut self, out: &mut [i16]) {
@@ -372,7 +363,7 @@ mod tests {
     }
 
     /// Plays frames of 20 ms; `arrivals` are (ms, number, frame).
-    fn play(buffer: &mut Buffer, arrivals: &[(u64, u64, u64)], frames: u64) -> Vec<Due> {
+    fn play(buffer: &mut Buffer, arrivals: &[(u64, u64, u64)], frames: u64) -> Vec<Option<[i16; FRAME]>> {
         (0..frames)
             .map(|n| {
                 for &(at, number, frame) in arrivals {
@@ -394,9 +385,9 @@ mod tests {
         let arrivals = [(0, 0, 0), (40, 2, 2), (42, 1, 1), (43, 1, 1), (60, 3, 3)];
         let mut buffer = fixed();
         let played = play(&mut buffer, &arrivals, 8);
-        let expected: Vec<Due> = (0..4).map(|n| Due::Frame(said(n))).collect();
+        let expected: Vec<Option<[i16; FRAME]>> = (0..4).map(|n| Some(said(n))).collect();
         assert_eq!(played[3..7], expected);
-        assert_eq!((played[2], played[7]), (Due::Nothing, Due::Nothing));
+        assert_eq!((played[2], played[7]), (None, None));
         assert_eq!(buffer.playout, Playout { played: 4, ..Playout::default() });
     }
 
@@ -405,8 +396,8 @@ mod tests {
         let arrivals = [(0, 0, 0), (20, 1, 1), (60, 3, 3), (80, 4, 4)];
         let mut buffer = fixed();
         let played = play(&mut buffer, &arrivals, 9);
-        assert_eq!(played[4], Due::Frame(said(1)));
-        let (Due::Frame(made_up), Due::Frame(after)) = (played[5], played[6]) else { panic!("something is played") };
+        assert_eq!(played[4], Some(said(1)));
+        let (Some(made_up), Some(after)) = (played[5], played[6]) else { panic!("something is played") };
         assert!(made_up.iter().any(|&sample| sample.abs() > 1000));
         assert_eq!(after[80..], said(3)[80..]);
         assert_eq!(buffer.playout, Playout { played: 4, missing: 1, gaps: 1, concealed: 160, late: 0 });
@@ -419,7 +410,7 @@ mod tests {
         let mut buffer = fixed();
         let played = play(&mut buffer, &arrivals, 56);
         for (n, due) in played.iter().enumerate() {
-            let expected = if n % 10 == 3 { Due::Frame(said(n as u64 - 3)) } else { Due::Nothing };
+            let expected = if n % 10 == 3 { Some(said(n as u64 - 3)) } else { None };
             assert_eq!(*due, expected, "frame {n}");
         }
         assert_eq!(buffer.playout, Playout { played: 6, ..Playout::default() });
@@ -465,7 +456,7 @@ mod tests {
         for n in 0..100 {
             let frame = if n < 50 { n } else { n + 5_000 };
             insert(&mut buffer, ms(n * 20), n, frame);
-            heard += u32::from(buffer.frame(ms(n * 20)) != Due::Nothing);
+            heard += u32::from(buffer.frame(ms(n * 20)).is_some());
         }
         assert!(heard >= 93, "{heard}");
         assert_eq!(buffer.playout.missing, 0);
@@ -492,7 +483,7 @@ mod tests {
                         );
                     }
                 }
-                if let Due::Frame(frame) = buffer.frame(ms(n * 20)) {
+                if let Some(frame) = buffer.frame(ms(n * 20)) {
                     samples.extend(frame);
                 }
             }

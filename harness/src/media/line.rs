@@ -319,7 +319,7 @@ async fn listen(shared: Rc<Shared>, ports: Ports) {
             Heard::Ignored | Heard::Not(_) => {}
         }
         let due = state.stream.next_to_play();
-        if due.is_some_and(|due| due + FRAME_TIME < shared.planned.get()) {
+        if due.is_some_and(|due| due < shared.planned.get()) {
             shared.changed.notify_one();
         }
     }
@@ -410,8 +410,7 @@ async fn turn(shared: &Shared, ports: &Ports, tick: SimTime) -> SimTime {
             tick + FRAME_TIME
         } else {
             let sparing = probe_after(&state.stream, tick);
-            let due = state.stream.next_to_play().map_or(sparing, |due| on_the_grid(tick, due).max(tick + FRAME_TIME));
-            due.min(sparing)
+            state.stream.next_to_play().map_or(sparing, |due| tick_of(tick, due)).min(sparing)
         };
         (packet, report, next)
     };
@@ -422,6 +421,12 @@ async fn turn(shared: &Shared, ports: &Ports, tick: SimTime) -> SimTime {
         let _ = ports.rtcp.send_to(report, to).await;
     }
     next
+}
+
+/// The tick whose frame has a moment in it, after this one.
+pub(super) fn tick_of(tick: SimTime, due: SimTime) -> SimTime {
+    let frame = FRAME_TIME.as_nanos() as u64;
+    SimTime(tick.0 + (due.0.saturating_sub(tick.0) / frame).max(1) * frame)
 }
 
 /// When a line that spares its packets sends the next one.

@@ -7,7 +7,7 @@
 //! - [`dtmf`]: digits as events. [`jitter`]: the playout buffer, with concealment. [`mos`]: the E-model.
 //! - [`sdp`]: descriptions, offers and answers. [`mixer`]: everybody but oneself.
 //! - [`tone`]: whose voice is heard. [`cadence`]: how many frames are really sent.
-//! - [`stream`]: all of that for one end of a call.
+//! - [`stream`](Stream): all of that for one end of a call.
 //! - [`line`](AudioLine), [`relay`](Relay), [`room`](Conference): the same on a host's sockets.
 
 pub mod cadence;

@@ -4,7 +4,8 @@
 //! Id, the delay's part, is 0.
 //!
 //! Ie,eff = Ie + (95 - Ie) · Ppl / (Ppl / BurstR + Bpl). G.711 itself impairs nothing: Ie = 0. Its robustness Bpl stands
-//! in G.113 Appendix I: 4.3 where lost packets are left silent, 25.1 where they're concealed as G.711 Appendix I does it.
+//! in G.113 Appendix I (02/2001): 4.3 where lost packets are left silent, 25.1 where they're concealed as G.711 Appendix
+//! I does it. Both figures are quoted from implementations that cite that table, not read in the Recommendation itself.
 //! The [jitter buffer](super::jitter) conceals by that method (pitch periods repeated, overlapped at both seams, fading
 //! to nothing in 60 ms), so 25.1 is what holds for it. A gap that it can't conceal for want of a later packet is longer
 //! than its depth: BurstR makes that dearer.

@@ -12,7 +12,7 @@ use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
 use super::latch::{Latch, reports_at};
-use super::line::{REST, on_the_grid, probe_after, ssrc_of};
+use super::line::{REST, on_the_grid, probe_after, ssrc_of, tick_of};
 use super::mixer::Mix;
 use super::ports::Ports;
 use super::stream::{FRAME_TIME, Heard, Remote, Stream, StreamStats};
@@ -209,7 +209,7 @@ async fn listen(shared: Rc<Shared>, id: MemberId, ports: Ports) {
             shared.changed.notify_one();
         }
         let due = members.get(&id).and_then(|member| member.stream.next_to_play());
-        if due.is_some_and(|due| due + FRAME_TIME < shared.planned.get()) {
+        if due.is_some_and(|due| due < shared.planned.get()) {
             shared.changed.notify_one();
         }
     }
@@ -301,7 +301,7 @@ fn mix(shared: &Shared, tick: SimTime, outgoing: &mut Vec<Outgoing>) -> SimTime 
             tick + FRAME_TIME
         } else {
             let due = member.stream.next_to_play();
-            let due = due.map_or(next, |due| on_the_grid(tick, due).max(tick + FRAME_TIME));
+            let due = due.map_or(next, |due| tick_of(tick, due));
             due.min(probe_after(&member.stream, tick))
         };
         next = next.min(soon);

@@ -27,7 +27,7 @@ pub fn interval(first: bool, random: &mut Random) -> Duration {
 /// A moment as an NTP timestamp: seconds and their 2^-32nds, since the universe's birth, which 6.4.1 permits.
 pub fn ntp(at: SimTime) -> u64 {
     let (seconds, nanos) = (at.0 / 1_000_000_000, at.0 % 1_000_000_000);
-    seconds << 32 | (nanos << 32) / 1_000_000_000
+    (seconds << 32) | ((nanos << 32) / 1_000_000_000)
 }
 
 /// The middle 32 bits of an NTP timestamp: in 65,536ths of a second.

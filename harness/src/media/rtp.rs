@@ -277,7 +277,7 @@ impl Reception {
         let (expected, received) = (self.expected() - self.expected_before, self.received - self.received_before);
         (self.expected_before, self.received_before) = (self.expected(), self.received);
         let lost = expected.saturating_sub(received);
-        if expected == 0 { 0 } else { (lost * 256 / expected).min(255) as u8 }
+        (lost * 256).checked_div(expected).map_or(0, |share| share.min(255) as u8)
     }
 }
 

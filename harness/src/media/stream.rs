@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::dtmf;
-use super::jitter::{Buffer, Depth, Due, Playout};
+use super::jitter::{Buffer, Depth, Playout};
 use super::mos;
 use super::noise;
 use super::rtcp::{self, Report, Rtcp};
@@ -416,10 +416,8 @@ impl Stream {
     /// The frame that is heard from now on; none if nothing is to be played: nothing was sent for it, or nothing came.
     pub fn frame_to_play(&mut self, now: SimTime) -> Option<[i16; FRAME]> {
         self.remote.filter(|remote| remote.direction.receives())?;
-        match self.buffer.frame(now) {
-            Due::Frame(frame) => Some(frame),
-            Due::Nothing => self.noise.as_ref().map(|noise| noise.frame(&mut self.random)),
-        }
+        let frame = self.buffer.frame(now);
+        frame.or_else(|| self.noise.as_ref().map(|noise| noise.frame(&mut self.random)))
     }
 
     /// When [`frame_to_play`](Stream::frame_to_play) may find something, at the earliest; none if nothing waits.

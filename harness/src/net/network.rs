@@ -215,9 +215,8 @@ impl Network {
                 }
             }
         };
-        let is_cut = wire.cuts.get(&(from.id(), reached)).is_some_and(|cuts| {
-            cuts.iter().any(|cut| cut.only == Only::default())
-        });
+        let is_cut =
+            wire.cuts.get(&(from.id(), reached)).is_some_and(|cuts| cuts.iter().any(|cut| cut.only == Only::default()));
         (!is_cut).then_some(reached)
     }
 

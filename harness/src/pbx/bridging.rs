@@ -1,5 +1,7 @@
 //! Two parties that talk: what one offers the other is told, and when one goes the other does.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 
 use super::calls::{COURTESY, Due, Refusal, SessionId};
@@ -11,6 +13,7 @@ use crate::media::{Feed, Relay, Side, tone};
 use crate::sip::Message;
 use crate::sip::ua::{CallId, Ending};
 use crate::trace::SimTime;
+use crate::world::audio::Sound;
 
 impl Exchange {
     /// A party offers another session: it holds, resumes, moves, or refreshes.
@@ -271,22 +274,34 @@ impl Exchange {
             _ if behaviour.relays_nothing => Feed::Nothing,
             _ if !other_holds => Feed::Other,
             Hold::Music => Feed::Music(tone::music()),
-            Hold::Silence => Feed::Nothing,
+            // Packets of it: a phone that gets none at all thinks that the call is dead.
+            Hold::Silence => Feed::Music(Sound::Silence),
         };
         relay.feed(Side::A, if behaviour.relays_one_way { Feed::Nothing } else { feed(held[1]) });
         relay.feed(Side::B, feed(held[0]));
     }
 
-    /// A party that should be heard and isn't, for too long, is gone.
+    /// A party that should be heard and isn't, for too long, is gone. One that rings or is on hold has nothing to say,
+    /// and one that holds the other needn't.
     pub(super) fn check_audio(&mut self, now: SimTime, id: SessionId) {
         let (Some(session), Some(after)) = (self.sessions.get(&id), self.settings.rtp_timeout) else { return };
-        let Some(relay) = &session.relay else { return };
-        let silent = [Side::A, Side::B].into_iter().filter_map(|side| relay.silent_for(side, now)).max();
+        let silence = |call: CallId, side: Side| {
+            let leg = self.legs.get(&call)?;
+            if leg.line.agreed.is_none_or(|agreed| agreed.held()) {
+                return None;
+            }
+            match &leg.place {
+                Place::Room { room, member: Some(member), .. } => self.rooms.get(room)?.silent_for(*member, now),
+                _ => session.relay.as_ref()?.silent_for(side, now),
+            }
+        };
+        let parties = [(Some(session.caller), Side::A), (session.callee, Side::B)];
+        let silent = parties.into_iter().filter_map(|(call, side)| silence(call?, side)).max();
         match silent {
             Some(silent) if silent >= after => self.end_session(now, id, None, CallEnding::NoAudio),
             _ => {
                 let again = after - silent.unwrap_or_default();
-                self.at(now + again.max(std::time::Duration::from_secs(1)), Due::Audio(id));
+                self.at(now + again.max(Duration::from_secs(1)), Due::Audio(id));
             }
         }
     }
@@ -367,6 +382,7 @@ impl Exchange {
             for side in [Side::A, Side::B] {
                 relay.feed(side, Feed::Music(tone::music()));
             }
+            self.haunted.push(relay);
         }
         let forgets = self.settings.behaviour.forgets_the_other_leg && gone.is_some();
         for leg in [Some(session.caller), session.callee].into_iter().flatten() {

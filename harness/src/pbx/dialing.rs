@@ -347,7 +347,7 @@ impl Exchange {
         if !leg.line.agree(body) {
             return None;
         }
-        let agreed = leg.line.agreed.clone()?;
+        let agreed = leg.line.agreed?;
         let to = self.legs.get_mut(&caller)?;
         let wish = Wish {
             codecs: vec![agreed.codec],

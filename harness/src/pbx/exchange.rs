@@ -68,6 +68,8 @@ pub(super) struct Exchange {
     pub counters: Counters,
     /// Relays that are open and not used yet: a call takes one without waiting.
     pub spare: Vec<Relay>,
+    /// Relays of calls that are over, for a server that goes on sending.
+    pub haunted: Vec<Relay>,
     pub rooms: BTreeMap<Rc<str>, Conference>,
     pub chores: VecDeque<Chore>,
     /// Answers that need no transaction.
@@ -92,7 +94,7 @@ impl Exchange {
         let stream = |concern: &str| Random::stream(host.random(Random::next_u64), concern);
         let ua_settings = Settings {
             user_agent: "busyhour server".to_owned(),
-            timers: settings.timers.clone(),
+            timers: settings.timers,
             session: settings.session,
             quirks: settings.quirks,
             ..Settings::at(&*sent_by)
@@ -121,6 +123,7 @@ impl Exchange {
             records,
             counters,
             spare: Vec::new(),
+            haunted: Vec::new(),
             rooms: BTreeMap::new(),
             chores: VecDeque::new(),
             replies: VecDeque::new(),

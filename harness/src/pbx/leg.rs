@@ -193,10 +193,10 @@ impl Wish {
                 "a=inactive" => direction = Direction::Inactive,
                 _ => {
                     let mapped = line.strip_prefix("a=rtpmap:").and_then(|map| map.split_once(' '));
-                    if let Some((format, name)) = mapped {
-                        if name.starts_with("telephone-event/") {
-                            telephone_event = format.parse().ok();
-                        }
+                    if let Some((format, name)) = mapped
+                        && name.starts_with("telephone-event/")
+                    {
+                        telephone_event = format.parse().ok();
                     }
                 }
             }

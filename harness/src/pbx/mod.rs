@@ -47,6 +47,27 @@ use self::program::{Shared, serve};
 use crate::world::{Host, Power};
 
 /// A SIP server's operator: what she can change, and what she sees. Cheap to clone.
+///
+/// ```
+/// use busyhour::pbx::{Server, ServerSettings};
+/// use busyhour::phone::{Phone, PhoneSettings};
+/// use std::net::SocketAddrV4;
+/// use std::time::Duration;
+///
+/// # #[cfg(tokio_unstable)]
+/// let contacts = busyhour::simulate(1, |u| async move {
+///     let server = Server::install(&u.host("server"), ServerSettings::new("pbx.test").user("alice", "secret"));
+///     let mut settings = PhoneSettings::hardphone("alice", "secret", "pbx.test");
+///     settings.proxy = Some(SocketAddrV4::new(server.host().address(), 5060));
+///     let alice = Phone::install(&u.host("alice"), settings);
+///     u.sleep(Duration::from_millis(100)).await;
+///     alice.register().unwrap();
+///     u.sleep(Duration::from_secs(1)).await;
+///     server.contacts("alice").len()
+/// });
+/// # #[cfg(tokio_unstable)]
+/// assert_eq!(contacts, 1);
+/// ```
 #[derive(Clone)]
 pub struct Server {
     host: Host,

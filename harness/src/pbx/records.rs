@@ -58,13 +58,14 @@ impl CallRecord {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct RecordId(u64);
 
+/// A call that goes on.
 #[derive(Debug)]
-struct Open {
-    caller: Rc<str>,
-    called: Rc<str>,
+pub(super) struct Open {
+    pub caller: Rc<str>,
+    pub called: Rc<str>,
     answered_by: Option<Rc<str>>,
-    began: SimTime,
-    answered: Option<SimTime>,
+    pub began: SimTime,
+    pub answered: Option<SimTime>,
 }
 
 /// The books: records of calls that are over, and of those that aren't.
@@ -97,9 +98,8 @@ impl Records {
         self.closed.last()
     }
 
-    pub(super) fn view(&self, id: RecordId) -> Option<(Rc<str>, Rc<str>, SimTime, Option<SimTime>)> {
-        let open = self.open.get(&id)?;
-        Some((open.caller.clone(), open.called.clone(), open.began, open.answered))
+    pub(super) fn of(&self, id: RecordId) -> Option<&Open> {
+        self.open.get(&id)
     }
 
     /// The process died: what it was about is over, as the next one finds.

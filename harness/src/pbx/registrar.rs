@@ -54,7 +54,9 @@ pub(super) enum Refusal {
 pub(super) enum Change {
     /// It only asked.
     None,
-    /// A binding was made or kept.
+    /// A binding lives longer.
+    Refreshed,
+    /// A binding was made.
     Bound,
     /// One was taken back, and none made.
     Unbound,
@@ -151,10 +153,17 @@ impl Registrar {
                 call_id: call_id.to_owned(),
                 cseq,
             };
-            change = Change::Bound;
             match at {
-                Some(at) => mine[at] = binding,
-                None => mine.push(binding),
+                Some(at) => {
+                    if change != Change::Bound {
+                        change = Change::Refreshed;
+                    }
+                    mine[at] = binding;
+                }
+                None => {
+                    change = Change::Bound;
+                    mine.push(binding);
+                }
             }
         }
         if mine.len() > self.rules.max_contacts.max(before) {

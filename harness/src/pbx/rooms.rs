@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use super::calls::CallView;
+use super::calls::{CallView, Due};
 use super::exchange::Exchange;
 use super::leg::{OfferedFor, Place, Wish};
 use super::records::CallEnding;
@@ -49,6 +49,9 @@ impl Exchange {
             self.ua.accept(now, call, answer);
             self.connect_member(call, &room, place);
         }
+        if let Some(after) = self.settings.rtp_timeout {
+            self.at(now + after, Due::Audio(session));
+        }
         if let Some(record) = record {
             self.records.answer(now, record, room.clone());
         }
@@ -79,13 +82,20 @@ impl Exchange {
         self.sessions
             .values()
             .filter_map(|session| {
-                let (caller, called, began, answered) = self.records.view(session.record)?;
+                let record = self.records.of(session.record)?;
                 let room = self.legs.get(&session.caller).and_then(|leg| match &leg.place {
                     Place::Room { room, .. } => Some(room.clone()),
                     _ => None,
                 });
                 let callee = session.callee.and_then(party);
-                Some(CallView { caller, called, callee, began, answered, room })
+                Some(CallView {
+                    caller: record.caller.clone(),
+                    called: record.called.clone(),
+                    callee,
+                    began: record.began,
+                    answered: record.answered,
+                    room,
+                })
             })
             .collect()
     }

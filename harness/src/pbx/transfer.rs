@@ -31,7 +31,8 @@ impl Exchange {
     /// A party wants somebody else to take its place.
     pub(super) fn referred(&mut self, now: SimTime, call: CallId, request: &Message) {
         let in_call = match self.legs.get(&call) {
-            Some(leg) if leg.answered => match leg.place {
+            // The carrier's customers have no say in whom we call.
+            Some(leg) if leg.answered && !self.is_trunk(leg.flow) => match leg.place {
                 Place::Call(id, _) => Some((id, leg.party.clone())),
                 _ => None,
             },
@@ -89,7 +90,7 @@ impl Exchange {
             Route::Nobody(status) => self.notify(now, transferor, status),
             Route::Room(room) => {
                 self.notify(now, transferor, 200);
-                self.into_room(now, id, transferor, survivor, room);
+                self.move_to_room(now, id, transferor, survivor, room);
             }
             Route::Phones(phones) => {
                 let relay = self.take_relay();
@@ -131,7 +132,7 @@ impl Exchange {
                 self.end_session(now, session, Some(consultation), CallEnding::Transferred);
                 self.leave(now, consultation);
                 self.notify(now, transferor, 200);
-                self.into_room(now, id, transferor, survivor, room);
+                self.move_to_room(now, id, transferor, survivor, room);
             }
             Place::Call(other, side) if other != id => {
                 let Some(session) = self.sessions.get_mut(&other) else {
@@ -143,7 +144,8 @@ impl Exchange {
                     if let Some(dial) = self.dials.get_mut(&dial) {
                         dial.purpose = Purpose::Transfer(id);
                     }
-                    let target = self.records.view(session.record).map_or_else(|| "".into(), |(_, called, ..)| called);
+                    let target =
+                        self.records.of(session.record).map_or_else(|| "".into(), |record| record.called.clone());
                     let transfer = Transfer {
                         transferor: Some(transferor),
                         party,
@@ -247,7 +249,7 @@ impl Exchange {
         self.at(now + COURTESY, Due::HangUp(call));
     }
 
-    fn into_room(&mut self, now: SimTime, id: SessionId, transferor: CallId, survivor: CallId, room: Rc<str>) {
+    fn move_to_room(&mut self, now: SimTime, id: SessionId, transferor: CallId, survivor: CallId, room: Rc<str>) {
         let Some(session) = self.sessions.remove(&id) else { return };
         self.end_record(now, session.record, CallEnding::Transferred);
         self.leave(now, transferor);

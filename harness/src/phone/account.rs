@@ -291,7 +291,10 @@ impl Core {
         if self.account.on {
             self.account.registration.register(now);
         }
-        self.refresh_calls(now);
+        // With another address there is more to tell, and it's told in a moment.
+        if self.host.address() == self.address {
+            self.refresh_calls(now);
+        }
     }
 
     /// We have another address.

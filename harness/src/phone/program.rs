@@ -162,14 +162,15 @@ impl Shared {
             core.found(now, finding);
         }
         core.pump(now);
-        while let Some(transmit) = core.ua.poll_transmit() {
-            transports.send(transmit);
-        }
         for out in core.out.drain(..) {
             match out {
                 Out::Ping(flow) => transports.ping(flow),
                 Out::Close(flow) => transports.close(flow),
             }
+        }
+        // After the connections that are given up: nothing new should go there.
+        while let Some(transmit) = core.ua.poll_transmit() {
+            transports.send(transmit);
         }
         Some(core.next_due(now))
     }

@@ -636,6 +636,41 @@ mod tests {
         microphone
     }
 
+    /// The angle is turned on from sample to sample, and begins anew at fixed places: no window may see the seams.
+    #[test]
+    fn a_sample_is_the_same_in_every_window_and_close_to_the_sine() {
+        let tones = Sound::Tones { hz: [440.0, 3_301.5], level: 1.0 };
+        let far = 8_000 * 86_400;
+        for first in [0, far] {
+            let mut whole = [0; 1_000];
+            tones.fill(first, &mut whole);
+            for (from, to) in [(1, 2), (159, 161), (160, 320), (333, 1_000)] {
+                let mut window = vec![0; to - from];
+                tones.fill(first + from as u64, &mut window);
+                assert_eq!(window, whole[from..to]);
+            }
+            for (n, &sample) in (first..).zip(&whole) {
+                let sum: f64 = [440.0, 3_301.5].into_iter().map(|hz| sine(hz * n as f64 / 8_000.0)).sum();
+                // Half a step of rounding, and what the reference itself has lost a day later.
+                assert!((f64::from(sample) - sum * FULL_SCALE / 2.0).abs() < 0.51, "sample {n}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_was_said_is_told_to_all_who_look_whoever_reads() {
+        let mut microphone = Microphone::default();
+        microphone.feed(Sound::Recording([7; 16_000].into()), SimTime::ZERO);
+        microphone.open(SimTime::ZERO).unwrap();
+        let (mut one, mut other) = ([0; 160], [0; 160]);
+        microphone.said(SimTime::ZERO, &mut one).unwrap();
+        microphone.said(SimTime(5_000_000), &mut other).unwrap();
+        assert_eq!((one, other), ([7; 160], [7; 160]));
+        assert_eq!(microphone.read(SimTime(20_000_000), 160).unwrap().len(), 160, "the stream stands where it stood");
+        microphone.unplug();
+        assert_eq!(microphone.said(SimTime::ZERO, &mut one), Err(DeviceLost));
+    }
+
     #[test]
     fn the_sine_is_one_over_all_quadrants() {
         for n in -4000..4000 {

@@ -346,3 +346,25 @@ fn a_laptop_that_slept_is_heard_again_at_once() {
         assert!(one.stats().sent < 200, "what wasn't said isn't made up for");
     });
 }
+
+/// Law 4: the same lines on real sockets, by the real clock.
+#[test]
+fn live_lines_hear_each_other_too() {
+    let folder = std::env::temp_dir().join(format!("busyhour-media-{}", std::process::id()));
+    let outcome = Universe::live().files(&folder).run(|u| async move {
+        let ((alice, one), (bob, other)) = (party(&u, "alice", 0).await, party(&u, "bob", 1).await);
+        talk(&one, &other);
+        one.send_digits("19");
+        // A machine that has other things to do leaves gaps; some half second is whole.
+        for _ in 0..20 {
+            let from = u.now();
+            let at_bob = hears(&u, &bob).await;
+            if at_bob == [0] && heard(&alice, from, u.now()) == [1] && other.digits() == "19" {
+                return true;
+            }
+        }
+        false
+    });
+    std::fs::remove_dir_all(&folder).ok();
+    assert!(outcome.result.unwrap());
+}

@@ -178,3 +178,64 @@ fn the_books_add_up() {
         assert!((expected - 200..expected + 200).contains(&sum), "{sum} ms, expected {expected} ms");
     });
 }
+
+/// RFC 3261 16.3: a contact that leads back to the server is a loop, and one round is enough to see it.
+#[test]
+fn a_call_that_comes_back_to_the_server_is_a_loop() {
+    simulate(1, |u| async move {
+        let server = install(&u, settings()).await;
+        let (alice, bob) = (registered(&u, &server, "alice").await, registered(&u, &server, "bob").await);
+        bob.register_for(0).await;
+        let back = format!("<sip:bob@{}:5060>", server.host().address());
+        bob.register_with(&[("Contact", &back)]).await;
+        let out = alice.calls("bob");
+        assert_eq!(alice.ends(out).await, Ending::Refused(480));
+        assert_eq!(server.counters().calls, 3, "hers, challenged and proved, and once around");
+        nothing_is_left(&u, &server, &[&alice, &bob]).await;
+    });
+}
+
+/// What the oracles' tests turn wrong.
+#[test]
+fn each_switch_of_the_signalling_does_what_it_says() {
+    simulate(1, |u| async move {
+        let server = install(&u, settings()).await;
+        let stranger = Stranger::of(&u, &server).await;
+        let alice = registered(&u, &server, "alice").await;
+        server.change(|settings| settings.behaviour.tells_passwords = true);
+        let contact = format!("<{}>", alice.contact());
+        let answer = alice.register_with(&[("Contact", &contact)]).await;
+        assert_eq!(answer.named("X-Account"), Some("alice:alice's secret"));
+        server.change(|settings| settings.behaviour.never_answers_options = true);
+        assert!(stranger.says(stranger.request("OPTIONS", "")).await.is_none());
+        server.change(|settings| settings.behaviour.never_answers_registers = true);
+        let register = stranger.request("REGISTER", "").replace("sip:bob@pbx.test SIP", "sip:pbx.test SIP");
+        assert!(stranger.says(register.clone()).await.is_none());
+        server.change(|settings| settings.behaviour = busyhour::pbx::Behaviour::default());
+        assert_eq!(stranger.says(register).await.unwrap().status(), Some(401));
+    });
+}
+
+/// A server whose fork goes on ringing after an answer, and one that never says how a transfer went.
+#[test]
+fn losers_that_ring_on_and_transfers_without_a_word() {
+    simulate(1, |u| async move {
+        let server = install(&u, settings().hunt_group("sales", &["bob", "carol"])).await;
+        let alice = registered(&u, &server, "alice").await;
+        let (bob, carol) = (registered(&u, &server, "bob").await, registered(&u, &server, "carol").await);
+        server.change(|settings| {
+            settings.behaviour.rings_on = true;
+            settings.behaviour.never_notifies = true;
+        });
+        carol.manner(Manner::Rings);
+        let out = alice.calls("sales");
+        alice.is_answered(out).await;
+        let inside = carol.rings().await;
+        u.sleep(Duration::from_secs(30)).await;
+        assert!(!carol.has_ended(inside));
+        alice.act(|ua, now| ua.refer(now, out, "<sip:zoe@pbx.test>", "<sip:alice@pbx.test>"));
+        u.sleep(Duration::from_secs(10)).await;
+        assert_eq!(alice.count(|event| matches!(event, Event::Notified { last: true, .. })), 0);
+        let _ = bob;
+    });
+}

@@ -2,6 +2,7 @@
 //! that nothing is left when it's over.
 
 mod calls;
+mod hearing;
 mod limits;
 mod phone;
 mod registering;

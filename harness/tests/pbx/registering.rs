@@ -246,3 +246,46 @@ fn a_flood_without_credentials_costs_no_memory() {
         registered(&u, &server, "alice").await;
     });
 }
+
+/// The switches of a registrar that calls the dead.
+#[test]
+fn a_server_that_calls_the_dead_does_so_only_with_its_switch_turned() {
+    use busyhour::pbx::Behaviour;
+    use busyhour::sip::ua::{Ending, Event};
+    let dead_are_called = |behaviour: Behaviour| {
+        simulate(1, move |u| async move {
+            let mut settings = settings();
+            settings.behaviour = behaviour;
+            let server = install(&u, settings).await;
+            let bob = registered(&u, &server, "bob").await;
+            bob.register_for(10).await;
+            u.sleep(Duration::from_secs(11)).await;
+            let alice = registered(&u, &server, "alice").await;
+            let out = alice.calls("bob");
+            u.sleep(Duration::from_secs(1)).await;
+            let refused = alice.has_ended(out) && alice.ends(out).await == Ending::Refused(480);
+            let rang = bob.count(|event| matches!(event, Event::Incoming { .. })) > 0;
+            assert_ne!(refused, rang);
+            rang
+        })
+    };
+    assert!(!dead_are_called(Behaviour::default()));
+    assert!(dead_are_called(Behaviour { serves_expired_bindings: true, ..Behaviour::default() }));
+    assert!(dead_are_called(Behaviour { calls_the_dead: true, ..Behaviour::default() }));
+}
+
+/// Who has registered before goes on with the nonce he knows; a restarted server calls it stale, and he tries once more.
+#[test]
+fn a_restarted_server_takes_a_refresh_with_an_old_nonce_after_one_more_challenge() {
+    simulate(1, |u| async move {
+        let server = install(&u, settings()).await;
+        let alice = registered(&u, &server, "alice").await;
+        assert_eq!(alice.register().await, 200);
+        assert_eq!(server.counters().challenged, 1, "the second used the first's nonce");
+        server.host().crash();
+        server.host().restart();
+        u.sleep(Duration::from_millis(10)).await;
+        assert_eq!(alice.register().await, 200);
+        assert_eq!(server.counters().challenged, 2);
+    });
+}

@@ -4,6 +4,7 @@
 mod buttons;
 mod calls;
 mod exchange;
+mod hearing;
 mod hold;
 mod power;
 mod registration;

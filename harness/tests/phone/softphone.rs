@@ -1,6 +1,7 @@
 //! A computer that sleeps, wakes, and changes networks.
 
 use busyhour::phone::{LineState, Phone, PhoneSettings, Registration};
+use busyhour::sip::Transport;
 use busyhour::{Universe, simulate};
 
 use crate::exchange::{DOMAIN, Exchange, is_at};
@@ -46,6 +47,59 @@ fn it_is_back_after_a_night() {
         seconds(&u, 1).await;
         assert!(alice.screen().rings());
         assert!(server.has("alice"));
+    });
+}
+
+#[test]
+fn its_connection_is_made_anew_after_sleep_and_on_another_network() {
+    simulate(1, |u| async move {
+        let server = Exchange::new(&u);
+        let tcp = PhoneSettings { transport: Transport::Tcp, ..PhoneSettings::softphone("alice", "secret", DOMAIN) };
+        let alice = Phone::install(&u.host("alice"), tcp.clone());
+        let bob = Phone::install(&u.host("bob"), PhoneSettings { user: "bob".into(), ..tcp });
+        alice.register().unwrap();
+        bob.register().unwrap();
+        seconds(&u, 10).await;
+        alice.host().pause();
+        seconds(&u, 1_200).await;
+        alice.host().resume();
+        seconds(&u, 2).await;
+        assert_eq!(alice.screen().registration, Registration::Registered);
+        bob.dial("alice").unwrap();
+        seconds(&u, 1).await;
+        alice.answer().unwrap();
+        seconds(&u, 2).await;
+        u.network().move_host(alice.host(), "4G").unwrap();
+        seconds(&u, 5).await;
+        assert_eq!(alice.screen().registration, Registration::Registered);
+        assert!(is_at(&server.registers("alice").last().unwrap().contact, alice.host().address()));
+        assert_eq!(calls(&alice.screen()), one("bob", LineState::Talking));
+        for phone in [&alice, &bob] {
+            let before = phone.audio().unwrap().received;
+            seconds(&u, 2).await;
+            assert!(phone.audio().unwrap().received > before, "{phone:?}");
+        }
+        alice.hang_up().unwrap();
+        seconds(&u, 2).await;
+        assert_eq!(calls(&bob.screen()), []);
+    });
+}
+
+#[test]
+fn it_may_wake_on_another_network() {
+    simulate(1, |u| async move {
+        let server = Exchange::new(&u);
+        let (alice, bob) = (softphone(&u, "alice"), hardphone(&u, "bob"));
+        alice.register().unwrap();
+        connect(&u, &alice, &bob).await;
+        alice.host().pause();
+        seconds(&u, 20).await;
+        u.network().move_host(alice.host(), "4G").unwrap();
+        alice.host().resume();
+        seconds(&u, 3).await;
+        assert!(is_at(&server.registers("alice").last().unwrap().contact, alice.host().address()));
+        assert_eq!((alice.screen().message, bob.screen().message), (String::new(), String::new()));
+        assert_eq!(calls(&bob.screen()), one("alice", LineState::Talking));
     });
 }
 

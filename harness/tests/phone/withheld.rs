@@ -215,6 +215,24 @@ fn clings_after_transfer() {
     }
 }
 
+/// RFC 3891 section 3: whose call was replaced ends the old one himself, whatever the transferor does.
+#[test]
+fn a_replaced_call_is_ended_by_who_was_called_though_the_transferor_clings_to_it() {
+    simulate(1, |u| async move {
+        let (bob, carol) = (hardphone(&u, "bob"), hardphone(&u, "carol"));
+        let alice = phone(&u, "alice", true, |b| b.clings_after_transfer = true);
+        connect(&u, &alice, &bob).await;
+        alice.consult(&straight(&carol)).unwrap();
+        seconds(&u, 1).await;
+        carol.answer().unwrap();
+        seconds(&u, 1).await;
+        alice.complete_transfer().unwrap();
+        seconds(&u, 2).await;
+        assert_eq!(calls(&carol.screen()), [("bob".to_owned(), LineState::Talking)]);
+        assert_eq!(calls(&alice.screen()), [("bob".to_owned(), LineState::OnHold)]);
+    });
+}
+
 #[test]
 fn never_notices_moves() {
     for withheld in [false, true] {

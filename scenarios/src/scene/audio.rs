@@ -10,10 +10,10 @@ use busyhour::world::Host;
 
 use super::Scene;
 use super::center::Ear;
-use super::standin::media::cadence;
-use super::standin::media::tone::{self, Voice};
 use crate::argument::{Agent, Customer, Score, Speaker};
 use crate::phrase::{StepFailure, StepResult};
+use busyhour::media::cadence;
+use busyhour::media::tone::{self, Voice};
 
 /// A check without `within` listens for this long.
 const LISTEN: Duration = Duration::from_secs(1);

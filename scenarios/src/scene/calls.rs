@@ -10,10 +10,10 @@ use busyhour::sip::Transport;
 use busyhour::world::Power;
 
 use super::center::{Agent, Device, SIP};
-use super::standin::phone::{Line, LineState, NoSuchButton, Phone, Registration, Screen, TransferState};
 use super::{PATIENCE, Scene, judge_amount, judge_level, wait_until};
 use crate::argument::{self, Amount, Button, Callee, Customer, Deed, PhoneKind, Server};
 use crate::phrase::{StepFailure, StepResult};
+use busyhour::phone::{Line, LineState, NoSuchButton, Phone, Registration, Screen, TransferState};
 
 /// How long a person waits for the ring.
 const RING: Duration = Duration::from_secs(10);
@@ -355,10 +355,7 @@ impl Scene {
     pub(crate) fn customer_hangs_up(&mut self, customer: &Customer) -> StepResult {
         let center = self.center()?;
         let number = center.number_of(customer)?;
-        match center.carrier().hang_up(&number) {
-            true => Ok(()),
-            false => Err(StepFailure::because(format!("the customer at {number:?} can't hang up: he is in no call"))),
-        }
+        center.carrier().hang_up(&number).map_err(|error| StepFailure::because(error.to_string()))
     }
 
     /// Somebody puts the call on hold.
@@ -631,7 +628,7 @@ impl Scene {
 }
 
 fn refusal(state: &LineState) -> Option<u16> {
-    use super::standin::phone::Ending;
+    use busyhour::sip::ua::Ending;
     match state {
         LineState::Ended { reason: Ending::Refused(status) } => Some(*status),
         _ => None,

@@ -12,12 +12,14 @@ use busyhour::net::NatHandle;
 use busyhour::net::nat::NatKind;
 use busyhour::world::{Host, Power, Random};
 
-use super::standin::media::Codec;
-use super::standin::media::tone::Voice;
-use super::standin::pbx::{Behaviour, Carrier, Server, ServerSettings};
-use super::standin::phone::{Phone, PhoneSettings, Screen};
 use crate::argument::{self, Callee, Customer, Party, PhoneKind};
 use crate::phrase::{StepFailure, StepResult};
+use busyhour::media::Codec;
+use busyhour::media::tone::Voice;
+use busyhour::pbx::carrier::{CallState, CarrierSettings};
+use busyhour::pbx::customer::Behaviour;
+use busyhour::pbx::{Carrier, Server, ServerSettings};
+use busyhour::phone::{Phone, PhoneSettings, Screen};
 
 /// The SIP domain.
 const DOMAIN: &str = "pbx.test";
@@ -61,7 +63,7 @@ struct Seat<T> {
 /// What was said of the carrier before it was switched on.
 #[derive(Default)]
 struct Orders {
-    refusals: Vec<(u16, u64)>,
+    refusals: Vec<(u16, u32)>,
     only: Option<Codec>,
 }
 
@@ -204,9 +206,15 @@ impl Center {
             seat.program.get_or_insert_with(|| Server::install(&seat.host, self.settings.clone()));
         }
         if self.carrier.program.is_none() {
-            let carrier = Carrier::install(&self.carrier.host);
+            let servers = self.servers.iter().map(|seat| SocketAddrV4::new(seat.host.address(), SIP)).collect();
+            let settings = CarrierSettings { servers, ..CarrierSettings::default() };
+            // Whoever is called was seated before, by the step that dials.
+            let universe = self.universe.clone();
+            let carrier = Carrier::install(&self.carrier.host, settings, move |number| {
+                universe.host(&format!("customer-{number}"))
+            });
             for (number, customer) in &self.customers {
-                carrier.customer(number, &customer.host, customer.behaviour.clone());
+                carrier.customer(number, customer.host.clone(), customer.behaviour.clone());
             }
             for (status, times) in self.orders.refusals.drain(..) {
                 carrier.answer_next_with(status, times);
@@ -247,11 +255,12 @@ impl Center {
     /// From now on a registration lasts that long at most.
     pub(crate) fn registrations_last(&mut self, expires: Duration) {
         self.settings.expires = expires;
+        self.settings.least_expires = self.settings.least_expires.min(expires);
         self.running().for_each(|server| server.set_expires(expires));
     }
 
     /// The carrier refuses the next calls.
-    pub(crate) fn carrier_refuses(&mut self, status: u16, times: u64) {
+    pub(crate) fn carrier_refuses(&mut self, status: u16, times: u32) {
         match &self.carrier.program {
             Some(carrier) => carrier.answer_next_with(status, times),
             None => self.orders.refusals.push((status, times)),
@@ -278,7 +287,11 @@ impl Center {
         let name = host.name().to_owned();
         let (password, voice) = (self.password(), self.voice());
         self.settings.users.insert(name.clone(), password.clone());
-        self.running().for_each(|server| server.add_user(&name, &password));
+        self.running().for_each(|server| {
+            server.change(|settings| {
+                settings.users.insert(name.clone(), password.clone());
+            });
+        });
         let mut agent = Agent { name, voice, devices: Vec::new(), password, nat: None };
         install(&mut agent, host, kind);
         self.agents.push(agent);
@@ -382,7 +395,7 @@ impl Center {
         let customer = self.customers.get_mut(number).expect("the customer was just seated");
         customer.behaviour = behaviour.clone();
         if let Some(carrier) = &self.carrier.program {
-            carrier.customer(number, &customer.host, behaviour);
+            carrier.customer(number, customer.host.clone(), behaviour);
         }
         Ok(())
     }
@@ -395,9 +408,9 @@ impl Center {
         let host = self.universe.try_host(&format!("customer-{number}")).map_err(failed)?;
         let voice = self.voice();
         host.room().say(voice.sound());
-        let behaviour = Behaviour::Answers { after: ANSWERS_AFTER, hangs_up_after: None };
+        let behaviour = Behaviour::answers_after(ANSWERS_AFTER);
         if let Some(carrier) = &self.carrier.program {
-            carrier.customer(number, &host, behaviour.clone());
+            carrier.customer(number, host.clone(), behaviour.clone());
         }
         self.customers.insert(number.to_owned(), Seated { host, voice, behaviour });
         Ok(())
@@ -422,7 +435,7 @@ impl Center {
                 {
                     // One who has hung up is not meant while another talks.
                     let talking: Vec<&String> =
-                        numbers.iter().copied().filter(|number| carrier.is_in_call(number)).collect();
+                        numbers.iter().copied().filter(|number| is_in_call(carrier, number)).collect();
                     numbers = if talking.is_empty() { numbers } else { talking };
                 }
                 match numbers.as_slice() {
@@ -504,12 +517,15 @@ impl Center {
         let mut still: Vec<String> = agents.map(Agent::seen).collect();
         if let Some(carrier) = &self.carrier.program {
             let customers = self.customers.keys().filter(|number| party.contains(*number));
-            let talking = customers.filter(|number| carrier.is_in_call(number));
+            let talking = customers.filter(|number| is_in_call(carrier, number));
             still.extend(talking.map(|number| format!("the customer at {number:?} is in a call")));
         }
         for seat in self.servers.iter().filter(|seat| seat.host.power() == Power::Up) {
             let calls = seat.program.iter().flat_map(Server::calls);
-            let of_them = calls.filter(|call| party.contains(&*call.caller) || party.contains(&*call.called));
+            let of_them = calls.filter(|call| {
+                let sides = [Some(&call.caller), Some(&call.called), call.callee.as_ref()];
+                sides.into_iter().flatten().any(|side| party.contains(&**side))
+            });
             still.extend(
                 of_them.map(|call| format!("{} has a call from {} to {}", seat.host.name(), call.caller, call.called)),
             );
@@ -530,6 +546,11 @@ impl Center {
         let customers = self.customers.keys().map(|number| self.customers_ear(number));
         self.agents.iter().map(Agent::ear).chain(customers).collect()
     }
+}
+
+/// True if a customer is in a call: it rings, or they talk.
+fn is_in_call(carrier: &Carrier, number: &str) -> bool {
+    carrier.calls(number).iter().any(|call| call.state != CallState::Ended)
 }
 
 fn no_second_server() -> StepFailure {

@@ -9,9 +9,9 @@ use busyhour::net::packet::{Packet, Protocol};
 
 use super::Scene;
 use super::center::SIP;
-use super::standin::media::cadence;
 use crate::argument::{MessageName, Ordinal, Route, Way};
 use crate::phrase::StepResult;
+use busyhour::media::cadence;
 
 /// True if a packet begins with that message: a datagram is one, and over TCP a segment begins with it, for whoever
 /// writes a message to a connection writes it whole.

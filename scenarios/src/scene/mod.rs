@@ -11,7 +11,6 @@ mod calls;
 pub(crate) mod center;
 mod faults;
 mod machines;
-pub(crate) mod standin;
 
 use std::time::Duration;
 
@@ -27,8 +26,6 @@ use crate::similar;
 use self::center::Center;
 pub(crate) use self::machines::Answer;
 use self::machines::Machine;
-pub(crate) use self::standin::media::Codec as MediaCodec;
-pub(crate) use self::standin::pbx::Behaviour as CustomerBehaviour;
 
 /// How long a step waits for an outcome, good or bad.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(5);

@@ -2,13 +2,17 @@
 
 use std::time::Duration;
 
+use busyhour::media::Codec;
+use busyhour::pbx::customer::Behaviour;
+
 use crate::World;
 use crate::argument::{Agent, CodecName, Count, Lifetime, Name, Names, Nat, Number, PhoneKind, Refusal};
 use crate::phrase::{Matches, Phrase, StepFailure, StepResult};
-use crate::scene::{CustomerBehaviour, MediaCodec};
 
 /// More agents than this make a scenario that nobody waits for.
 const AGENTS_MAX: u64 = 5_000;
+/// A customer of whom it isn't said when she answers does so after this time.
+const ANSWERS_AFTER: Duration = Duration::from_secs(2);
 
 pub(super) const PHRASES: &[Phrase] = &[
     Phrase::arranges("a contact center", |world, matches| Box::pin(a_contact_center(world, matches)))
@@ -62,29 +66,29 @@ pub(super) const PHRASES: &[Phrase] = &[
     .doc("The customer answers after 2 seconds, talks for that long, and hangs up.")
     .example("Given the customer at \"15551230001\" answers and hangs up after 10 seconds"),
     Phrase::arranges_around("the customer at {number} is busy", |world, matches| {
-        Box::pin(customer(world, matches, CustomerBehaviour::Busy))
+        Box::pin(customer(world, matches, Behaviour::busy()))
     })
     .doc("A call there is refused with 486.")
     .example("Given the customer at \"15551230001\" is busy"),
     Phrase::arranges_around("the customer at {number} never answers", |world, matches| {
-        Box::pin(customer(world, matches, CustomerBehaviour::NeverAnswers))
+        Box::pin(customer(world, matches, Behaviour::never_answers()))
     })
     .doc("It rings there until somebody gives up.")
     .example("Given the customer at \"15551230001\" never answers")
     .sought_as(&["the customer doesn't answer", "nobody answers at \"15551230001\""]),
     Phrase::arranges_around("the customer at {number} rejects the call", |world, matches| {
-        Box::pin(customer(world, matches, CustomerBehaviour::Rejects))
+        Box::pin(customer(world, matches, Behaviour::rejects()))
     })
     .doc("The customer hears it ring and declines.")
     .example("Given the customer at \"15551230001\" rejects the call"),
     Phrase::arranges_around("the customer at {number} has an answering machine", |world, matches| {
-        Box::pin(customer(world, matches, CustomerBehaviour::AnsweringMachine))
+        Box::pin(customer(world, matches, Behaviour::answering_machine()))
     })
     .doc("A machine answers, speaks its greeting, and listens.")
     .example("Given the customer at \"15551230001\" has an answering machine")
     .sought_as(&["voicemail answers at \"15551230001\""]),
     Phrase::arranges_around("the customer at {number} is disconnected", |world, matches| {
-        Box::pin(customer(world, matches, CustomerBehaviour::Disconnected))
+        Box::pin(customer(world, matches, Behaviour::disconnected()))
     })
     .doc("The number isn't in service: the carrier answers 404 (Q.850 cause 1).")
     .example("Given the customer at \"15551230001\" is disconnected")
@@ -150,35 +154,34 @@ async fn works_behind_a_nat(world: &mut World, matches: Matches) -> StepResult {
     names.iter().try_for_each(|name| scene.center()?.put_behind_nat(name, nat.0, lifetime.0))
 }
 
-async fn customer(world: &mut World, matches: Matches, behaviour: CustomerBehaviour) -> StepResult {
+async fn customer(world: &mut World, matches: Matches, behaviour: Behaviour) -> StepResult {
     let number: Number = matches.get(0)?;
     world.center()?.customer_behaves(&number.0, behaviour)
 }
 
 async fn customer_answers(world: &mut World, matches: Matches) -> StepResult {
     let after: Duration = matches.get(1)?;
-    customer(world, matches, CustomerBehaviour::answers_after(after)).await
+    customer(world, matches, Behaviour::answers_after(after)).await
 }
 
 async fn customer_answers_briefly(world: &mut World, matches: Matches) -> StepResult {
     let talks_for: Duration = matches.get(1)?;
-    customer(world, matches, CustomerBehaviour::hangs_up_after(talks_for)).await
+    customer(world, matches, Behaviour::answers_after(ANSWERS_AFTER).talking_for(talks_for)).await
 }
 
 async fn carrier_refuses(world: &mut World, matches: Matches) -> StepResult {
     let status: Refusal = matches.get(0)?;
     let calls: Count = matches.get(1)?;
-    if calls.0 == 0 {
-        return Err(StepFailure::because("to refuse no call is to do nothing: say how many"));
-    }
-    world.center()?.carrier_refuses(status.0, calls.0);
+    let calls = u32::try_from(calls.0).ok().filter(|calls| *calls > 0);
+    let calls = calls.ok_or_else(|| StepFailure::because("say how many calls the carrier refuses: 1 or more"))?;
+    world.center()?.carrier_refuses(status.0, calls);
     Ok(())
 }
 
 async fn carrier_speaks_only(world: &mut World, matches: Matches) -> StepResult {
     let codec = match matches.get(0)? {
-        CodecName::Pcmu => MediaCodec::Pcmu,
-        CodecName::Pcma => MediaCodec::Pcma,
+        CodecName::Pcmu => Codec::Pcmu,
+        CodecName::Pcma => Codec::Pcma,
     };
     world.center()?.carrier_speaks_only(codec);
     Ok(())

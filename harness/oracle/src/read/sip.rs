@@ -10,8 +10,10 @@
 //! carries is read as a datagram is.
 
 use std::fmt;
+use std::sync::LazyLock;
 
-use memchr::{memchr, memmem};
+use memchr::memchr;
+use memchr::memmem::Finder;
 
 use super::{Fault, Layer, Unreadable};
 
@@ -192,28 +194,30 @@ const NOTED: usize = 24;
 /// The longest header section that is read.
 const LONGEST: usize = 65_536;
 
-/// Where headers stand.
+/// Where headers stand in the header section: name, begin and end.
 #[derive(Clone)]
-struct Places<'a> {
-    first: [(Name, &'a str); NOTED],
+struct Places {
+    first: [(Name, u32, u32); NOTED],
     count: usize,
-    more: Vec<(Name, &'a str)>,
+    more: Vec<(Name, u32, u32)>,
 }
 
-impl<'a> Places<'a> {
-    fn note(&mut self, name: Name, value: &'a str) {
+impl Places {
+    fn note(&mut self, name: Name, begin: usize, length: usize) {
+        // The section is no longer than LONGEST.
+        let noted = (name, begin as u32, (begin + length) as u32);
         match self.first.get_mut(self.count) {
             Some(place) => {
-                *place = (name, value);
+                *place = noted;
                 self.count += 1;
             }
-            None => self.more.push((name, value)),
+            None => self.more.push(noted),
         }
     }
 
-    fn all(&self, name: Name) -> impl Iterator<Item = &'a str> + '_ {
+    fn all(&self, name: Name) -> impl Iterator<Item = (usize, usize)> + '_ {
         let noted = self.first[..self.count].iter().chain(&self.more);
-        noted.filter(move |(noted, _)| *noted == name).map(|(_, value)| *value)
+        noted.filter(move |(noted, ..)| *noted == name).map(|(_, begin, end)| (*begin as usize, *end as usize))
     }
 }
 
@@ -239,11 +243,14 @@ impl<'a> Places<'a> {
 pub struct Message<'a> {
     raw: &'a [u8],
     start: Start<'a>,
-    places: Places<'a>,
+    /// The header section behind the start line.
+    section: &'a str,
+    places: Places,
     call_id: Option<&'a str>,
     cseq: Option<CSeq<'a>>,
-    from: Option<&'a str>,
-    to: Option<&'a str>,
+    from: Option<Address<'a>>,
+    to: Option<Address<'a>>,
+    via: Option<Via<'a>>,
     body: &'a [u8],
     regular: bool,
 }
@@ -277,7 +284,7 @@ pub fn begins_like_sip(bytes: &[u8]) -> bool {
         return false;
     }
     let line = &bytes[..memchr(b'\n', bytes).unwrap_or(bytes.len())];
-    memmem::find(line, b" SIP/").is_some()
+    PROTOCOL.find(line).is_some()
 }
 
 impl<'a> Message<'a> {
@@ -302,7 +309,7 @@ impl<'a> Message<'a> {
     pub fn read_framed(bytes: &'a [u8]) -> Result<Option<(Message<'a>, usize)>, Unreadable> {
         let blank = bytes.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
         let whole = &bytes[blank..];
-        if memmem::find(whole, b"\r\n\r\n").is_none() && memmem::find(whole, b"\n\n").is_none() {
+        if section_end(whole).is_none() {
             return if whole.len() > LONGEST { Err(unreadable(blank, Fault::NoEnd)) } else { Ok(None) };
         }
         let (mut message, head) = Message::head(whole)?;
@@ -321,15 +328,20 @@ impl<'a> Message<'a> {
             std::str::from_utf8(&bytes[..end]).map_err(|error| unreadable(error.valid_up_to(), Fault::NotUtf8))?;
         let first = memchr(b'\n', section.as_bytes()).ok_or(unreadable(0, Fault::StartLine))?;
         let start = read_start(section[..first].trim_end_matches('\r'))?;
-        let places = Places { first: [(Name::Via, ""); NOTED], count: 0, more: Vec::new() };
-        let (call_id, cseq, from, to) = (None, None, None, None);
-        let mut message = Message { raw: bytes, start, places, call_id, cseq, from, to, body: &[], regular: true };
-        message.read_headers(&section[first + 1..]);
+        let places = Places { first: [(Name::Via, 0, 0); NOTED], count: 0, more: Vec::new() };
+        let section = &section[first + 1..];
+        let (call_id, cseq, from, to, via) = (None, None, None, None, None);
+        let (raw, body, regular) = (bytes, &bytes[..0], true);
+        let mut message = Message { raw, start, section, places, call_id, cseq, from, to, via, body, regular };
+        message.read_headers();
+        let via = message.values(Name::Via).next().and_then(Via::read);
+        message.via = via;
         message.regular &= message.has_what_it_must();
         Ok((message, end))
     }
 
-    fn read_headers(&mut self, section: &'a str) {
+    fn read_headers(&mut self) {
+        let section = self.section;
         let bytes = section.as_bytes();
         let mut line = 0;
         while line < bytes.len() {
@@ -353,16 +365,18 @@ impl<'a> Message<'a> {
                 continue;
             }
             if let Some(name) = Name::of(name) {
-                self.header(name, header[colon + 1..].trim_ascii());
+                let value = header[colon + 1..].trim_ascii_start();
+                let begin = end - value.len();
+                self.header(name, value.trim_ascii_end(), begin);
             }
         }
     }
 
-    fn header(&mut self, name: Name, value: &'a str) {
+    fn header(&mut self, name: Name, value: &'a str, begin: usize) {
         let again = match name {
             Name::CallId => self.call_id.replace(value).is_some(),
-            Name::From => self.from.replace(value).is_some(),
-            Name::To => self.to.replace(value).is_some(),
+            Name::From => std::mem::replace(&mut self.from, Address::read(value)).is_some(),
+            Name::To => std::mem::replace(&mut self.to, Address::read(value)).is_some(),
             Name::CSeq => {
                 let cseq = CSeq::read(value);
                 self.regular &= cseq.is_some();
@@ -370,7 +384,7 @@ impl<'a> Message<'a> {
             }
             _ => {
                 let again = name.is_single() && self.places.all(name).next().is_some();
-                self.places.note(name, value);
+                self.places.note(name, begin, value.len());
                 again
             }
         };
@@ -456,15 +470,11 @@ impl<'a> Message<'a> {
         self.all(name).next()
     }
 
-    /// The values of all header lines of that name; a line may hold several values ([`values`](Message::values)).
+    /// The values of all header lines of that name; a line may hold several values ([`values`](Message::values)). For
+    /// Call-ID, CSeq, From and To there are readers of their own.
     pub fn all(&self, name: Name) -> impl Iterator<Item = &'a str> + '_ {
-        let single = match name {
-            Name::CallId => self.call_id,
-            Name::From => self.from,
-            Name::To => self.to,
-            _ => None,
-        };
-        single.into_iter().chain(self.places.all(name))
+        let section = self.section;
+        self.places.all(name).map(move |(begin, end)| &section[begin..end])
     }
 
     /// All values of the headers of that name, those of one line too.
@@ -484,17 +494,17 @@ impl<'a> Message<'a> {
 
     /// From.
     pub fn from(&self) -> Option<Address<'a>> {
-        self.from.and_then(Address::read)
+        self.from
     }
 
     /// To.
     pub fn to(&self) -> Option<Address<'a>> {
-        self.to.and_then(Address::read)
+        self.to
     }
 
     /// The topmost Via.
     pub fn via(&self) -> Option<Via<'a>> {
-        self.values(Name::Via).next().and_then(Via::read)
+        self.via
     }
 
     /// All Vias, the topmost first.
@@ -581,11 +591,15 @@ fn unreadable(offset: usize, fault: Fault) -> Unreadable {
 /// Where the body begins: behind the first empty line.
 fn section_end(bytes: &[u8]) -> Option<usize> {
     let within = &bytes[..bytes.len().min(LONGEST)];
-    let usual = memmem::find(within, b"\r\n\r\n").map(|place| place + 4);
+    let usual = EMPTY_LINE.find(within).map(|place| place + 4);
     // A stack that ends its lines with a bare LF is understood too, as many receivers do.
-    let bare = memmem::find(&within[..usual.unwrap_or(within.len())], b"\n\n").map(|place| place + 2);
+    let bare = BARE_EMPTY_LINE.find(&within[..usual.unwrap_or(within.len())]).map(|place| place + 2);
     bare.or(usual)
 }
+
+static EMPTY_LINE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\r\n\r\n"));
+static BARE_EMPTY_LINE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\n\n"));
+static PROTOCOL: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(" SIP/"));
 
 fn read_start(line: &str) -> Result<Start<'_>, Unreadable> {
     let bad = unreadable(0, Fault::StartLine);

@@ -790,6 +790,22 @@ fn a_request_is_sent_again_at_its_time_and_the_same() {
 }
 
 #[test]
+fn a_recorded_message_that_somebody_plays_and_a_sleeper_follow_no_timers() {
+    let mut play = Play::new();
+    let call = Call::new("c1", "alice", "bob");
+    play.lose("alice", "bob", &call.invite().replace("UDP 10.0.0.1", "UDP 192.0.2.1"));
+    play.ends_later().excuses(TIMERS, "Via");
+
+    let mut play = Play::new();
+    play.lose("alice", "bob", &call.invite());
+    play.wait(100);
+    play.world("sleep", "alice");
+    play.wait(60_000);
+    play.world("wake", "alice");
+    play.ends_later().excuses(TIMERS, "asleep");
+}
+
+#[test]
 fn nothing_is_sent_again_after_its_answer() {
     let after = |status: u16, millis: u64, fine: bool| {
         let mut play = Play::new();

@@ -1,4 +1,4 @@
-//! Any bytes are input: 20,000 bent packets go through every reader and every witness, and none panics.
+//! Any bytes are input: 40,000 bent packets go through every reader and every witness, and none panics.
 //!
 //! Goal: no index, subtraction or allocation follows a number that a packet announces without a check. Method: good
 //! packets of every kind, each bent in one to four places (a byte set, a bit flipped, a cut, a piece doubled) by a
@@ -7,11 +7,13 @@
 use busyhour_oracle::Panel;
 use busyhour_oracle::read::http::{Connection, read_request, read_response};
 use busyhour_oracle::read::ipv4::{self, Packet, Reassembly};
+use busyhour_oracle::read::sip::{Message, Name, Uri};
 use busyhour_oracle::read::stream::{Flow, Streams};
-use busyhour_oracle::read::{icmp, tcp, udp};
+use busyhour_oracle::read::{icmp, rtp, sdp, tcp, udp};
 use busyhour_trace::{Event, HostId, Log, Loss, PacketId, PacketSeen, SimTime, Source, Stage};
 
 use crate::packets::{ACK, FIN, RST, SYN, port_unreachable, tcp as tcp_packet, udp as udp_packet, udp_in_two};
+use crate::play::{Call, register, registered};
 
 const MUTATIONS: u64 = 20_000;
 
@@ -65,6 +67,26 @@ fn good_packets() -> Vec<Vec<u8>> {
         port_unreachable(&sip),
         sip,
     ];
+    let mut call = Call::new("c1", "alice", "server");
+    let lines = [
+        (true, call.invite()),
+        (false, call.answer(180)),
+        (false, call.answer(200)),
+        (true, call.ack()),
+        (true, call.request("BYE", "alice")),
+        (false, call.reply("BYE", "alice", 200)),
+        (true, register("alice", "alice", 1, 60)),
+        (false, registered("alice", "alice", 1, &[("alice", 60)])),
+    ];
+    for (from_alice, text) in lines {
+        let (from, to) = ("10.0.0.1:5060", "10.0.0.2:5060");
+        let (from, to) = if from_alice { (from, to) } else { (to, from) };
+        packets.push(udp_packet(from, to, text.as_bytes()));
+    }
+    packets.push(udp_packet("10.0.0.1:40000", "10.0.0.2:40000", &[0x80; 172]));
+    let text = call.request("OPTIONS", "alice");
+    packets.push(tcp_packet("10.0.0.1:40000", "10.0.0.2:5060", 6, SYN, b""));
+    packets.push(tcp_packet("10.0.0.1:40000", "10.0.0.2:5060", 7, ACK, text.as_bytes()));
     packets.extend(udp_in_two("10.0.0.1:5060", "10.0.0.2:5060", &[7; 64], 1, 40));
     packets
 }
@@ -149,7 +171,7 @@ fn no_bytes_make_a_reader_or_a_witness_panic() {
     readers.panel.event(&cut.with("cut", 1u64).with("protocol", "udp").with("port", 5060u16), &log);
     let good = good_packets();
     let mut n = 0;
-    while n < MUTATIONS {
+    while n < 2 * MUTATIONS {
         for packet in &good {
             let mut bytes = packet.clone();
             // Most packets of a round stay good, so that the bent ones meet streams and datagrams that are open.
@@ -182,4 +204,30 @@ fn no_bytes_make_the_http_reader_panic() {
             assert!(!read.is_ok_and(|read| read.is_some_and(|(_, length)| length > bytes.len())));
         }
     }
+}
+
+#[test]
+fn no_bytes_make_the_sip_reader_panic() {
+    let mut dice = Dice(13);
+    let call = Call::new("c1", "alice", "bob");
+    let texts = [call.invite(), call.answer(200), registered("alice", "alice", 1, &[("alice", 60), ("bob", 1)])];
+    let (mut readable, mut regular) = (0, 0);
+    for n in 0..MUTATIONS {
+        let mut bytes = texts[n as usize % texts.len()].clone().into_bytes();
+        for _ in 0..=dice.below(4) {
+            dice.bend(&mut bytes);
+        }
+        if let Ok(Some((_, length))) = Message::read_framed(&bytes) {
+            assert!(length <= bytes.len());
+        }
+        rtp::read(&bytes);
+        let Ok(message) = Message::read(&bytes) else { continue };
+        readable += 1;
+        regular += u64::from(message.is_regular());
+        let contacts = message.contacts().filter_map(|contact| Uri::read(contact.uri)).count();
+        let lists = [Name::Route, Name::Contact, Name::Via].map(|name| message.values(name).count());
+        assert!(contacts <= lists[1] && message.vias().count() <= lists[2]);
+        let _ = (message.to_string(), message.rack(), message.replaces(), message.sdp().and_then(sdp::Audio::read));
+    }
+    assert!(readable > MUTATIONS / 4 && regular > 0 && regular < readable, "{readable} {regular}");
 }

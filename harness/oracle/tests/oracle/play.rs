@@ -244,6 +244,7 @@ impl Call {
         format!("z9hG4bK{}{method}{cseq}{by}", self.id)
     }
 
+    #[expect(clippy::too_many_arguments, reason = "a message has so many parts")]
     fn write(
         &self,
         start: &str,
