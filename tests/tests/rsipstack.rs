@@ -6,6 +6,8 @@ use std::net::SocketAddrV4;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use busyhour::pbx::{CallEnding, Server, ServerSettings};
+use busyhour::phone::{Phone as OurPhone, PhoneSettings};
 use busyhour::sip::digest::{self, Algorithm, Verdict};
 use busyhour::sip::ua::{Ending, Event, Outgoing};
 use busyhour::sip::{Flow, Name, Transport};
@@ -345,4 +347,252 @@ fn call_to_alice(host: &Host, flow: Flow) -> Outgoing {
         other => format!("<sip:bob@{}:5060;transport={}>", host.address(), other.parameter()),
     };
     Outgoing::new(format!("sip:alice@{}", flow.remote), "<sip:bob@pbx.test>", contact, flow).offering(description(host))
+}
+
+/// The SIP domain of our server.
+const DOMAIN: &str = "pbx.test";
+
+/// What is around rsipstack when it's a phone of our server's.
+struct Center {
+    u: Universe,
+    server: Server,
+    /// A hardphone of ours, registered.
+    bob: OurPhone,
+    host: Host,
+    over: Transport,
+    loss: f64,
+}
+
+impl Center {
+    async fn open(u: Universe, over: Transport, loss: f64) -> Center {
+        let (host, pbx, desk) = (u.host("rsipstack"), u.host("server"), u.host("bob"));
+        u.network().everywhere().has_latency(Duration::from_millis(20)).unwrap();
+        u.network().announce(&format!("_sip._udp.{DOMAIN}"), 10, 0, 5060, "server").unwrap();
+        // rsipstack 0.7.14 can't read a challenge by SHA-256.
+        let settings = ServerSettings { algorithms: vec![Algorithm::Md5], ..ServerSettings::new(DOMAIN) };
+        let server = Server::install(&pbx, settings.user("alice", "wonderland").user("bob", "builder"));
+        u.note("secret", |event| event.with("value", "wonderland"));
+        u.note("secret", |event| event.with("value", "builder"));
+        let bob = OurPhone::install(&desk, PhoneSettings::hardphone("bob", "builder", DOMAIN));
+        u.sleep(30 * SECOND).await;
+        bob.register().unwrap();
+        u.sleep(5 * SECOND).await;
+        assert_eq!(server.contacts("bob").len(), 1, "bob's phone is registered");
+        Center { u, server, bob, host, over, loss }
+    }
+
+    /// rsipstack with that password does what `theirs` says, while we do what `ours` says; after that all is quiet.
+    async fn play<A, FutA, FutB>(&self, password: &str, theirs: A, ours: FutB)
+    where
+        A: FnOnce(Phone, Host) -> FutA + 'static,
+        FutA: Future<Output = Phone> + 'static,
+        FutB: Future<Output = ()>,
+    {
+        let account = Account { user: "alice".into(), password: password.into(), domain: DOMAIN.into() };
+        let server = SocketAddrV4::new(self.server.host().address(), 5060);
+        let (host, over) = (self.host.clone(), self.over);
+        let (ready, is_ready) = tokio::sync::oneshot::channel();
+        let (quiet, is_quiet) = tokio::sync::oneshot::channel::<()>();
+        let rsipstack = self.host.spawn(async move {
+            let phone = Phone::open(&host, over, server, account, description(&host)).await.unwrap();
+            ready.send(()).unwrap();
+            let phone = theirs(phone, host.clone()).await;
+            is_quiet.await.unwrap();
+            assert_eq!((phone.calls(), phone.transactions()), (0, 0), "rsipstack keeps nothing");
+        });
+        is_ready.await.unwrap();
+        if self.loss > 0.0 {
+            self.u.network().everywhere().loses(self.loss).unwrap();
+        }
+        ours.await;
+        self.u.sleep(2 * PATIENCE + 30 * SECOND).await;
+        quiet.send(()).unwrap();
+        rsipstack.await.unwrap();
+        assert!(self.server.calls().is_empty() && self.server.zombies() == 0, "the server keeps no call");
+    }
+
+    /// Waits until something is so, at most a minute.
+    async fn until(&self, what: &str, holds: impl Fn() -> bool) {
+        for _ in 0..600 {
+            if holds() {
+                return;
+            }
+            self.u.sleep(SECOND / 10).await;
+        }
+        panic!("never came to pass: {what}; bob's phone shows {}", self.bob.screen());
+    }
+}
+
+/// A scenario with our server, in all surroundings with a loss that phones should bear, each twice.
+fn at_our_server<F, Fut>(scenario: F)
+where
+    F: Fn(Center) -> Fut + Send + Sync + Copy + 'static,
+    Fut: Future<Output = ()>,
+{
+    for Surroundings { over, loss, seed } in SURROUNDINGS.into_iter().filter(|surroundings| surroundings.loss < 0.1) {
+        let once = || {
+            let run = watched(seed, move |u| async move { scenario(Center::open(u, over, loss).await).await });
+            run.1.digest()
+        };
+        let digest: Digest = once();
+        assert_eq!(digest, once(), "{over} with {loss} lost: the same seed gives the same packets");
+    }
+}
+
+// RFC 3261 10 and 22: a challenge, a binding, its removal.
+#[test]
+fn it_registers_at_our_server_and_unregisters() {
+    at_our_server(|center| async move {
+        let server = center.server.clone();
+        center
+            .play(
+                "wonderland",
+                move |mut phone, host| async move {
+                    assert_eq!(phone.register(300).await.unwrap(), 200);
+                    assert_eq!(server.contacts("alice").len(), 1);
+                    host.sleep(100 * SECOND).await;
+                    assert_eq!(phone.register(300).await.unwrap(), 200);
+                    assert_eq!(server.contacts("alice").len(), 1, "a refresh is no other contact");
+                    assert_eq!(phone.register(0).await.unwrap(), 200);
+                    assert_eq!(server.contacts("alice").len(), 0);
+                    phone
+                },
+                center.u.sleep(200 * SECOND),
+            )
+            .await;
+    });
+}
+
+#[test]
+fn it_is_refused_with_the_wrong_password() {
+    at_our_server(|center| async move {
+        let server = center.server.clone();
+        center
+            .play(
+                "looking-glass",
+                move |mut phone, _| async move {
+                    let status = phone.register(300).await.unwrap();
+                    assert!(matches!(status, 401 | 403), "{status}");
+                    let (_, status) = phone.call("bob").await.unwrap();
+                    assert!(matches!(status, Some(403 | 407)), "{status:?}");
+                    phone.ended().await;
+                    assert_eq!(server.contacts("alice").len(), 0);
+                    phone
+                },
+                center.u.sleep(200 * SECOND),
+            )
+            .await;
+        assert!(center.server.records().iter().all(|record| record.answered.is_none()));
+    });
+}
+
+#[test]
+fn it_calls_a_phone_of_ours_by_our_server_and_hangs_up() {
+    at_our_server(|center| async move {
+        let ours = async {
+            center.until("bob's phone rings", || center.bob.screen().rings()).await;
+            center.bob.answer().unwrap();
+            center.until("bob's call has ended", || center.bob.screen().calls().next().is_none()).await;
+        };
+        center
+            .play(
+                "wonderland",
+                |mut phone, host| async move {
+                    assert_eq!(phone.register(300).await.unwrap(), 200);
+                    let (call, status) = phone.call("bob").await.unwrap();
+                    assert_eq!(status, Some(200));
+                    host.sleep(10 * SECOND).await;
+                    call.bye().await.unwrap();
+                    assert_eq!(phone.ended().await, End::CallerHungUp);
+                    phone
+                },
+                ours,
+            )
+            .await;
+        let records = center.server.records();
+        assert_eq!((records.len(), records[0].ending), (1, CallEnding::CallerHungUp), "{records:?}");
+    });
+}
+
+#[test]
+fn it_calls_a_phone_of_ours_that_hangs_up() {
+    at_our_server(|center| async move {
+        let ours = async {
+            center.until("bob's phone rings", || center.bob.screen().rings()).await;
+            center.bob.answer().unwrap();
+            center.u.sleep(10 * SECOND).await;
+            center.bob.hang_up().unwrap();
+        };
+        center
+            .play(
+                "wonderland",
+                |mut phone, _| async move {
+                    let (_, status) = phone.call("bob").await.unwrap();
+                    assert_eq!(status, Some(200));
+                    assert_eq!(phone.ended().await, End::CalleeHungUp);
+                    phone
+                },
+                ours,
+            )
+            .await;
+        let records = center.server.records();
+        assert_eq!((records.len(), records[0].ending), (1, CallEnding::CalleeHungUp), "{records:?}");
+    });
+}
+
+#[test]
+fn it_is_called_by_a_phone_of_ours_and_hangs_up() {
+    at_our_server(|center| async move {
+        let ours = async {
+            center.until("alice is registered", || center.server.contacts("alice").len() == 1).await;
+            center.bob.dial("alice").unwrap();
+            center.until("bob talks", || center.bob.screen().answered().next().is_some()).await;
+            center.until("bob's call has ended", || center.bob.screen().calls().next().is_none()).await;
+        };
+        center
+            .play(
+                "wonderland",
+                |mut phone, host| async move {
+                    assert_eq!(phone.register(300).await.unwrap(), 200);
+                    let call = phone.rings().await;
+                    host.sleep(3 * SECOND).await;
+                    phone.answer(&call).unwrap();
+                    phone.acknowledged().await;
+                    host.sleep(10 * SECOND).await;
+                    call.bye().await.unwrap();
+                    assert_eq!(phone.ended().await, End::CalleeHungUp);
+                    phone
+                },
+                ours,
+            )
+            .await;
+        let records = center.server.records();
+        assert_eq!((records.len(), records[0].ending), (1, CallEnding::CalleeHungUp), "{records:?}");
+    });
+}
+
+#[test]
+fn it_is_called_by_a_phone_of_ours_that_gives_up() {
+    at_our_server(|center| async move {
+        let ours = async {
+            center.until("alice is registered", || center.server.contacts("alice").len() == 1).await;
+            center.bob.dial("alice").unwrap();
+            center.u.sleep(10 * SECOND).await;
+            center.bob.hang_up().unwrap();
+        };
+        center
+            .play(
+                "wonderland",
+                |mut phone, _| async move {
+                    assert_eq!(phone.register(300).await.unwrap(), 200);
+                    phone.rings().await;
+                    assert_eq!(phone.ended().await, End::Cancelled);
+                    phone
+                },
+                ours,
+            )
+            .await;
+        let records = center.server.records();
+        assert_eq!((records.len(), records[0].ending), (1, CallEnding::Cancelled), "{records:?}");
+    });
 }
