@@ -1,5 +1,8 @@
 //! What the tests share.
 
+pub mod agent;
+pub mod foreign;
+
 use std::collections::HashMap;
 use std::future::Future;
 use std::net::SocketAddrV4;
