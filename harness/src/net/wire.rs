@@ -718,7 +718,7 @@ impl Wire {
         self.launch(now, flight.packet, flight.from, flight.tcp);
     }
 
-    fn arrive(&mut self, at: SimTime, flight: Flight) {
+    fn arrive(&mut self, at: SimTime, mut flight: Flight) {
         let sender = flight.from.map(|(host, _)| host);
         let to = flight.to;
         let loss = match self.kernel.power_of(to) {
@@ -741,7 +741,10 @@ impl Wire {
         match &flight.packet.body {
             Body::Udp(_) => self.arrive_udp(at, flight, sender),
             Body::Tcp(_) => {
+                // It's shown as it reaches the host: a NAT box has put the inside address in.
+                let outside = std::mem::replace(&mut flight.packet.dst, flight.inside);
                 self.note_arrived(at, &flight.packet, sender, to);
+                flight.packet.dst = outside;
                 self.reassemble(flight);
             }
             Body::PortUnreachable { src, dst } => {
@@ -757,16 +760,20 @@ impl Wire {
 
     fn arrive_udp(&mut self, at: SimTime, flight: Flight, sender: Option<HostId>) {
         let to = flight.to;
-        let packet = flight.packet;
+        let mut packet = flight.packet;
         if let Some(fragment) = packet.fragment
             && !self.collect(at, to, &packet, fragment)
         {
+            packet.dst = flight.inside;
             self.note_arrived(at, &packet, sender, to);
             return;
         }
         // Of a datagram in fragments, the last to come has the fate of the whole.
         match self.hand_over(to, flight.inside, &packet) {
-            Ok(()) => self.note_arrived(at, &packet, sender, to),
+            Ok(()) => {
+                packet.dst = flight.inside;
+                self.note_arrived(at, &packet, sender, to);
+            }
             Err(loss) => {
                 self.note_lost(at, &packet, sender, Some(to), loss);
                 if loss == Loss::NoSocket {
