@@ -149,3 +149,30 @@ fn an_offer_made_while_another_is_open_follows_it() {
     assert_eq!(answered(&pair, Side::A), 2);
     assert_eq!(pair.times(Side::B, "491 INVITE").len(), 0, "one after the other");
 }
+
+#[test]
+fn an_offer_made_while_another_is_open_follows_it_even_if_that_is_refused() {
+    let mut pair = Pair::new();
+    let (a, b) = pair.talking();
+    let now = pair.now;
+    pair.a.offer(now, a, Some(OFFER.into()));
+    pair.a.offer(now, a, Some(ANSWER.into()));
+    pair.run(SECOND / 2);
+    let now = pair.now;
+    pair.b.refuse_offer(now, b, 488);
+    agreeable(&mut pair, 5 * SECOND);
+    assert_eq!(answered(&pair, Side::A), 1);
+}
+
+#[test]
+fn who_hangs_up_answers_the_offer_that_is_open() {
+    let mut pair = Pair::new();
+    let (a, b) = pair.talking();
+    let now = pair.now;
+    pair.a.offer(now, a, Some(OFFER.into()));
+    pair.run(SECOND / 2);
+    let now = pair.now;
+    pair.b.end(now, b);
+    pair.run(SECOND);
+    assert_eq!(pair.times(Side::B, "487 INVITE").len(), 1, "{:?}", pair.talk());
+}

@@ -133,6 +133,11 @@ impl UserAgent {
         if self.settings.quirks.never_hangs_up {
             return self.over(call, ending);
         }
+        // What is still unanswered in the dialog is answered before it ends.
+        if let Some(offer) = call.offer_in.take() {
+            let response = Writer::answer(&offer.request, 487, "Request Terminated", None).end();
+            self.respond(now, offer.server, response);
+        }
         call.state = State::Closing;
         call.ending = Some(ending);
         call.answer = None;

@@ -120,9 +120,7 @@ impl UserAgent {
                     }
                     ua.agree_on_session(now, call, &response);
                     ua.events.push_back(Event::OfferAnswered { call: call.id, response });
-                    if let Some(next) = call.session.as_mut().and_then(|session| session.next_offer.take()) {
-                        ua.make_offer(now, call, OfferOut { description: next, update: false, waiting: false });
-                    }
+                    ua.make_next_offer(now, call);
                 }
                 491 => {
                     // 14.1: who made the Call-ID waits longer.
@@ -141,9 +139,19 @@ impl UserAgent {
                     ua.timers.set(call.id, Timer::OfferAgain, now + Duration::from_secs(wait.unwrap_or(1).min(10)));
                 }
                 408 | 481 => ua.lose(now, call),
-                _ => ua.events.push_back(Event::OfferRefused { call: call.id, status }),
+                _ => {
+                    ua.events.push_back(Event::OfferRefused { call: call.id, status });
+                    ua.make_next_offer(now, call);
+                }
             }
         });
+    }
+
+    /// Makes the offer that came up while another was open.
+    fn make_next_offer(&mut self, now: SimTime, call: &mut Call) {
+        if let Some(next) = call.session.as_mut().and_then(|session| session.next_offer.take()) {
+            self.make_offer(now, call, OfferOut { description: next, update: false, waiting: false });
+        }
     }
 
     /// A re-INVITE or UPDATE came.
