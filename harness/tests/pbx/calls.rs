@@ -319,8 +319,9 @@ fn a_hunt_group_rings_all_and_the_best_refusal_is_told() {
         let server = install(&u, settings().hunt_group("sales", &["bob", "carol", "sales", "dave"])).await;
         let alice = registered(&u, &server, "alice").await;
         let (bob, carol) = (registered(&u, &server, "bob").await, registered(&u, &server, "carol").await);
-        bob.manner(Manner::Refuses(480));
-        carol.manner(Manner::Refuses(486));
+        // The better one comes first, so that the last isn't simply told.
+        bob.manner(Manner::Refuses(486));
+        carol.manner(Manner::Refuses(480));
         let out = alice.calls("sales");
         assert_eq!(alice.ends(out).await, Ending::Refused(486));
         // A decline is for the whole group (RFC 3261 21.6.2).
@@ -454,6 +455,26 @@ fn a_call_without_an_offer_is_offered_one() {
             nothing_is_left(&u, &server, &[&alice, &bob]).await;
         });
     }
+}
+
+/// siphon-ai#402: these phones send nothing at all. While one holds the other, nothing is expected of either.
+#[test]
+fn a_holder_who_sends_nothing_keeps_the_call_and_a_talker_who_sends_nothing_does_not() {
+    simulate(1, |u| async move {
+        let server = install(&u, settings()).await;
+        let (alice, bob) = (registered(&u, &server, "alice").await, registered(&u, &server, "bob").await);
+        let out = alice.calls("bob");
+        alice.is_answered(out).await;
+        alice.offers(out, Direction::SendOnly);
+        u.sleep(second(200)).await;
+        assert!(!alice.has_ended(out));
+        alice.offers(out, Direction::SendRecv);
+        u.sleep(second(59)).await;
+        assert!(!alice.has_ended(out));
+        alice.ends(out).await;
+        assert_eq!(server.records()[0].ending, CallEnding::NoAudio);
+        nothing_is_left(&u, &server, &[&alice, &bob]).await;
+    });
 }
 
 /// Every request has an answer, also one that asks somebody who is gone.
