@@ -42,7 +42,7 @@ Feature: Audio
       And bob answers
       When 30 seconds pass
       Then alice and bob hear each other within 5 seconds
-      And the audio alice hears scores at most 4.2
+      And the audio alice hears scores at most 4.35
 
     # A jitter buffer that plays packets as they come.
     Scenario: Jitter is smoothed out

@@ -82,13 +82,14 @@ Feature: Registration
         | REGISTER | from alice |
         | 200      | to alice   |
 
-    # Defect 14 (SIP.js#244): after an outage the phone stops refreshing, and looks as if all was well.
+    # Defect 14 (SIP.js#244): after an outage the phone stops refreshing, and looks as if all was well. The longer the
+    # outage was, the longer it may wait between two attempts (RFC 5626 4.5).
     Scenario: A phone registers again after an outage
       Given registrations last 60 seconds
       And alice's phone registers
       When the network between alice and the server is cut for 5 minutes
       Then alice's phone is not registered
-      And alice's phone is registered within 3 minutes
+      And alice's phone is registered within 10 minutes
 
   Rule: A registration ends
 

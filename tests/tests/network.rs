@@ -278,6 +278,41 @@ fn a_cut_can_be_for_one_protocol_and_one_port() {
 }
 
 #[test]
+fn a_cut_can_spare_one_port_of_a_protocol() {
+    lived(1, |u| async move {
+        let (a, b, from, to, address) = pair(&u).await;
+        let other = b.udp(4001).await.unwrap();
+        let only = Only { protocol: Some(Protocol::Udp), port: None, but_port: Some(4001) };
+        u.network().between(&a, &b).cut_only(only);
+        from.send_to(&b"x"[..], address).await.unwrap();
+        from.send_to(&b"x"[..], other.local_addr()).await.unwrap();
+        assert_eq!(drain(&u, &to).await.len(), 0);
+        assert_eq!(drain(&u, &other).await.len(), 1);
+    });
+}
+
+#[test]
+fn whom_a_packet_would_reach_is_known_without_sending_one() {
+    use busyhour::net::nat::{NatKind, Protocol as Kind};
+    lived(1, |u| async move {
+        let (server, phone) = (u.host("server"), u.host("phone"));
+        let nat = u.network().nat("the phone's NAT", NatKind::PortRestricted, None);
+        u.network().put_behind(&phone, nat);
+        let (there, here) = (server.udp(5060).await.unwrap(), phone.udp(5060).await.unwrap());
+        here.send_to(&b"x"[..], there.local_addr()).await.unwrap();
+        let (_, seen) = there.recv().await.unwrap();
+        let reached = |port| u.network().would_reach(&server, port, Kind::Udp, seen);
+        assert_eq!(reached(5060), Some(phone.id()));
+        assert_eq!(reached(5061), None, "the box lets in whom something was sent to");
+        u.network().between(&server, &phone).cut();
+        assert_eq!(reached(5060), None, "the way is cut");
+        u.network().between(&server, &phone).heal();
+        u.network().forget_bindings(nat);
+        assert_eq!(reached(5060), None, "the box has forgotten it");
+    });
+}
+
+#[test]
 fn a_cut_that_meets_nothing_is_told_apart_from_one_that_does() {
     let outcome = lived(1, |u| async move {
         let (a, b, from, _, address) = pair(&u).await;

@@ -35,7 +35,7 @@ fn pieces(ear: &Ear, from: SimTime, to: SimTime) -> impl Iterator<Item = Vec<i16
         while at + PIECE <= to {
             // Nobody asks for what is longer ago than a room remembers: ten seconds.
             pieces.push(room.heard(at, at + PIECE).unwrap_or_default());
-            at = at + PIECE;
+            at += PIECE;
         }
         pieces
     };

@@ -210,12 +210,11 @@ impl UserAgent {
         let call = self.invites.get(&invite).copied();
         // Its answer has the tag of the INVITE's, which may have been answered meanwhile; if that call is over, any.
         let call_id = request.call_id().unwrap_or_default();
-        let of_it = |call: &&Box<Call>| call.invite.call_id().is_ok_and(|other| other == call_id);
-        let tag = match call {
-            Some(call) => Some(self.calls[&call].local_tag.clone()),
-            None => self.calls.values().find(of_it).map(|call| call.local_tag.clone()),
+        let call_of_it = match call {
+            Some(call) => self.calls.get(&call),
+            None => self.calls.values().find(|call| call.invite.call_id().is_ok_and(|other| other == call_id)),
         };
-        let tag = tag.unwrap_or_else(|| self.token());
+        let tag = call_of_it.map(|call| call.local_tag.clone()).unwrap_or_else(|| self.token());
         let response = Writer::answer(request, 200, "OK", Some(&tag)).end();
         self.respond(now, server, response);
         if let Some(call) = call {
