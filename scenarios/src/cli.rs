@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use busyhour::media::Cadence;
 use clap::{Args, Parser, Subcommand};
 use regex::Regex;
 
@@ -96,6 +97,10 @@ struct RunArgs {
     #[arg(long, value_name = "DIR", default_value = "target/busyhour")]
     out: PathBuf,
 
+    /// Send these frames of audio: as many as anybody could notice, all of them, or one in ten
+    #[arg(long, value_name = "auto|full|probe", default_value = "auto", hide_default_value = true, value_parser = cadence)]
+    cadence: Cadence,
+
     /// Run each scenario a second time, in another process, and compare
     #[arg(long)]
     check_determinism: bool,
@@ -127,6 +132,10 @@ fn one_seed(text: &str) -> Result<u64, String> {
         Ok(seed) => Ok(seed),
         Err(_) => Err(format!("`{text}` is not a seed: seeds are whole numbers")),
     }
+}
+
+fn cadence(text: &str) -> Result<Cadence, String> {
+    Cadence::of(text).ok_or_else(|| format!("`{text}` is no cadence: write auto, full or probe"))
 }
 
 fn jobs(text: &str) -> Result<NonZeroUsize, String> {
@@ -203,7 +212,7 @@ fn run_features(arguments: &RunArgs, stage: &dyn Stage) -> ExitCode {
     let all_cores = thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
     let workers = arguments.jobs.unwrap_or(all_cores);
     let trails = arguments.check_determinism || arguments.fingerprints;
-    let plan = Plan { cases, seeds, workers, out: arguments.out.clone(), trails };
+    let plan = Plan { cases, seeds, workers, out: arguments.out.clone(), trails, cadence: arguments.cadence };
     if let Err(error) = try_out(&plan.out) {
         eprintln!(
             "busyhour: no record can be put into `{}`: {error}; name another folder with --out",
@@ -338,6 +347,7 @@ fn second_out(plan: &Plan) -> PathBuf {
 fn start_twin(arguments: &RunArgs, plan: &Plan) -> Result<Twin, determinism::TwinError> {
     let mut flags = vec![format!("--seeds={}..{}", plan.seeds.start, plan.seeds.end)];
     flags.push(format!("--jobs={}", plan.workers));
+    flags.push(format!("--cadence={}", arguments.cadence.as_str()));
     flags.extend(arguments.tags.iter().map(|tags| format!("--tags={}", tags.typed)));
     flags.extend(arguments.name.iter().map(|name| format!("--name={}", name.typed)));
     Twin::start(&flags, &arguments.paths, &second_out(plan))

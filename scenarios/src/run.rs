@@ -9,6 +9,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::thread;
 
+use busyhour::media::Cadence;
+
 use crate::determinism;
 use crate::outcome::ScenarioResult;
 use crate::play;
@@ -30,6 +32,8 @@ pub struct Job {
     pub keep_if_passed: bool,
     /// Where to leave a trail of all that went into the run's hash, for the check of determinism.
     pub trail: Option<PathBuf>,
+    /// Which frames of audio are sent.
+    pub cadence: Cadence,
 }
 
 impl Job {
@@ -37,7 +41,15 @@ impl Job {
     pub fn new(case: &Arc<Case>, seed: u64, out: &Path) -> Job {
         let record_folder = out.join(folder_of(case)).join(format!("seed-{seed}"));
         let case = Arc::clone(case);
-        Job { scenario_seed: case.seed(seed), case, seed, record_folder, keep_if_passed: true, trail: None }
+        Job {
+            scenario_seed: case.seed(seed),
+            case,
+            seed,
+            record_folder,
+            keep_if_passed: true,
+            trail: None,
+            cadence: Cadence::Auto,
+        }
     }
 }
 
@@ -82,6 +94,8 @@ pub struct Plan {
     pub out: PathBuf,
     /// Whether each job leaves a trail.
     pub trails: bool,
+    /// Which frames of audio are sent.
+    pub cadence: Cadence,
 }
 
 impl Plan {
@@ -102,6 +116,7 @@ impl Plan {
         let mut job = Job::new(&self.cases[index / per_case], seed, &self.out);
         // One seed is somebody looking; of many, those are of interest that didn't pass.
         job.keep_if_passed = per_case == 1;
+        job.cadence = self.cadence;
         job.trail = self.trails.then(|| determinism::trail_file(&job.record_folder));
         job
     }
@@ -218,6 +233,7 @@ pub(crate) mod tests {
             workers: NonZeroUsize::new(workers).unwrap(),
             out: "out".into(),
             trails: false,
+            cadence: Cadence::Auto,
         }
     }
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use busyhour::net::profile::{ProfileError, Profiles};
 use busyhour::world::Tap;
+use busyhour::world::audio::wav;
 use busyhour::{DEFAULT_BIRTH, Outcome, Universe};
 use busyhour_oracle::Panel;
 use busyhour_trace::pcapng::PcapngWriter;
@@ -24,7 +25,7 @@ use crate::play::{self, Observer};
 use crate::problem;
 use crate::report;
 use crate::run::Job;
-use crate::scene::Scene;
+use crate::scene::{Recording, Scene};
 use crate::script::{Case, ScriptStep};
 use crate::traffic::Traffic;
 
@@ -201,6 +202,9 @@ impl Stage for UniverseStage {
         // Shared with the universe, so that steps that were played are known even if it ends before its time.
         let played: Arc<Mutex<Vec<StepOutcome>>> = Arc::default();
         let playing = Arc::clone(&played);
+        let heard: Arc<Mutex<Vec<Recording>>> = Arc::default();
+        let hearing = Arc::clone(&heard);
+        let cadence = job.cadence;
         let outcome = Universe::seeded(job.scenario_seed)
             .deadline(DEADLINE)
             .profiles(profiles)
@@ -208,14 +212,19 @@ impl Stage for UniverseStage {
             .tap(Arc::clone(&ears))
             .run(move |universe| async move {
                 let mut world = World::new().await.map_err(|error| format!("no world can be made: {error}"))?;
+                busyhour::media::cadence::set(cadence);
                 world.fill(Scene::new(universe.clone()));
                 play::play(&mut world, &script, &mut Narrator { universe, played: playing }).await;
+                if let Some(scene) = world.filled::<Scene>() {
+                    *hearing.lock().expect("nobody panics while holding what was heard") = scene.recordings();
+                }
                 Ok::<(), String>(())
             });
         let deaf = Ears::new(Panel::new(Vec::new()));
         let ears = std::mem::replace(&mut *ears.lock().expect("no tap panics"), deaf);
         let steps = std::mem::take(&mut *played.lock().expect("nobody panics while holding the steps"));
-        conclude(job, outcome, ears, steps, record)
+        let heard = std::mem::take(&mut *heard.lock().expect("nobody panics while holding what was heard"));
+        conclude(job, outcome, ears, steps, &heard, record)
     }
 }
 
@@ -225,6 +234,7 @@ fn conclude(
     mut outcome: Outcome<Result<(), String>>,
     mut ears: Ears,
     steps: Vec<StepOutcome>,
+    heard: &[Recording],
     record: RecordWriter,
 ) -> ScenarioResult {
     let ruin = match &outcome.result {
@@ -267,7 +277,9 @@ fn conclude(
         result.account.diagram = diagram.part(&focus(job, &result, &oracles));
     }
     let about = describe(job, &outcome, &result, faults, oracles);
-    match write(record, about, &diagram, &outcome.log) {
+    // What people heard last is of interest where something went wrong.
+    let heard = if result.verdict == Verdict::Failed { heard } else { &[] };
+    match write(record, about, &diagram, heard, &outcome.log) {
         Ok(files) => {
             result.account.record_folder = Some(job.record_folder.clone());
             result.account.record_files = files.iter().map(|file| job.record_folder.join(file)).collect();
@@ -295,14 +307,21 @@ fn write(
     mut record: RecordWriter,
     about: Record,
     diagram: &Diagram,
+    heard: &[Recording],
     log: &Log,
-) -> Result<Vec<&'static str>, RecordError> {
-    let mut files = vec![record::WIRE, record::EVENTS_TEXT];
+) -> Result<Vec<String>, RecordError> {
+    let mut files = vec![record::WIRE.to_owned(), record::EVENTS_TEXT.to_owned()];
     if !diagram.is_empty() {
         let text = diagram.whole();
         let written = record.file(DIAGRAM)?.write_all(text.as_bytes());
         written.map_err(|source| RecordError::Io { doing: "writing", file: DIAGRAM.into(), source })?;
-        files.push(DIAGRAM);
+        files.push(DIAGRAM.to_owned());
+    }
+    for Recording { by, samples } in heard {
+        let name = format!("heard-{by}.wav");
+        let written = record.file(&name)?.write_all(&wav::write(samples));
+        written.map_err(|source| RecordError::Io { doing: "writing", file: name.clone().into(), source })?;
+        files.push(name);
     }
     record.finish(about, log)?;
     Ok(files)
@@ -328,6 +347,7 @@ fn describe<T>(
         Named::new("born_at", DEFAULT_BIRTH),
         Named::new("deadline_s", DEADLINE.as_secs()),
         Named::new("default_access", "office LAN, 0.5 ms each way"),
+        Named::new("cadence", job.cadence.as_str()),
         Named::new("tcp_connect_gives_up_s", patience.connect.as_secs()),
         Named::new("tcp_data_gives_up_s", patience.data.as_secs()),
         Named::new("udp_receive_buffer_bytes", busyhour::net::RECEIVE_BUFFER),

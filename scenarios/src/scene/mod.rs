@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use busyhour::Universe;
 use busyhour::net::{Between, DNS_HOST};
+use busyhour::trace::SimTime;
 use busyhour::world::Host;
 
 use crate::World;
@@ -80,10 +81,36 @@ impl World {
     }
 }
 
+/// So much of what was heard is kept for the record of a failure; a speaker remembers no more than that by itself.
+const LAST_HEARD: Duration = Duration::from_secs(10);
+
+/// What somebody has heard last.
+#[derive(Debug, Clone)]
+pub(crate) struct Recording {
+    /// Who: a name that's good for a file.
+    pub(crate) by: String,
+    /// The samples, 8,000 a second.
+    pub(crate) samples: Vec<i16>,
+}
+
 impl Scene {
     /// The scene in `universe`, with nobody there yet.
     pub fn new(universe: Universe) -> Scene {
         Scene { universe, machines: Vec::new(), batches: 0, center: None }
+    }
+
+    /// What each party has heard in the last seconds, as far as its speaker played anything.
+    pub(crate) fn recordings(&self) -> Vec<Recording> {
+        let to = self.universe.now();
+        let from = SimTime(to.as_nanos().saturating_sub(LAST_HEARD.as_nanos() as u64));
+        let ears = self.center.iter().flat_map(Center::everybody);
+        let hosts = ears.flat_map(|ear| ear.hosts);
+        let heard = hosts.filter_map(|host| {
+            let samples = host.room().heard(from, to).ok()?;
+            let silent = samples.iter().all(|sample| *sample == 0);
+            (!silent).then(|| Recording { by: host.name().to_owned(), samples })
+        });
+        heard.collect()
     }
 
     /// The contact center. It's implied: the first who speaks of it finds it there.

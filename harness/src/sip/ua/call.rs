@@ -88,6 +88,8 @@ pub(super) struct Call {
     /// What we wait for before a BYE may go out: the ACK (15).
     pub bye_wanted: bool,
     pub ending: Option<Ending>,
+    /// Its owner knows that it's over.
+    pub told: bool,
     pub offer_out: Option<OfferOut>,
     pub offer_in: Option<OfferIn>,
     /// The session as we described it last.
@@ -139,6 +141,11 @@ impl UserAgent {
             self.respond(now, offer.server, response);
         }
         call.state = State::Closing;
+        if !matches!(ending, Ending::HungUp | Ending::Abandoned) {
+            // Nobody asked for this: whoever has the other end of the call needn't wait for the answer to our BYE.
+            call.told = true;
+            self.events.push_back(Event::Ended { call: call.id, ending: ending.clone(), message: None });
+        }
         call.ending = Some(ending);
         call.answer = None;
         self.timers.forget(call.id);
@@ -178,7 +185,9 @@ impl UserAgent {
             self.invites.remove(&server);
         }
         call.state = State::Over;
-        self.events.push_back(Event::Ended { call: call.id, ending, message });
+        if !std::mem::replace(&mut call.told, true) {
+            self.events.push_back(Event::Ended { call: call.id, ending, message });
+        }
     }
 
     /// The head of a request within a call's dialog.
