@@ -208,9 +208,10 @@ impl UserAgent {
     pub(super) fn cancelled(&mut self, now: SimTime, server: ServerId, invite: Option<ServerId>, request: &Message) {
         let Some(invite) = invite else { return self.reply(now, server, request, 481) };
         let call = self.invites.get(&invite).copied();
-        // Its answer has the tag of the INVITE's.
-        let tag = call.map(|call| self.calls[&call].local_tag.clone());
-        let response = Writer::answer(request, 200, "OK", tag.as_deref()).end();
+        // Its answer has the tag of the INVITE's, also where that one was answered already; and always one (8.2.6.2).
+        let meant = call.or_else(|| self.called.get(request.call_id().ok()?).copied());
+        let tag = meant.and_then(|call| Some(self.calls.get(&call)?.local_tag.clone())).unwrap_or_else(|| self.token());
+        let response = Writer::answer(request, 200, "OK", Some(&tag)).end();
         self.respond(now, server, response);
         if let Some(call) = call {
             let request = request.clone();
