@@ -5,6 +5,7 @@
 //!   the number of an INVITE (13.2.2.4).
 //! - A response has the Via list, From, Call-ID and CSeq of its request, the request's To tag if there was one, and
 //!   the same tag in all responses to one request otherwise, 100 aside (8.2.6.2).
+//! - Requests within a dialog have the tags that it began with (12.2.1.1).
 //! - Requests within a dialog have a branch with the magic cookie (8.1.1.7) and go the way that Record-Route told
 //!   (12.2.1.1).
 //!
@@ -39,6 +40,8 @@ pub struct CseqGrowsAndTagsStay {
     invites: FxHashMap<Side, Vec<u32>>,
     asked: FxHashMap<(HostId, u64, u64), Asked>,
     routes: FxHashMap<Dialog, Routes>,
+    /// The own tag of a host in its dialogs, by Call-ID and the other's tag; none if it has several there.
+    tags: FxHashMap<(HostId, u64, u64), Option<u64>>,
     forget: Dues<Forget>,
 }
 
@@ -90,6 +93,7 @@ impl Default for CseqGrowsAndTagsStay {
             invites: FxHashMap::default(),
             asked: FxHashMap::default(),
             routes: FxHashMap::default(),
+            tags: FxHashMap::default(),
             forget: Dues::after(OVER),
         }
     }
@@ -137,7 +141,7 @@ impl Witness for CseqGrowsAndTagsStay {
                 // A dialog begins, at its caller: the way is told from the far end (12.1.2).
                 if heard.accepts(Method::Invite) && !heard.has_passed_others {
                     let routes: Vec<_> = heard.message.record_routes().collect();
-                    self.routes.entry(heard.dialog()).or_insert_with(|| way(routes.into_iter().rev()));
+                    self.begins(heard.dialog(), way(routes.into_iter().rev()));
                 }
             }
         }
@@ -156,6 +160,7 @@ impl Witness for CseqGrowsAndTagsStay {
                 },
                 Forget::Dialog(dialog, life) => {
                     self.routes.remove(&dialog);
+                    self.tags.remove(&(dialog.host, dialog.call, dialog.remote));
                     let Dialog { host, call, local, remote } = dialog;
                     for remote in [remote, 0] {
                         self.numbers.remove(&(host, life, call, local, remote));
@@ -172,6 +177,14 @@ impl Witness for CseqGrowsAndTagsStay {
 }
 
 impl CseqGrowsAndTagsStay {
+    fn begins(&mut self, dialog: Dialog, routes: Routes) {
+        self.routes.entry(dialog).or_insert(routes);
+        let own = self.tags.entry((dialog.host, dialog.call, dialog.remote)).or_insert(Some(dialog.local));
+        if *own != Some(dialog.local) {
+            *own = None;
+        }
+    }
+
     fn request(&mut self, heard: &Heard<'_>, around: &Surroundings) {
         let name = || around.name(heard.host);
         let Heard { host, life, call, from_tag, to_tag, cseq, .. } = *heard;
@@ -208,6 +221,12 @@ impl CseqGrowsAndTagsStay {
         };
         if let Some(last) = told {
             let what = format!("{} sent {} with CSeq {cseq} after one with {last}", name(), heard.verb());
+            self.judgement.violate(heard.at, what, [heard.packet]);
+        }
+        if let Some(Some(own)) = self.tags.get(&(host, call, to_tag))
+            && *own != from_tag
+        {
+            let what = format!("{} sent {} in a dialog with another From tag than its own there", name(), heard.verb());
             self.judgement.violate(heard.at, what, [heard.packet]);
         }
         self.numbers.insert(side, Number { cseq, branch: heard.branch, there: heard.there });
@@ -301,7 +320,7 @@ impl CseqGrowsAndTagsStay {
         // A dialog begins, at the one who was called: the way is told from this end (12.1.1).
         if heard.accepts(Method::Invite) && asked.to_tag == 0 && !heard.is_forwarding {
             let routes = asked.routes;
-            self.routes.entry(heard.dialog()).or_insert(routes);
+            self.begins(heard.dialog(), routes);
         }
     }
 }

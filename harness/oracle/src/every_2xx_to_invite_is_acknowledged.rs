@@ -2,20 +2,26 @@
 //!
 //! Who gets a 2xx to its INVITE sends an ACK, whatever it wants next: a second 2xx of a fork and one that crossed a
 //! CANCEL too (RFC 3261 section 13.2.2.4). It sends it again each time when the 2xx comes again. Who sent the 2xx and
-//! gets no ACK for 64*T1 ends the session with a BYE (13.3.1.4).
+//! gets no ACK for 64*T1 ends the session with a BYE (13.3.1.4). That BYE is no excuse for whoever has had the 2xx for
+//! almost as long and never acknowledged it.
 //!
 //! Judged are 2xx to INVITE, once where they arrived and once where they were sent. Not judged, and counted as exempt:
 //! hosts that were down, asleep or moved meanwhile; TCP connections in trouble; proxies; a 2xx that comes after its
-//! INVITE has timed out or was refused. A BYE, either way, ends the matter.
+//! INVITE has timed out or was refused. Any other BYE, either way, ends the matter.
 
 use busyhour_trace::{HostId, PacketId, SimTime};
 use rustc_hash::FxHashMap;
+
+use std::time::Duration;
 
 use crate::dues::{Dues, OVERDUE, PATIENCE};
 use crate::hearing::{Carrier, Dialog, Heard};
 use crate::read::sip::Method;
 use crate::surroundings::Surroundings;
 use crate::witness::{Judgement, Witness};
+
+/// Whoever has had a 2xx for so long, and is hung up on only then, was to acknowledge it.
+const AMPLE: Duration = Duration::from_secs(30);
 
 /// The witness of this rule; see the [module](self).
 #[derive(Debug)]
@@ -47,6 +53,8 @@ struct Answer {
     since: SimTime,
     packet: PacketId,
     over: Carrier,
+    /// The host's own.
+    port: u16,
     peer: Option<HostId>,
     state: State,
     /// Which waiting for an ACK this is.
@@ -150,11 +158,11 @@ impl Every2xxToInviteIsAcknowledged {
     fn wait(&mut self, heard: &Heard<'_>) {
         let dialog = heard.dialog();
         let (since, packet, over, peer) = (heard.at, heard.packet, heard.over, heard.peer);
-        let (cseq, sent, round) = (heard.cseq, heard.is_sent(), self.rounds);
+        let (cseq, sent, port, round) = (heard.cseq, heard.is_sent(), heard.here.port(), self.rounds);
         let state = State::Waiting;
         let answers = self.answers.entry(dialog).or_default();
         match answers.iter_mut().find(|answer| answer.cseq == cseq && answer.sent == sent) {
-            None => answers.push(Answer { cseq, sent, since, packet, over, peer, state, round }),
+            None => answers.push(Answer { cseq, sent, since, packet, over, port, peer, state, round }),
             // Who gets it once more acknowledges it once more.
             Some(answer) if !sent && answer.state == State::Acknowledged => {
                 (answer.state, answer.since, answer.packet, answer.round) = (state, since, packet, round);
@@ -178,7 +186,10 @@ impl Every2xxToInviteIsAcknowledged {
 
     fn torn_down(&mut self, heard: &Heard<'_>) {
         for answer in self.answers.get_mut(&heard.dialog()).into_iter().flatten() {
-            answer.state = State::TornDown;
+            let was_ample = !answer.sent && heard.has_arrived() && heard.at >= answer.since + AMPLE;
+            if !(was_ample && answer.state == State::Waiting) {
+                answer.state = State::TornDown;
+            }
         }
     }
 
@@ -196,7 +207,7 @@ impl Every2xxToInviteIsAcknowledged {
             self.judgement.exempt("its host was down, asleep or moved");
         } else if missing && around.forwards(host, dialog.call) {
             self.judgement.exempt("a proxy passed it on");
-        } else if missing && around.socket_gone(host, answer.since) {
+        } else if missing && around.socket_gone(host, answer.port, answer.since) {
             self.judgement.exempt("its host has closed a socket");
         } else if missing && in_trouble {
             self.judgement.exempt("its TCP connection was in trouble");

@@ -86,7 +86,7 @@ impl EveryRequestIsAnswered {
             Some("a proxy passed it on")
         } else if in_trouble {
             Some("its TCP connection was in trouble")
-        } else if around.socket_gone(host, open.since) {
+        } else if around.socket_gone(host, open.port, open.since) {
             Some("its receiver has closed a socket")
         } else if !around.speaks_sip(host, open.port) && open.port != 5060 {
             Some("it reached a port at which nobody speaks SIP")

@@ -338,11 +338,12 @@ impl Hearing {
     fn lost(&mut self, seen: &PacketSeen<'_>, tell: &mut dyn FnMut(Sound<'_>, &Surroundings)) {
         let Stage::Lost(why) = seen.stage else { return };
         let Ok(packet) = ipv4::Packet::read(seen.bytes) else { return };
-        let mut frame = None;
+        let (mut frame, mut port) = (None, None);
         match packet.protocol {
             ipv4::TCP => self.surroundings.tcp_troubled(seen.at, seen.from, seen.to),
             ipv4::UDP if !packet.is_fragment() => {
                 frame = udp::Datagram::read(packet.payload).ok().and_then(|datagram| {
+                    port = Some(datagram.destination_port);
                     let ends = (
                         SocketAddrV4::new(packet.source, datagram.source_port),
                         SocketAddrV4::new(packet.destination, datagram.destination_port),
@@ -352,7 +353,7 @@ impl Hearing {
             }
             _ => {}
         }
-        self.surroundings.lost(seen.at, seen.from, seen.to, why, frame.is_some());
+        self.surroundings.lost(seen, why, port, frame.is_some());
         if let Some(frame) = frame {
             tell(Sound::Media(frame), &self.surroundings);
         }

@@ -5,7 +5,7 @@
 
 use std::net::Ipv4Addr;
 
-use busyhour_trace::{Event, HostId, Log, Loss, SimTime, Source};
+use busyhour_trace::{Event, HostId, Log, Loss, PacketSeen, SimTime, Source};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 /// See the [module](self).
@@ -20,6 +20,8 @@ pub struct Surroundings {
     /// When the network was last tampered with.
     network: Option<SimTime>,
     cuts: FxHashSet<i64>,
+    /// When a datagram last reached a port that was closed.
+    closed: FxHashMap<(HostId, u16), SimTime>,
     /// The ports that ever sent SIP.
     speakers: FxHashSet<(HostId, u16)>,
     /// The calls in which a host is a proxy.
@@ -34,7 +36,6 @@ struct Host {
     asleep: bool,
     disturbed: Option<SimTime>,
     unreachable: Option<SimTime>,
-    socket_gone: Option<SimTime>,
     media_lost: Option<SimTime>,
     skewed: bool,
 }
@@ -101,9 +102,9 @@ impl Surroundings {
         self.host(host).is_some_and(|host| since(host.unreachable, moment))
     }
 
-    /// True if a datagram reached a port of the host at `moment` or since that was closed.
-    pub fn socket_gone(&self, host: HostId, moment: SimTime) -> bool {
-        self.host(host).is_some_and(|host| since(host.socket_gone, moment))
+    /// True if a datagram found that port of the host closed at `moment` or since.
+    pub fn socket_gone(&self, host: HostId, port: u16, moment: SimTime) -> bool {
+        since(self.closed.get(&(host, port)).copied(), moment)
     }
 
     /// True if the network lost media from or to the host at `moment` or since.
@@ -194,11 +195,13 @@ impl Surroundings {
         }
     }
 
-    pub(crate) fn lost(&mut self, at: SimTime, from: Option<HostId>, to: Option<HostId>, why: Loss, is_media: bool) {
+    /// A packet was lost; `port` is the one that a datagram was for.
+    pub(crate) fn lost(&mut self, seen: &PacketSeen<'_>, why: Loss, port: Option<u16>, is_media: bool) {
+        let PacketSeen { at, from, to, .. } = *seen;
         match why {
             Loss::NoSocket => {
-                if let Some(to) = to {
-                    self.host_mut(to).socket_gone = Some(at);
+                if let (Some(to), Some(port)) = (to, port) {
+                    self.closed.insert((to, port), at);
                 }
             }
             // Of these the parties, or those who set up their addresses, are the cause.

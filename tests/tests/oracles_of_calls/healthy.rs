@@ -31,10 +31,10 @@ async fn a_morning(u: Universe) {
     stage.seconds(2).await;
 
     // Lost are an ACK, a 200 and a BYE.
-    stage.lose_between(alice.host(), server.host(), "ACK ");
-    stage.lose_between(bob.host(), server.host(), "SIP/2.0 200 OK");
+    stage.lose(1, alice.host(), server.host(), "ACK ");
+    stage.lose(1, bob.host(), server.host(), "SIP/2.0 200 OK");
     stage.call(alice, bob, 4).await;
-    stage.lose_between(server.host(), bob.host(), "BYE ");
+    stage.lose(1, server.host(), bob.host(), "BYE ");
     alice.hang_up().unwrap();
     stage.seconds(2).await;
 

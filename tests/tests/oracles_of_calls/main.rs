@@ -2,5 +2,7 @@
 //! is, and each one notices the switch that it's there for.
 
 mod healthy;
+mod proxy;
+mod soak;
 mod stage;
 mod wrong;

@@ -1,15 +1,18 @@
 //! A small contact center: a server, three phones, a carrier with a customer, and the panel at the tap.
 
 use std::net::SocketAddrV4;
+use std::slice;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use busyhour::Universe;
+use busyhour::net::packet::Packet;
 use busyhour::pbx::carrier::CarrierSettings;
 use busyhour::pbx::customer::Behaviour;
 use busyhour::pbx::{Carrier, Server, ServerSettings};
 use busyhour::phone::{Phone, PhoneSettings};
 use busyhour::trace::record::Oracle;
+use busyhour::world::Host;
 use busyhour_oracle::Panel;
 use busyhour_tests::Listening;
 
@@ -103,14 +106,10 @@ impl Stage {
         self.seconds(seconds).await;
     }
 
-    /// Loses the next message from one to another whose first line begins so.
-    pub(crate) fn lose(&self, from: &Phone, to: &Phone, front: &'static str) {
-        self.lose_between(from.host(), to.host(), front);
-    }
-
-    pub(crate) fn lose_between(&self, from: &busyhour::world::Host, to: &busyhour::world::Host, front: &'static str) {
-        let matches = move |packet: &busyhour::net::packet::Packet| packet.payload().starts_with(front.as_bytes());
-        self.u.network().lose(1, std::slice::from_ref(from), std::slice::from_ref(to), front, matches);
+    /// Loses one of the messages to come from one host to another whose first lines begin so.
+    pub(crate) fn lose(&self, which: u32, from: &Host, to: &Host, front: &'static str) {
+        let matches = move |packet: &Packet| packet.payload().starts_with(front.as_bytes());
+        self.u.network().lose(which, slice::from_ref(from), slice::from_ref(to), front, matches);
     }
 }
 

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use busyhour::Universe;
+use busyhour::phone::Phone;
 
+use crate::proxy;
 use crate::stage::{Cast, SECOND, Stage, complaints, judged};
 
 /// The names of those who complain of a story in which the cast is changed so.
@@ -19,6 +21,9 @@ where
     });
     let complaints = complaints(&oracles);
     eprintln!("{complaints:#?}");
+    for o in &oracles {
+        eprintln!("{} judged {} {:?}", o.name, o.judged, o.exemptions);
+    }
     complaints.into_iter().map(|(name, _)| name).collect()
 }
 
@@ -62,6 +67,24 @@ async fn a_hold(u: Universe, cast: Cast) {
     stage.seconds(45).await;
 }
 
+/// The same, without a server: between the two is a proxy that records its route.
+async fn a_hold_by_a_proxy(u: Universe, mut cast: Cast) {
+    let (alice, bob) = (u.host("alice-at-home"), u.host("bob-at-home"));
+    let users = [("alice".to_owned(), alice.address()), ("bob".to_owned(), bob.address())];
+    let proxy = proxy::install(&u, users.into());
+    (cast.alice.proxy, cast.bob.proxy) = (Some(proxy), Some(proxy));
+    let (alice, bob) = (Phone::install(&alice, cast.alice), Phone::install(&bob, cast.bob));
+    u.sleep(SECOND).await;
+    alice.dial("bob").unwrap();
+    u.sleep(SECOND).await;
+    bob.answer().unwrap();
+    u.sleep(4 * SECOND).await;
+    alice.hold().unwrap();
+    u.sleep(2 * SECOND).await;
+    bob.hang_up().unwrap();
+    u.sleep(45 * SECOND).await;
+}
+
 /// Bob's phone is so far away that its answer meets others on the way.
 async fn a_call_from_afar(u: Universe, cast: Cast) {
     let stage = Stage::registered(&u, cast).await;
@@ -75,7 +98,7 @@ async fn a_call_from_afar(u: Universe, cast: Cast) {
 /// One ACK to bob is lost.
 async fn a_lost_ack(u: Universe, cast: Cast) {
     let stage = Stage::registered(&u, cast).await;
-    stage.lose_between(stage.server.host(), stage.bob.host(), "ACK ");
+    stage.lose(1, stage.server.host(), stage.bob.host(), "ACK ");
     stage.call(&stage.alice, &stage.bob, 8).await;
     stage.alice.hang_up().unwrap();
     stage.seconds(45).await;
@@ -84,8 +107,9 @@ async fn a_lost_ack(u: Universe, cast: Cast) {
 /// Every ACK to bob is lost.
 async fn no_ack_arrives(u: Universe, cast: Cast) {
     let stage = Stage::registered(&u, cast).await;
-    for _ in 0..20 {
-        stage.lose_between(stage.server.host(), stage.bob.host(), "ACK ");
+    // Of 11 answers.
+    for which in 1..=20 {
+        stage.lose(which, stage.server.host(), stage.bob.host(), "ACK ");
     }
     stage.call(&stage.alice, &stage.bob, 60).await;
     let _ = stage.alice.hang_up();
@@ -123,7 +147,7 @@ async fn a_call_to_who_has_another_phone(u: Universe, mut cast: Cast) {
     let settings = std::mem::replace(&mut cast.carol, Cast::healthy().carol);
     let stage = Stage::registered(&u, cast).await;
     stage.bob.unregister().unwrap();
-    let second = busyhour::phone::Phone::install(&carol, settings);
+    let second = Phone::install(&carol, settings);
     second.register().unwrap();
     stage.seconds(2).await;
     stage.alice.dial("bob").unwrap();
@@ -201,6 +225,15 @@ fn a_phone_that_changes_its_tag_is_noticed() {
 }
 
 #[test]
+fn a_phone_that_ignores_routes_is_noticed() {
+    breaks("cseq_grows_and_tags_stay", |cast| cast.alice.quirks.ignores_routes = true, a_hold_by_a_proxy);
+}
+
+#[test]
+fn a_phone_that_keeps_a_call_which_it_had_cancelled_is_noticed() {
+    breaks("no_zombie_calls", |cast| cast.alice.quirks.keeps_what_it_cancelled = true, an_answer_too_late);
+}
+
 #[test]
 fn a_server_that_calls_expired_bindings_is_noticed() {
     breaks("bindings_expire", |cast| cast.server.behaviour.serves_expired_bindings = true, a_call_to_a_dead_phone);

@@ -63,7 +63,6 @@ impl UserAgent {
             answer: None,
             bye_wanted: false,
             ending: None,
-            told: false,
             offer_out: None,
             offer_in: None,
             description: None,
@@ -209,13 +208,9 @@ impl UserAgent {
     pub(super) fn cancelled(&mut self, now: SimTime, server: ServerId, invite: Option<ServerId>, request: &Message) {
         let Some(invite) = invite else { return self.reply(now, server, request, 481) };
         let call = self.invites.get(&invite).copied();
-        // Its answer has the tag of the INVITE's, which may have been answered meanwhile; if that call is over, any.
-        let call_id = request.call_id().unwrap_or_default();
-        let call_of_it = match call {
-            Some(call) => self.calls.get(&call),
-            None => self.calls.values().find(|call| call.invite.call_id().is_ok_and(|other| other == call_id)),
-        };
-        let tag = call_of_it.map(|call| call.local_tag.clone()).unwrap_or_else(|| self.token());
+        // Its answer has the tag of the INVITE's, also where that one was answered already; and always one (8.2.6.2).
+        let meant = call.or_else(|| self.called.get(request.call_id().ok()?).copied());
+        let tag = meant.and_then(|call| Some(self.calls.get(&call)?.local_tag.clone())).unwrap_or_else(|| self.token());
         let response = Writer::answer(request, 200, "OK", Some(&tag)).end();
         self.respond(now, server, response);
         if let Some(call) = call {

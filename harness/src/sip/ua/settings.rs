@@ -75,6 +75,8 @@ pub struct Quirks {
     pub never_acknowledges: bool,
     /// It forgets to hang up: a call ends without a BYE or a CANCEL.
     pub never_hangs_up: bool,
+    /// A call that's answered although it was cancelled goes on: it's acknowledged, and not hung up.
+    pub keeps_what_it_cancelled: bool,
     /// It repeats its 2xx every 50 ms.
     pub repeats_hastily: bool,
     /// It doesn't care whether its 2xx is acknowledged: it neither repeats it nor hangs up.
