@@ -18,11 +18,13 @@ use regex::Regex;
 
 use crate::bench;
 use crate::determinism::{self, Twin};
+use crate::live;
 use crate::outcome::Verdict;
 use crate::paint::Paint;
 use crate::progress::Progress;
 use crate::report::{self, Launcher, Report};
 use crate::run::{self, Event, Job, Plan};
+use crate::scene::Elsewhere;
 use crate::stage::{Stage, UniverseStage};
 use crate::steps;
 use crate::suite::{Choice, Suite};
@@ -57,7 +59,12 @@ enum Verb {
     /// Run the scenarios of feature files
     #[command(
         after_help = "A folder `networks` beside the feature files holds network profiles of your own, for phrases \
-        such as `a is on \"my van\"`; `busyhour steps` shows what such a file looks like.\n\nExit codes: 0 passed, 1 a scenario failed, 2 usage or a feature file that can't be read, \
+        such as `a is on \"my van\"`; `busyhour steps` shows what such a file looks like.\n\n\
+        --live runs our phones and our server on loopback sockets. There are no faults: a scenario that has one is left \
+        out, or is an error if its file was named; left out is also, unless its file was named, one in which more than \
+        30 seconds pass. A server of somebody else's serves the domain pbx.test, and has an account for each agent and \
+        for test-phone with its name as its password: alice/alice, bob/bob, carol/carol, dave/dave, erin/erin, \
+        test-phone/test-phone.\n\nExit codes: 0 passed, 1 a scenario failed, 2 usage or a feature file that can't be read, \
         4 nothing chosen, 5 not deterministic, 70 a bug of busyhour, 130 interrupted."
     )]
     Run(Box<RunArgs>),
@@ -81,9 +88,17 @@ struct RunArgs {
     #[arg(long, value_name = "A..B", value_parser = seeds)]
     seeds: Option<Range<u64>>,
 
-    /// Run so many scenarios at once; it changes nothing but the time it takes [default: all cores]
+    /// Run so many scenarios at once; it changes nothing but the time it takes [default: all cores, 16 with --live]
     #[arg(long, value_name = "N", value_parser = jobs)]
     jobs: Option<NonZeroUsize>,
+
+    /// Run on real sockets and in real time [default features: registration and calls]
+    #[arg(long, conflicts_with_all = ["seed", "seeds", "check_determinism", "fingerprints"])]
+    live: bool,
+
+    /// With --live: somebody else's SIP server, as udp:HOST:PORT or tcp:HOST:PORT
+    #[arg(long, value_name = "SERVER", requires = "live")]
+    server: Option<Elsewhere>,
 
     /// Run the scenarios with such tags, as in '@slow and not (@nightly or @live)'
     #[arg(long, value_name = "EXPR")]
@@ -183,7 +198,20 @@ fn exit_unless_read(written: io::Result<()>, code: u8) -> ExitCode {
 }
 
 fn run_features(arguments: &RunArgs, stage: &dyn Stage) -> ExitCode {
-    let suite = match Suite::load(&arguments.paths, &Vocabulary::of_this_build()) {
+    if !arguments.live {
+        return run_on(arguments, &arguments.paths, stage);
+    }
+    let Some(stage) = stage.live(arguments.server) else {
+        eprintln!("busyhour: this stage has no live mode");
+        return ExitCode::from(EXIT_USAGE);
+    };
+    let default = || live::FEATURES.iter().map(PathBuf::from).collect();
+    let paths = if arguments.paths.is_empty() { default() } else { arguments.paths.clone() };
+    run_on(arguments, &paths, &*stage)
+}
+
+fn run_on(arguments: &RunArgs, paths: &[PathBuf], stage: &dyn Stage) -> ExitCode {
+    let suite = match Suite::load(paths, &Vocabulary::of_this_build()) {
         Ok(suite) => suite,
         Err(error) => {
             let lead = if matches!(error, crate::suite::LoadError::Find(_)) { "busyhour: " } else { "" };
@@ -195,11 +223,25 @@ fn run_features(arguments: &RunArgs, stage: &dyn Stage) -> ExitCode {
         tags: arguments.tags.clone().map(|tags| tags.read),
         name: arguments.name.clone().map(|name| name.read),
     };
-    let cases = suite.chosen(&choice);
+    let mut cases = suite.chosen(&choice);
     if cases.is_empty() {
         let all = suite.cases().count();
         eprintln!("busyhour: none of {all} scenarios is chosen by these --tags and --name");
         return ExitCode::from(EXIT_NOTHING_CHOSEN);
+    }
+    let mut left_out = None;
+    if arguments.live {
+        match live::playable(cases, !arguments.paths.is_empty()) {
+            Ok((playable, told)) => (cases, left_out) = (playable, told),
+            Err(problems) => {
+                eprintln!("{problems}");
+                return ExitCode::from(EXIT_USAGE);
+            }
+        }
+        if cases.is_empty() {
+            eprintln!("busyhour: no scenario is left. {}", left_out.unwrap_or_default());
+            return ExitCode::from(EXIT_NOTHING_CHOSEN);
+        }
     }
     if let Err(problem) = stage.prepare(&cases) {
         eprintln!("{problem}");
@@ -210,7 +252,7 @@ fn run_features(arguments: &RunArgs, stage: &dyn Stage) -> ExitCode {
         seed..seed + 1
     });
     let all_cores = thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
-    let workers = arguments.jobs.unwrap_or(all_cores);
+    let workers = arguments.jobs.unwrap_or(if arguments.live { live::AT_ONCE } else { all_cores });
     let trails = arguments.check_determinism || arguments.fingerprints;
     let plan = Plan { cases, seeds, workers, out: arguments.out.clone(), trails, cadence: arguments.cadence };
     if let Err(error) = try_out(&plan.out) {
@@ -228,7 +270,11 @@ fn run_features(arguments: &RunArgs, stage: &dyn Stage) -> ExitCode {
     if arguments.fingerprints {
         print_fingerprints(&plan, stage, &interrupted)
     } else {
-        print_report(arguments, &plan, stage, &interrupted)
+        let code = print_report(arguments, &plan, stage, &interrupted);
+        if let Some(left_out) = left_out {
+            println!("{left_out}");
+        }
+        code
     }
 }
 

@@ -27,6 +27,7 @@ pub mod diagram;
 pub mod feature;
 pub mod libtest;
 pub mod lint;
+pub mod live;
 pub mod outcome;
 pub mod paint;
 pub mod phrase;

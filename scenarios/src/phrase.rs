@@ -103,6 +103,8 @@ pub struct Phrase {
     pub sought_as: &'static [&'static str],
     /// What may hang below it.
     pub attachment: Attachment,
+    /// It's a fault, or asks what a fault did: only a simulated universe has such.
+    pub fault: bool,
     /// What it does.
     pub step: StepFn,
     /// Where it's declared. It is also the key by which a match is traced back to its phrase.
@@ -122,6 +124,7 @@ impl Phrase {
             twin: None,
             sought_as: &[],
             attachment: Attachment::None,
+            fault: false,
             step,
             declared: step::Location { path: caller.file(), line: caller.line(), column: caller.column() },
         }
@@ -184,6 +187,12 @@ impl Phrase {
     /// With what people write who look for it.
     pub const fn sought_as(mut self, sought_as: &'static [&'static str]) -> Phrase {
         self.sought_as = sought_as;
+        self
+    }
+
+    /// It's a fault, or asks what a fault did: live mode refuses it.
+    pub const fn fault(mut self) -> Phrase {
+        self.fault = true;
         self
     }
 

@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use busyhour::net::profile::{ProfileError, Profiles};
-use busyhour::world::Tap;
 use busyhour::world::audio::wav;
+use busyhour::world::{Host, Tap};
 use busyhour::{DEFAULT_BIRTH, Outcome, Universe};
 use busyhour_oracle::Panel;
 use busyhour_trace::pcapng::PcapngWriter;
@@ -25,7 +25,7 @@ use crate::play::{self, Observer};
 use crate::problem;
 use crate::report;
 use crate::run::Job;
-use crate::scene::{Recording, Scene};
+use crate::scene::{Elsewhere, Recording, Scene, ServerChoice};
 use crate::script::{Case, ScriptStep};
 use crate::traffic::Traffic;
 
@@ -52,6 +52,11 @@ pub trait Stage: Send + Sync {
         Ok(())
     }
 
+    /// The same stage on real sockets and in real time, if it can; with that server, if one is given.
+    fn live(&self, _server: Option<Elsewhere>) -> Option<Box<dyn Stage>> {
+        None
+    }
+
     /// Runs the scenario of this job.
     fn perform(&self, job: &Job) -> ScenarioResult;
 }
@@ -61,9 +66,41 @@ pub trait Stage: Send + Sync {
 pub struct UniverseStage {
     /// The network profiles for the feature files of a folder; read once.
     profiles: Mutex<BTreeMap<PathBuf, Profiles>>,
+    server: ServerChoice,
+    is_live: bool,
 }
 
 impl UniverseStage {
+    /// With a SIP server of your own in the place of ours: a program that runs on the server's host. Every account's
+    /// password is its name.
+    ///
+    /// ```no_run
+    /// use std::sync::Arc;
+    ///
+    /// use busyhour::world::Host;
+    /// use busyhour_scenarios::stage::UniverseStage;
+    ///
+    /// async fn my_server(host: Host) {
+    ///     let socket = host.udp(5060).await.unwrap();
+    ///     while let Ok((_request, _from)) = socket.recv().await {
+    ///         // ...
+    ///     }
+    /// }
+    ///
+    /// fn main() -> std::process::ExitCode {
+    ///     busyhour_scenarios::cli::main_on(Arc::new(UniverseStage::default().with_server(my_server)))
+    /// }
+    /// ```
+    #[must_use]
+    pub fn with_server<F, Fut>(mut self, program: F) -> UniverseStage
+    where
+        F: Fn(Host) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = ()> + 'static,
+    {
+        self.server = ServerChoice::program(program);
+        self
+    }
+
     fn profiles_for(&self, feature: &str) -> Result<Profiles, ProfileError> {
         let folder = Path::new(feature).parent().unwrap_or(Path::new(""));
         let mut known = self.profiles.lock().expect("nobody panics while profiles are read");
@@ -183,6 +220,11 @@ impl Stage for UniverseStage {
         Err(format!("{}\n{}", problems.join("\n"), problem::count_shown(problems.len())))
     }
 
+    fn live(&self, server: Option<Elsewhere>) -> Option<Box<dyn Stage>> {
+        let server = server.map_or_else(|| self.server.clone(), ServerChoice::Elsewhere);
+        Some(Box::new(UniverseStage { server, is_live: true, ..UniverseStage::default() }))
+    }
+
     fn perform(&self, job: &Job) -> ScenarioResult {
         let profiles = match self.profiles_for(&job.case.feature.file) {
             Ok(profiles) => profiles,
@@ -205,21 +247,24 @@ impl Stage for UniverseStage {
         let heard: Arc<Mutex<Vec<Recording>>> = Arc::default();
         let hearing = Arc::clone(&heard);
         let cadence = job.cadence;
-        let outcome = Universe::seeded(job.scenario_seed)
-            .deadline(DEADLINE)
-            .profiles(profiles)
-            .hash(hash)
-            .tap(Arc::clone(&ears))
-            .run(move |universe| async move {
+        let universe = if self.is_live {
+            Universe::live().files(job.record_folder.join("files"))
+        } else {
+            Universe::seeded(job.scenario_seed)
+        };
+        let server = self.server.clone();
+        let outcome = universe.deadline(DEADLINE).profiles(profiles).hash(hash).tap(Arc::clone(&ears)).run(
+            move |universe| async move {
                 let mut world = World::new().await.map_err(|error| format!("no world can be made: {error}"))?;
                 busyhour::media::cadence::set(cadence);
-                world.fill(Scene::new(universe.clone()));
+                world.fill(Scene::with_server(universe.clone(), server));
                 play::play(&mut world, &script, &mut Narrator { universe, played: playing }).await;
                 if let Some(scene) = world.filled::<Scene>() {
                     *hearing.lock().expect("nobody panics while holding what was heard") = scene.recordings();
                 }
                 Ok::<(), String>(())
-            });
+            },
+        );
         let deaf = Ears::new(Panel::new(Vec::new()));
         let ears = std::mem::replace(&mut *ears.lock().expect("no tap panics"), deaf);
         let steps = std::mem::take(&mut *played.lock().expect("nobody panics while holding the steps"));

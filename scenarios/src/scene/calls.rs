@@ -146,7 +146,12 @@ impl Scene {
     }
 
     /// True if a call would ring this phone now: the active server has a contact of hers by which a packet would reach it.
+    /// A server that nobody can look into is believed to have what the phone shows.
     fn would_ring(&mut self, agent: &Agent, device: &Device) -> Result<bool, StepFailure> {
+        if !self.center()?.server_is_ours() {
+            let screen = device.phone.screen();
+            return Ok(screen.power && screen.registration == Registration::Registered);
+        }
         let network = self.universe.network();
         let (host, server) = self.center()?.server(Server::Active)?;
         if host.power() != Power::Up || device.host.power() != Power::Up {
@@ -189,6 +194,9 @@ impl Scene {
     }
 
     fn registration_seen(&mut self, agent: &Agent, device: &Device) -> Result<String, StepFailure> {
+        if !self.center()?.server_is_ours() {
+            return Ok(format!("{}'s phone shows {}", device.host.name(), device.phone.screen()));
+        }
         let (host, server) = self.center()?.server(Server::Active)?;
         let contacts = match host.power() {
             Power::Up => format!("{} has {} for her", host.name(), contacts(server.contacts(&agent.name).len())),

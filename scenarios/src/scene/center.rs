@@ -12,6 +12,7 @@ use busyhour::net::NatHandle;
 use busyhour::net::nat::NatKind;
 use busyhour::world::{Host, Power, Random};
 
+use super::service::{Elsewhere, ServerChoice};
 use crate::argument::{self, Callee, Customer, Party, PhoneKind};
 use crate::phrase::{StepFailure, StepResult};
 use busyhour::media::Codec;
@@ -36,6 +37,9 @@ const ANSWERS_AFTER: Duration = Duration::from_secs(2);
 pub(crate) struct Center {
     universe: Universe,
     random: Random,
+    service: ServerChoice,
+    /// On how many hosts somebody else's server was switched on.
+    others_on: usize,
     servers: Vec<Seat<Server>>,
     settings: ServerSettings,
     carrier: Seat<Carrier>,
@@ -139,12 +143,14 @@ fn failed(error: impl std::fmt::Display) -> StepFailure {
 }
 
 impl Center {
-    pub(super) fn new(universe: &Universe) -> Result<Center, StepFailure> {
+    pub(super) fn new(universe: &Universe, service: ServerChoice) -> Result<Center, StepFailure> {
         let seat = |name: &str| universe.try_host(name).map_err(failed);
         let (server, carrier) = (seat("server")?, seat("carrier")?);
         let mut center = Center {
             universe: universe.clone(),
             random: universe.random("accounts"),
+            service,
+            others_on: 0,
             servers: Vec::new(),
             settings: ServerSettings::new(DOMAIN),
             carrier: Seat { host: carrier, program: None },
@@ -161,12 +167,19 @@ impl Center {
         center.settings.trunk = Some(SocketAddrV4::new(center.carrier.host.address(), SIP));
         center.announce(&server, 10)?;
         center.servers.push(Seat { host: server, program: None });
-        let password = center.password();
+        let password = center.password(TEST_PHONE);
         center.settings.users.insert(TEST_PHONE.to_owned(), password);
         Ok(center)
     }
 
     fn announce(&self, server: &Host, priority: u16) -> StepResult {
+        if let ServerChoice::Elsewhere(Elsewhere { transport, address }) = self.service {
+            let network = self.universe.network();
+            let name = format!("elsewhere.{DOMAIN}");
+            network.name_address(&name, *address.ip()).map_err(failed)?;
+            let service = format!("_sip._{}.{DOMAIN}", transport.parameter());
+            return network.announce(&service, priority, 0, address.port(), &name).map_err(failed);
+        }
         for service in ["_sip._udp", "_sip._tcp"] {
             let service = format!("{service}.{DOMAIN}");
             self.universe.network().announce(&service, priority, 0, SIP, server.name()).map_err(failed)?;
@@ -174,8 +187,12 @@ impl Center {
         Ok(())
     }
 
-    /// A password that nobody has yet. What may be on no wire is told to those who watch for it.
-    fn password(&mut self) -> String {
+    /// A password that nobody has yet. What may be on no wire is told to those who watch for it. A server of somebody
+    /// else's can't be told of it: there it's the name of the account.
+    fn password(&mut self, name: &str) -> String {
+        if !self.service.is_ours() {
+            return name.to_owned();
+        }
         let password = format!("pw-{:016x}", self.random.next_u64());
         self.universe.note("secret", |event| event.with("value", password.clone()));
         password
@@ -193,6 +210,9 @@ impl Center {
         if self.servers.len() > 1 {
             return Err(StepFailure::because("there is a second SIP server already"));
         }
+        if matches!(self.service, ServerChoice::Elsewhere(_)) {
+            return Err(StepFailure::because("the SIP server runs elsewhere, and there is only that one"));
+        }
         let host = self.universe.try_host("server2").map_err(failed)?;
         self.announce(&host, 20)?;
         let program = self.servers[0].program.is_some().then(|| Server::install(&host, self.settings.clone()));
@@ -202,8 +222,13 @@ impl Center {
 
     /// Switches on whatever isn't on yet.
     pub(crate) fn open(&mut self) {
-        for seat in &mut self.servers {
-            seat.program.get_or_insert_with(|| Server::install(&seat.host, self.settings.clone()));
+        if self.service.is_ours() {
+            for seat in &mut self.servers {
+                seat.program.get_or_insert_with(|| Server::install(&seat.host, self.settings.clone()));
+            }
+        } else {
+            self.servers[self.others_on..].iter().for_each(|seat| self.service.boot(&seat.host));
+            self.others_on = self.servers.len();
         }
         if self.carrier.program.is_none() {
             let servers = self.servers.iter().map(|seat| SocketAddrV4::new(seat.host.address(), SIP)).collect();
@@ -240,6 +265,11 @@ impl Center {
         self.servers.iter().position(|seat| seat.host.power() == Power::Up).unwrap_or(0)
     }
 
+    /// True if the server is ours, so that it can be looked into.
+    pub(crate) fn server_is_ours(&self) -> bool {
+        self.service.is_ours()
+    }
+
     /// One of the servers, with its host.
     pub(crate) fn server(&mut self, which: argument::Server) -> Result<(Host, Server), StepFailure> {
         self.open();
@@ -249,7 +279,8 @@ impl Center {
             argument::Server::Second => 1,
         };
         let seat = self.servers.get(index).ok_or_else(no_second_server)?;
-        Ok((seat.host.clone(), seat.program.clone().expect("all servers are on")))
+        let program = seat.program.clone().ok_or_else(|| self.service.closed())?;
+        Ok((seat.host.clone(), program))
     }
 
     /// From now on a registration lasts that long at most.
@@ -285,7 +316,7 @@ impl Center {
     /// Adds an agent whose phone stands on `host`.
     pub(super) fn add_agent(&mut self, host: Host, kind: PhoneKind) {
         let name = host.name().to_owned();
-        let (password, voice) = (self.password(), self.voice());
+        let (password, voice) = (self.password(&name), self.voice());
         self.settings.users.insert(name.clone(), password.clone());
         self.running().for_each(|server| {
             server.change(|settings| {
@@ -293,7 +324,7 @@ impl Center {
             });
         });
         let mut agent = Agent { name, voice, devices: Vec::new(), password, nat: None };
-        install(&mut agent, host, kind);
+        install(&mut agent, host, kind, &self.service);
         self.agents.push(agent);
     }
 
@@ -307,7 +338,7 @@ impl Center {
         if let Some(nat) = agent.nat {
             self.universe.network().put_behind(&host, nat);
         }
-        install(agent, host, kind);
+        install(agent, host, kind, &self.service);
         Ok(())
     }
 
@@ -560,12 +591,16 @@ fn no_second_server() -> StepFailure {
 }
 
 /// Puts a phone on a host of the agent's, into whose microphone she speaks.
-fn install(agent: &mut Agent, host: Host, kind: PhoneKind) {
+fn install(agent: &mut Agent, host: Host, kind: PhoneKind, service: &ServerChoice) {
     let settings = match kind {
         PhoneKind::Hardphone => PhoneSettings::hardphone,
         PhoneKind::Softphone => PhoneSettings::softphone,
     };
     host.room().say(agent.voice.sound());
-    let phone = Phone::install(&host, settings(&agent.name, &agent.password, DOMAIN));
+    let mut settings = settings(&agent.name, &agent.password, DOMAIN);
+    if let ServerChoice::Elsewhere(elsewhere) = service {
+        settings.transport = elsewhere.transport;
+    }
+    let phone = Phone::install(&host, settings);
     agent.devices.push(Device { host, phone });
 }

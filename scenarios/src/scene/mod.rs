@@ -11,6 +11,7 @@ mod calls;
 pub(crate) mod center;
 mod faults;
 mod machines;
+mod service;
 
 use std::time::Duration;
 
@@ -27,6 +28,7 @@ use crate::similar;
 use self::center::Center;
 pub(crate) use self::machines::Answer;
 use self::machines::Machine;
+pub use self::service::{Elsewhere, ServerChoice};
 
 /// How long a step waits for an outcome, good or bad.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
@@ -61,6 +63,7 @@ pub struct Scene {
     machines: Vec<Machine>,
     batches: u32,
     center: Option<Center>,
+    service: ServerChoice,
 }
 
 impl World {
@@ -96,7 +99,12 @@ pub(crate) struct Recording {
 impl Scene {
     /// The scene in `universe`, with nobody there yet.
     pub fn new(universe: Universe) -> Scene {
-        Scene { universe, machines: Vec::new(), batches: 0, center: None }
+        Scene::with_server(universe, ServerChoice::Ours)
+    }
+
+    /// The scene in `universe`, with that one as the SIP server.
+    pub fn with_server(universe: Universe, service: ServerChoice) -> Scene {
+        Scene { universe, machines: Vec::new(), batches: 0, center: None, service }
     }
 
     /// What each party has heard in the last seconds, as far as its speaker played anything.
@@ -116,7 +124,7 @@ impl Scene {
     /// The contact center. It's implied: the first who speaks of it finds it there.
     pub(crate) fn center(&mut self) -> Result<&mut Center, StepFailure> {
         if self.center.is_none() {
-            self.center = Some(Center::new(&self.universe)?);
+            self.center = Some(Center::new(&self.universe, self.service.clone())?);
         }
         Ok(self.center.as_mut().expect("it was just made"))
     }

@@ -8,7 +8,8 @@ pub(super) const PHRASES: &[Phrase] = &[
     Phrase::arranges_around("the {ordinal} {message} {way} is lost", |world, matches| {
         Box::pin(is_lost(world, matches))
     })
-    .doc("Loses that one SIP message, counted from this step, repetitions included. It must come, or the scenario fails.")
+    .fault()
+        .doc("Loses that one SIP message, counted from this step, repetitions included. It must come, or the scenario fails.")
     .example("When the second \"ACK\" from alice is lost")
     .variants(&[
         "When the next \"200\" to alice is lost",
@@ -18,6 +19,7 @@ pub(super) const PHRASES: &[Phrase] = &[
     .twin("Then at least 1 packet was lost between alice and the server")
     .sought_as(&["the ACK is lost", "the network drops the second ACK", "the BYE never arrives"]),
     Phrase::arranges_around("audio {route} is cut{for}", |world, matches| Box::pin(audio_is_cut(world, matches)))
+        .fault()
         .doc("All datagrams but SIP's are stopped on that way, for that time or until the network heals.")
         .example("When audio from alice to the server is cut")
         .variants(&["When audio between alice and the server is cut for 10 seconds"])
@@ -26,7 +28,8 @@ pub(super) const PHRASES: &[Phrase] = &[
     Phrase::arranges_around("{agent}'s NAT forgets its bindings", |world, matches| {
         Box::pin(nat_forgets(world, matches))
     })
-    .doc("The NAT box is as after a restart: what comes in for an old binding is dropped, what goes out gets a new one.")
+    .fault()
+        .doc("The NAT box is as after a restart: what comes in for an old binding is dropped, what goes out gets a new one.")
     .example("When alice's NAT forgets its bindings")
     .sought_as(&["alice's router reboots", "alice's NAT is reset", "alice's NAT binding expires"]),
 ];

@@ -47,11 +47,13 @@ pub(super) const PHRASES: &[Phrase] = &[
         .twin("When a fetches \"/hello\" from b")
         .sought_as(&["the request timed out", "the request failed"]),
     Phrase::arranges_around("{party} crashes", |world, matches| Box::pin(crashes(world, matches)))
+        .fault()
         .doc("The machine stops at once: memory is gone, its disk keeps what was synced.")
         .example("When a crashes")
         .variants(&["When the server crashes"])
         .sought_as(&["a dies", "a goes down", "a is killed", "the server loses power"]),
     Phrase::arranges_around("{party} restarts", |world, matches| Box::pin(restarts(world, matches)))
+        .fault()
         .doc("The machine starts again after a crash, or is rebooted, with what its disk kept.")
         .example("When a restarts")
         .variants(&["When the server restarts"])

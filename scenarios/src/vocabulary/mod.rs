@@ -14,6 +14,8 @@ mod time;
 
 use std::collections::{BTreeMap, HashMap};
 
+pub(crate) use time::PASSES;
+
 use cucumber::World as _;
 use cucumber::codegen::{StepConstructor, WorldInventory, inventory};
 use cucumber::step;

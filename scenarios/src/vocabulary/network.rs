@@ -17,11 +17,13 @@ const LOST: &str = "Then at least 1 packet was lost between alice and the server
 
 pub(super) const PHRASES: &[Phrase] = &[
     Phrase::arranges("{party} is on {string}", |world, matches| Box::pin(is_on(world, matches)))
+        .fault()
         .doc("Puts a machine behind a network profile: one that is built in, or a file of yours beside the features.")
         .example("Given alice is on \"hotel wifi\"")
         .variants(&["Given every agent is on \"home wifi\""])
         .sought_as(&["alice uses hotel wifi", "alice works from home", "alice has a bad network"]),
     Phrase::arranges_around("{link} loses {share} of packets", |world, matches| Box::pin(loses(world, matches)))
+        .fault()
         .doc("Each packet is lost with that chance. Several faults on one network add up.")
         .example("Given the network between alice and the server loses 5% of packets")
         .variants(&[
@@ -33,6 +35,7 @@ pub(super) const PHRASES: &[Phrase] = &[
     Phrase::arranges_around("{link} loses {share} of packets in bursts", |world, matches| {
         Box::pin(loses_in_bursts(world, matches))
     })
+    .fault()
     .doc("That share is lost in all, about five packets in a row: as a radio link loses them (Gilbert and Elliott).")
     .example("Given the network between alice and the server loses 5% of packets in bursts")
     .twin(LOST)
@@ -40,17 +43,21 @@ pub(super) const PHRASES: &[Phrase] = &[
     Phrase::arranges_around("{link} duplicates {share} of packets", |world, matches| {
         Box::pin(duplicates(world, matches))
     })
+    .fault()
     .doc("Each packet arrives twice with that chance.")
     .example("Given the network between alice and the server duplicates 2% of packets"),
     Phrase::arranges_around("{link} reorders {share} of packets", |world, matches| Box::pin(reorders(world, matches)))
+        .fault()
         .doc("Each packet is overtaken by later ones with that chance.")
         .example("Given the network between alice and the server reorders 2% of packets"),
     Phrase::arranges_around("{link} corrupts {share} of packets", |world, matches| Box::pin(corrupts(world, matches)))
+        .fault()
         .doc("Bits of a packet flip with that chance; its checksum gives it away and the receiver drops it.")
         .example("Given the network between alice and the server corrupts 1% of packets"),
     Phrase::arranges_around("{link} has {duration} latency{jitter}", |world, matches| {
         Box::pin(has_latency(world, matches))
     })
+    .fault()
     .doc("Every packet takes that long, give or take the jitter.")
     .example("Given the network between alice and the server has 80 ms latency and 20 ms jitter")
     .variants(&["Given every network has 80 ms latency"])
@@ -63,10 +70,12 @@ pub(super) const PHRASES: &[Phrase] = &[
     Phrase::arranges_around("{link} carries at most {rate}", |world, matches| {
         Box::pin(carries_at_most(world, matches))
     })
+    .fault()
     .doc("Bounds the bandwidth; what doesn't fit waits in a queue, and what the queue can't hold is lost.")
     .example("Given the network between alice and the server carries at most 256 kbit per second")
     .sought_as(&["the bandwidth is 256 kbit per second", "the network is limited to 256 kbit per second"]),
     Phrase::arranges_around("{link} is cut{for}", |world, matches| Box::pin(is_cut(world, matches)))
+        .fault()
         .doc("Nothing gets through, for that time or until the network heals.")
         .example("When the network between alice and the server is cut for 10 seconds")
         .variants(&[
@@ -83,6 +92,7 @@ pub(super) const PHRASES: &[Phrase] = &[
             "the network is partitioned",
         ]),
     Phrase::arranges_around("{link} heals", |world, matches| Box::pin(heals(world, matches)))
+        .fault()
         .doc("Lifts every cut between the two, both ways.")
         .example("When the network between alice and the server heals")
         .variants(&["When every network heals"])
@@ -90,6 +100,7 @@ pub(super) const PHRASES: &[Phrase] = &[
     Phrase::checks("{amount} packet(s) was/were lost {route}{within}", |world, matches| {
         Box::pin(were_lost(world, matches))
     })
+    .fault()
     .doc("Counts the packets that the wire lost there since the scenario began.")
     .example(LOST)
     .variants(&[
@@ -101,18 +112,21 @@ pub(super) const PHRASES: &[Phrase] = &[
     Phrase::checks("{amount} packet(s) was/were duplicated {route}{within}", |world, matches| {
         Box::pin(were_duplicated(world, matches))
     })
+    .fault()
     .doc("Counts the second copies that the wire made there since the scenario began.")
     .example("Then at least 1 packet was duplicated between alice and the server")
     .twin("Given the network between alice and the server duplicates 2% of packets"),
     Phrase::checks("{amount} packet(s) was/were reordered {route}{within}", |world, matches| {
         Box::pin(were_reordered(world, matches))
     })
+    .fault()
     .doc("Counts the packets that arrived there behind one that was sent later.")
     .example("Then at least 1 packet was reordered between alice and the server")
     .twin("Given the network between alice and the server reorders 2% of packets"),
     Phrase::checks("{amount} packet(s) was/were corrupted {route}{within}", |world, matches| {
         Box::pin(were_corrupted(world, matches))
     })
+    .fault()
     .doc("Counts the packets that were dropped there for a wrong checksum; they count as lost, too.")
     .example("Then at least 1 packet was corrupted between alice and the server")
     .twin("Given the network between alice and the server corrupts 1% of packets"),

@@ -38,10 +38,12 @@ pub(super) const PHRASES: &[Phrase] = &[
         .twin("Then alice's phone is not registered")
         .sought_as(&["alice's phone logs out", "alice's phone deregisters"]),
     Phrase::acts("{phone} lose(s) power", |world, matches| Box::pin(loses_power(world, matches)))
+        .fault()
         .doc("The phone is off at once, and tells nobody.")
         .example("When alice's phone loses power")
         .sought_as(&["alice's phone is switched off", "alice's phone crashes", "alice's phone is unplugged"]),
     Phrase::acts("{phone} come(s) back", |world, matches| Box::pin(comes_back(world, matches)))
+        .fault()
         .doc("The phone has power again: it boots, and registers if it did before.")
         .example("When alice's phone comes back")
         .sought_as(&["alice's phone reboots", "alice's phone has power again", "alice's phone is switched on"]),

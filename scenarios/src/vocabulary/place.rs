@@ -47,6 +47,7 @@ pub(super) const PHRASES: &[Phrase] = &[
     Phrase::arranges("{agent} work(s) behind a(n) {nat} NAT{lifetime}", |world, matches| {
         Box::pin(works_behind_a_nat(world, matches))
     })
+    .fault()
     .doc("Puts her phones on a private network behind a NAT box.")
     .example("Given alice works behind a symmetric NAT")
     .variants(&[

@@ -6,13 +6,17 @@ use crate::World;
 use crate::argument::{Party, Skew};
 use crate::phrase::{Matches, Phrase, StepResult};
 
+/// The phrase that lets time go by.
+pub(crate) const PASSES: &str = "{duration} pass(es)";
+
 pub(super) const PHRASES: &[Phrase] = &[
-    Phrase::acts("{duration} pass(es)", |world, matches| Box::pin(pass(world, matches)))
+    Phrase::acts(PASSES, |world, matches| Box::pin(pass(world, matches)))
         .doc("Lets that much simulated time go by.")
         .example("When 90 seconds pass")
         .variants(&["When 1 second passes", "When 3 days pass"])
         .sought_as(&["wait 90 seconds", "sleep for 90 seconds", "90 seconds later", "pause for 90 seconds"]),
     Phrase::arranges_around("{party}'s clock is {skew}", |world, matches| Box::pin(clock_is(world, matches)))
+        .fault()
         .doc("Sets the clock on the wall of one host apart from the true time.")
         .example("When the server's clock is 10 minutes ahead")
         .variants(&["When a's clock is 1 hour behind"])

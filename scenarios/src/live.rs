@@ -1,0 +1,70 @@
+//! Which scenarios can be played on real sockets, in real time.
+
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::problem;
+use crate::report::counted;
+use crate::script::{Case, ScriptStep};
+use crate::vocabulary::{Bound, PASSES};
+
+/// What is played when nothing else is said.
+pub const FEATURES: [&str; 2] = ["features/registration.feature", "features/calls.feature"];
+
+/// How many are played at once: mostly they wait.
+pub const AT_ONCE: NonZeroUsize = NonZeroUsize::new(16).expect("sixteen is some");
+
+/// Nobody waits longer for a scenario that wasn't asked for by its file.
+const LONGEST: Duration = Duration::from_secs(30);
+
+/// Those that can be played, and what is to be told of the others. If their files were named, a fault is an error.
+///
+/// # Errors
+/// The faults, each with its file and line.
+pub fn playable(cases: Vec<Arc<Case>>, named: bool) -> Result<(Vec<Arc<Case>>, Option<String>), String> {
+    let (mut playable, mut faulty, mut long) = (Vec::new(), 0, 0);
+    let mut problems: Vec<String> = Vec::new();
+    for case in cases {
+        let faults: Vec<&ScriptStep> = case.script.steps.iter().filter(|step| is_fault(step)).collect();
+        if !faults.is_empty() {
+            faulty += 1;
+            let told = faults.iter().map(|step| {
+                let ScriptStep { file, line, keyword, text, .. } = step;
+                format!("{file}:{line}: `{keyword} {text}` is a fault, and live mode has none")
+            });
+            problems.extend(told);
+        } else if !named && case.script.steps.iter().filter_map(passes).sum::<Duration>() > LONGEST {
+            long += 1;
+        } else {
+            playable.push(case);
+        }
+    }
+    if named && !problems.is_empty() {
+        // A background's fault is told once, however many scenarios have it.
+        let mut seen = std::collections::BTreeSet::new();
+        problems.retain(|problem| seen.insert(problem.clone()));
+        return Err(format!("{}\n{}", problems.join("\n"), problem::count_shown(problems.len())));
+    }
+    let told = (faulty + long > 0).then(|| {
+        format!(
+            "Left out: {} with faults, which need a simulated universe, and {} in which more than {} seconds pass.",
+            counted(faulty, "scenario"),
+            counted(long, "scenario"),
+            LONGEST.as_secs()
+        )
+    });
+    Ok((playable, told))
+}
+
+fn is_fault(step: &ScriptStep) -> bool {
+    matches!(&step.bound, Bound::Phrase(phrase, _) if phrase.fault)
+}
+
+/// How long the step lets pass.
+fn passes(step: &ScriptStep) -> Option<Duration> {
+    match &step.bound {
+        Bound::Phrase(phrase, matches) if phrase.expression == PASSES => matches.get(0).ok(),
+        _ => None,
+    }
+}
