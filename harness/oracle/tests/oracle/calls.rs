@@ -363,6 +363,27 @@ fn a_number_that_doesnt_grow_breaks_the_rule() {
     }
 }
 
+/// The answer to a request may be lost, and another request be sent before the first is repeated (RFC 3261 17.1.2).
+#[test]
+fn a_request_that_is_repeated_behind_a_later_one_has_its_old_number() {
+    let mut play = Play::new();
+    let mut call = Call::new("c1", "alice", "bob");
+    call.connect(&mut play);
+    play.talk(&call, 4);
+    let refer = call.request("INFO", "alice");
+    play.say("alice", "bob", &refer);
+    play.lose("bob", "alice", &call.reply("INFO", "alice", 200));
+    let answer = call.reply("INFO", "alice", 200);
+    let later = call.request("INFO", "alice");
+    play.say("alice", "bob", &later);
+    play.say("bob", "alice", &call.reply("INFO", "alice", 200));
+    play.wait(500);
+    play.say("alice", "bob", &refer);
+    play.say("bob", "alice", &answer);
+    call.hang_up(&mut play, "alice");
+    play.ends_later().holds(CSEQ);
+}
+
 #[test]
 fn an_ack_has_its_invites_number_and_a_reboot_may_count_from_one() {
     let mut play = Play::new();
