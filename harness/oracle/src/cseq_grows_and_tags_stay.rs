@@ -50,7 +50,8 @@ type Side = (HostId, u32, u64, u64, u64);
 #[derive(Debug)]
 struct Number {
     cseq: u32,
-    branch: u64,
+    /// Of the last requests: what's sent again isn't new, though another has begun meanwhile.
+    branches: [(u64, u32); 4],
     there: SocketAddrV4,
 }
 
@@ -204,7 +205,7 @@ impl CseqGrowsAndTagsStay {
         }
         let side = (host, life, call, from_tag, to_tag);
         let last = self.numbers.get(&side);
-        if last.is_some_and(|last| last.branch == heard.branch && last.cseq == cseq) {
+        if last.is_some_and(|last| last.branches.contains(&(heard.branch, cseq))) {
             return;
         }
         let began = if to_tag == 0 { None } else { self.numbers.get(&any) };
@@ -229,7 +230,10 @@ impl CseqGrowsAndTagsStay {
             let what = format!("{} sent {} in a dialog with another From tag than its own there", name(), heard.verb());
             self.judgement.violate(heard.at, what, [heard.packet]);
         }
-        self.numbers.insert(side, Number { cseq, branch: heard.branch, there: heard.there });
+        let mut branches = last.map_or([(0, 0); 4], |last| last.branches);
+        branches.rotate_right(1);
+        branches[0] = (heard.branch, cseq);
+        self.numbers.insert(side, Number { cseq, branches, there: heard.there });
         if heard.method == Method::Invite {
             let invites = self.invites.entry(any).or_default();
             if invites.len() >= 8 {

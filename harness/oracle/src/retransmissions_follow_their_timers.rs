@@ -76,8 +76,8 @@ struct Answers {
     is_invite: bool,
     cseq: u32,
     call: u64,
-    /// The request came again since the last answer.
-    asked: bool,
+    /// How often the request came since the last answer.
+    asked: u32,
     sent: Option<Sent>,
     acknowledged: Option<SimTime>,
 }
@@ -294,10 +294,9 @@ impl RetransmissionsFollowTheirTimers {
     fn asked(&mut self, heard: &Heard<'_>) {
         let key = heard.transaction();
         let is_invite = heard.method == Method::Invite;
-        let fresh =
-            Answers { is_invite, cseq: heard.cseq, call: heard.call, asked: true, sent: None, acknowledged: None };
+        let fresh = Answers { is_invite, cseq: heard.cseq, call: heard.call, asked: 1, sent: None, acknowledged: None };
         match self.answers.get_mut(&key) {
-            Some(answers) if answers.cseq == heard.cseq && answers.call == heard.call => answers.asked = true,
+            Some(answers) if answers.cseq == heard.cseq && answers.call == heard.call => answers.asked += 1,
             Some(answers) => *answers = fresh,
             None => {
                 self.answers.insert(key, fresh);
@@ -316,7 +315,8 @@ impl RetransmissionsFollowTheirTimers {
         if answers.cseq != heard.cseq || answers.call != heard.call {
             return;
         }
-        let asked = std::mem::take(&mut answers.asked);
+        let asked = answers.asked > 0;
+        answers.asked = answers.asked.saturating_sub(1);
         let digest = xxh3_64(heard.message.raw());
         let fresh = || Sent {
             status: heard.status,

@@ -56,6 +56,8 @@ struct Pending {
 #[derive(Debug)]
 struct Group {
     host: HostId,
+    /// The host's life in which it was made.
+    life: u32,
     legs: Vec<Leg>,
     /// The leg that is bridged with the first.
     bridged: Option<usize>,
@@ -230,7 +232,10 @@ impl WhenOneLegEndsTheOtherEnds {
                 self.next += 1;
                 let parties = [pending.caller, 0];
                 let legs = vec![pending.leg.clone()];
-                self.groups.insert(id, Group { host: heard.host, legs, bridged: None, untied: false, parties });
+                self.groups.insert(
+                    id,
+                    Group { host: heard.host, life: heard.life, legs, bridged: None, untied: false, parties },
+                );
                 self.legs.insert(at, (id, 0));
                 id
             }
@@ -354,7 +359,7 @@ impl WhenOneLegEndsTheOtherEnds {
             None
         } else if group.untied {
             Some("it was transferred or taken elsewhere")
-        } else if around.disturbed(host, since) {
+        } else if around.disturbed(host, since) || around.life(host) != group.life {
             Some("its host was down, asleep or moved")
         } else if leg.over_tcp && around.tcp_in_trouble(host, leg.peer, since) {
             Some("its TCP connection was in trouble")
