@@ -2,7 +2,8 @@
 //!
 //! Who ends a session stops sending media (RFC 3261 section 15: a BYE terminates the session and all its media
 //! streams). The end is when a BYE's 2xx or 481 has reached whoever sent it; a second later nobody sends from a port
-//! that was announced for the call, unless it's announced for another call too.
+//! that was announced for the call, unless it's announced for another call too, within another second: that message
+//! may be waiting for its connection.
 //!
 //! Judged are the ports of calls that ended so. The last session of a fork ends the call. Not judged are the ports
 //! of hosts that were down, asleep or moved, and those of calls that never were established.
@@ -30,7 +31,14 @@ pub struct AfterTheEndNoRtp {
     /// In how many calls that haven't ended a port is announced.
     live: FxHashMap<SocketAddrV4, u32>,
     /// Since when a port has to be quiet.
-    quiet: FxHashMap<SocketAddrV4, SimTime>,
+    quiet: FxHashMap<SocketAddrV4, Quiet>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Quiet {
+    since: SimTime,
+    /// When it first wasn't, after the margin.
+    heard: Option<SimTime>,
 }
 
 #[derive(Debug, Default)]
@@ -86,12 +94,21 @@ impl Witness for AfterTheEndNoRtp {
         if frame.stage != Stage::Sent || self.quiet.is_empty() {
             return;
         }
-        let Some(&since) = self.quiet.get(&frame.source) else { return };
+        let Some(quiet) = self.quiet.get_mut(&frame.source) else { return };
+        let since = quiet.since;
         if frame.at <= since + MARGIN {
+            return;
+        }
+        // Another call may have the port, whose description is still on its way into a connection.
+        if frame.at <= *quiet.heard.get_or_insert(frame.at) + MARGIN {
             return;
         }
         self.quiet.remove(&frame.source);
         let Some(host) = frame.from else { return };
+        if around.tcp_in_trouble(host, around.owner(*frame.destination.ip()), since) {
+            self.judgement.exempt("a TCP connection was in trouble, by which the port may be announced again");
+            return;
+        }
         if around.disturbed(host, since) {
             self.judgement.exempt("its host was down, asleep or moved");
             return;
@@ -134,7 +151,7 @@ impl AfterTheEndNoRtp {
             self.live.remove(&port);
             if let Some(since) = since {
                 self.judgement.judged += 1;
-                self.quiet.insert(port, since);
+                self.quiet.insert(port, Quiet { since, heard: None });
             }
         }
     }

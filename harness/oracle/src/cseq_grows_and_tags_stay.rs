@@ -47,15 +47,11 @@ pub struct CseqGrowsAndTagsStay {
 
 type Side = (HostId, u32, u64, u64, u64);
 
-/// So many requests back, one that comes again is known.
-const REMEMBERED: usize = 6;
-
 #[derive(Debug)]
 struct Number {
-    /// The branches of the requests before it: whatever is said again is one of those.
-    before: [u64; REMEMBERED],
     cseq: u32,
-    branch: u64,
+    /// Of the last requests: what's sent again isn't new, though another has begun meanwhile.
+    branches: [(u64, u32); 4],
     there: SocketAddrV4,
 }
 
@@ -209,9 +205,7 @@ impl CseqGrowsAndTagsStay {
         }
         let side = (host, life, call, from_tag, to_tag);
         let last = self.numbers.get(&side);
-        if last
-            .is_some_and(|last| last.branch == heard.branch && last.cseq == cseq || last.before.contains(&heard.branch))
-        {
+        if last.is_some_and(|last| last.branches.contains(&(heard.branch, cseq))) {
             return;
         }
         let began = if to_tag == 0 { None } else { self.numbers.get(&any) };
@@ -236,12 +230,10 @@ impl CseqGrowsAndTagsStay {
             let what = format!("{} sent {} in a dialog with another From tag than its own there", name(), heard.verb());
             self.judgement.violate(heard.at, what, [heard.packet]);
         }
-        let mut before = [0; REMEMBERED];
-        if let Some(last) = last {
-            before[1..].copy_from_slice(&last.before[..REMEMBERED - 1]);
-            before[0] = last.branch;
-        }
-        self.numbers.insert(side, Number { before, cseq, branch: heard.branch, there: heard.there });
+        let mut branches = last.map_or([(0, 0); 4], |last| last.branches);
+        branches.rotate_right(1);
+        branches[0] = (heard.branch, cseq);
+        self.numbers.insert(side, Number { cseq, branches, there: heard.there });
         if heard.method == Method::Invite {
             let invites = self.invites.entry(any).or_default();
             if invites.len() >= 8 {

@@ -7,7 +7,7 @@
 //!
 //! Judged are offers and answers that took effect at the one who was called: plain RTP, `sendrecv` on both sides. Not
 //! judged, and counted as exempt: a place that is no host's own address; a call that was changed or ended meanwhile,
-//! or a hold that came near; a host that went down, slept or moved; a network that was cut, tampered with or has lost
+//! or a hold that came near; a call that its caller had given up; a host that went down, slept or moved; a network that was cut, tampered with or has lost
 //! media; calls through a proxy. A loss for which no fault is to blame (no route to a private address, a NAT that
 //! refuses a stranger) is no exemption: one-way audio is made of those.
 
@@ -59,6 +59,7 @@ struct Offer {
     cseq: u32,
     theirs: Option<Said>,
     ours: Option<Said>,
+    cancelled: bool,
     established: bool,
 }
 
@@ -123,7 +124,7 @@ impl Witness for EstablishedMeansHeard {
                 let key = (heard.host, heard.branch);
                 self.offers.entry(key).or_insert_with(|| {
                     self.forget.push(heard.at, key);
-                    Offer { call, cseq, theirs: said, ours: None, established: false }
+                    Offer { call, cseq, theirs: said, ours: None, cancelled: false, established: false }
                 });
             }
             (Method::Invite, false, true) => {
@@ -133,11 +134,20 @@ impl Witness for EstablishedMeansHeard {
                     self.accepted.insert((heard.host, offer.call, offer.cseq), heard.branch);
                 }
             }
+            (Method::Cancel, true, false) => {
+                if let Some(offer) = self.offers.get_mut(&(heard.host, heard.branch)) {
+                    offer.cancelled = true;
+                }
+                self.changed.insert(heard.call, heard.at);
+            }
             (Method::Ack, true, false) => {
                 let Some(branch) = self.accepted.remove(&(heard.host, heard.call, heard.cseq)) else { return };
                 let Some(offer) = self.offers.get_mut(&(heard.host, branch)) else { return };
                 offer.theirs = said.or(offer.theirs);
                 if !std::mem::replace(&mut offer.established, true) {
+                    if offer.cancelled {
+                        return self.judgement.exempt("it had been cancelled when it was answered");
+                    }
                     let (theirs, ours) = (offer.theirs, offer.ours);
                     self.established(heard, theirs, ours, around);
                 }
@@ -146,12 +156,16 @@ impl Witness for EstablishedMeansHeard {
         }
     }
 
-    fn media(&mut self, frame: &Frame<'_>, _around: &Surroundings) {
-        if frame.stage == Stage::Arrived
-            && !self.listening.is_empty()
-            && let Some(ear) = self.listening.get_mut(&frame.destination)
-        {
+    fn media(&mut self, frame: &Frame<'_>, around: &Surroundings) {
+        if frame.stage != Stage::Arrived || self.listening.is_empty() {
+            return;
+        }
+        if let Some(ear) = self.listening.get_mut(&frame.destination) {
             ear.last = Some(frame.at);
+        } else if frame.to.is_some() && around.owner(*frame.destination.ip()) != frame.to {
+            // It was sent to a NAT box's address: which of the host's ports that stands for can't be seen.
+            let own = self.listening.iter_mut().filter(|(place, _)| around.owner(*place.ip()) == frame.to);
+            own.for_each(|(_, ear)| ear.last = Some(frame.at));
         }
     }
 

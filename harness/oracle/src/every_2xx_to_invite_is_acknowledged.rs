@@ -37,6 +37,7 @@ pub struct Every2xxToInviteIsAcknowledged {
 
 #[derive(Debug)]
 struct Invite {
+    life: u32,
     sent: SimTime,
     has_heard: bool,
     refused: bool,
@@ -119,7 +120,7 @@ impl Witness for Every2xxToInviteIsAcknowledged {
 impl Every2xxToInviteIsAcknowledged {
     fn invite(&mut self, heard: &Heard<'_>) {
         if heard.is_sent() && !heard.has_passed_others {
-            let invite = Invite { sent: heard.at, has_heard: false, refused: false, over: false };
+            let invite = Invite { life: heard.life, sent: heard.at, has_heard: false, refused: false, over: false };
             self.invites.entry((heard.host, heard.branch)).or_insert(invite);
         }
     }
@@ -137,6 +138,7 @@ impl Every2xxToInviteIsAcknowledged {
         let Some(invite) = self.invites.get_mut(&(heard.host, heard.branch)) else { return };
         let too_late = !invite.has_heard && heard.at > invite.sent + PATIENCE;
         let refused = invite.refused;
+        let from_before = invite.life != heard.life;
         invite.has_heard = true;
         if heard.is_final() {
             if !std::mem::replace(&mut invite.over, true) {
@@ -145,6 +147,10 @@ impl Every2xxToInviteIsAcknowledged {
             invite.refused |= heard.status >= 300;
         }
         if !heard.accepts(Method::Invite) {
+            return;
+        }
+        if from_before {
+            self.judgement.exempt("its host has crashed since it sent the INVITE");
             return;
         }
         if too_late || refused {

@@ -76,7 +76,7 @@ struct Answers {
     is_invite: bool,
     cseq: u32,
     call: u64,
-    /// How often the request came without being answered.
+    /// How often the request came since the last answer.
     asked: u32,
     sent: Option<Sent>,
     acknowledged: Option<SimTime>,
@@ -294,8 +294,7 @@ impl RetransmissionsFollowTheirTimers {
     fn asked(&mut self, heard: &Heard<'_>) {
         let key = heard.transaction();
         let is_invite = heard.method == Method::Invite;
-        let fresh =
-            Answers { is_invite, cseq: heard.cseq, call: heard.call, asked: 1, sent: None, acknowledged: None };
+        let fresh = Answers { is_invite, cseq: heard.cseq, call: heard.call, asked: 1, sent: None, acknowledged: None };
         match self.answers.get_mut(&key) {
             Some(answers) if answers.cseq == heard.cseq && answers.call == heard.call => answers.asked += 1,
             Some(answers) => *answers = fresh,
@@ -316,7 +315,6 @@ impl RetransmissionsFollowTheirTimers {
         if answers.cseq != heard.cseq || answers.call != heard.call {
             return;
         }
-        // Copies may come before the first is answered: each has its answer.
         let asked = answers.asked > 0;
         answers.asked = answers.asked.saturating_sub(1);
         let digest = xxh3_64(heard.message.raw());

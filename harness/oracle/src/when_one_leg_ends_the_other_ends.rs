@@ -14,7 +14,7 @@
 //!   cancelled or hung up on within 64*T1. One that never was answered at all ends by itself (timer B).
 //!
 //! Judged are legs whose other leg ended. Not judged, and counted as exempt: calls that were transferred (REFER,
-//! Replaces), or whose surviving leg was taken elsewhere (a new INVITE in its party's name, a re-INVITE); hosts that
+//! Replaces), legs made within a second of a REFER, calls whose surviving leg was taken elsewhere (a new INVITE in its party's name, a re-INVITE); hosts that
 //! were down, asleep or moved; TCP connections in trouble.
 
 use busyhour_trace::{HostId, PacketId, SimTime};
@@ -25,6 +25,11 @@ use crate::hearing::{Carrier, Heard, digest};
 use crate::read::sip::{Method, Name};
 use crate::surroundings::Surroundings;
 use crate::witness::{Judgement, Witness};
+
+use std::time::Duration;
+
+/// What a host does so soon after a REFER may be for the transfer.
+const SOON: Duration = Duration::from_secs(1);
 
 /// The witness of this rule; see the [module](self).
 #[derive(Debug)]
@@ -38,6 +43,8 @@ pub struct WhenOneLegEndsTheOtherEnds {
     legs: FxHashMap<(HostId, u64), (u64, usize)>,
     /// Bridged groups by host and a party's name.
     parties: FxHashMap<(HostId, u64), Vec<u64>>,
+    /// When a host was last asked to transfer a call.
+    referred: FxHashMap<HostId, SimTime>,
     next: u64,
     dues: Dues<(u64, usize)>,
 }
@@ -56,6 +63,8 @@ struct Pending {
 #[derive(Debug)]
 struct Group {
     host: HostId,
+    /// The host's life in which it was made.
+    life: u32,
     legs: Vec<Leg>,
     /// The leg that is bridged with the first.
     bridged: Option<usize>,
@@ -99,6 +108,7 @@ impl Default for WhenOneLegEndsTheOtherEnds {
             groups: FxHashMap::default(),
             legs: FxHashMap::default(),
             parties: FxHashMap::default(),
+            referred: FxHashMap::default(),
             next: 0,
             dues: Dues::after(OVERDUE),
         }
@@ -161,6 +171,9 @@ impl WhenOneLegEndsTheOtherEnds {
 
     /// Who transfers may mean any of its calls (RFC 5589 section 7: the one that REFER's Replaces names).
     fn transferred(&mut self, heard: &Heard<'_>) {
+        if heard.has_arrived() {
+            self.referred.insert(heard.host, heard.at);
+        }
         for group in self.groups.values_mut().filter(|group| group.host == heard.host) {
             group.untied |= group.legs.iter().any(|leg| leg.call == heard.call || leg.peer == heard.peer);
         }
@@ -215,6 +228,10 @@ impl WhenOneLegEndsTheOtherEnds {
                     || same(pending.asserted, asserted))
         });
         let (Some(pending), another) = (meant.next(), meant.next()) else { return };
+        if self.referred.get(&heard.host).is_some_and(|referred| *referred + SOON > heard.at) {
+            self.judgement.exempt("it may have been made for a transfer");
+            return;
+        }
         if another.is_some() {
             self.judgement.exempt("two calls of one caller were unanswered");
             return;
@@ -230,7 +247,10 @@ impl WhenOneLegEndsTheOtherEnds {
                 self.next += 1;
                 let parties = [pending.caller, 0];
                 let legs = vec![pending.leg.clone()];
-                self.groups.insert(id, Group { host: heard.host, legs, bridged: None, untied: false, parties });
+                self.groups.insert(
+                    id,
+                    Group { host: heard.host, life: heard.life, legs, bridged: None, untied: false, parties },
+                );
                 self.legs.insert(at, (id, 0));
                 id
             }
@@ -354,7 +374,7 @@ impl WhenOneLegEndsTheOtherEnds {
             None
         } else if group.untied {
             Some("it was transferred or taken elsewhere")
-        } else if around.disturbed(host, since) {
+        } else if around.disturbed(host, since) || around.life(host) != group.life {
             Some("its host was down, asleep or moved")
         } else if leg.over_tcp && around.tcp_in_trouble(host, leg.peer, since) {
             Some("its TCP connection was in trouble")

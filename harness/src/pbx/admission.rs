@@ -2,6 +2,8 @@
 
 use std::rc::Rc;
 
+use xxhash_rust::xxh3::xxh3_64;
+
 use super::exchange::Exchange;
 use super::registrar::{Change, Refusal};
 use crate::sip::ReadError;
@@ -23,6 +25,12 @@ pub(super) enum Sender {
 /// A request that isn't let in: with what status, and what headers.
 pub(super) type Denial = (u16, Vec<(Name, String)>);
 
+/// A To tag that's the same each time when the same request comes (8.2.7), for who doesn't remember it.
+fn tag_without_state(request: &Message) -> String {
+    let parts = [Name::Via, Name::CallId, Name::CSeq].map(|name| request.first(name).unwrap_or_default());
+    format!("{:016x}", xxh3_64(parts.join("\n").as_bytes()))
+}
+
 impl Exchange {
     /// What can be answered without remembering it (RFC 3261 8.2.7): whoever floods the server with requests without
     /// credentials costs it no memory. True if that was it.
@@ -30,7 +38,7 @@ impl Exchange {
         if message.raw().len() > self.settings.max_message {
             self.counters.oversized += 1;
             if message.is_request() && message.method() != Method::Ack {
-                let response = Writer::answer(message, 513, reason(513), Some(&self.tag())).end();
+                let response = Writer::answer(message, 513, reason(513), Some(&tag_without_state(message))).end();
                 self.replies.push_back(Transmit { flow, payload: response });
             }
             return true;
@@ -49,8 +57,7 @@ impl Exchange {
             return false;
         }
         self.counters.challenged += 1;
-        // The same request gets the same tag, though nobody remembers it (RFC 3261 8.2.7).
-        let tag = format!("{:016x}", xxhash_rust::xxh3::xxh3_64(message.raw()));
+        let tag = tag_without_state(message);
         let mut writer = Writer::answer(message, 401, reason(401), Some(&tag));
         for challenge in self.digest.challenge(now, false) {
             writer = writer.header(Name::WwwAuthenticate, challenge);

@@ -12,7 +12,7 @@ use super::exchange::{Chore, Exchange};
 use super::leg::{OfferedFor, Place};
 use super::records::CallEnding;
 use super::settings::MediaPath;
-use crate::media::{Relay, Side};
+use crate::media::{Feed, Relay, Side};
 use crate::sip::ua::CallId;
 use crate::sip::{Message, Uri, unescape};
 use crate::trace::SimTime;
@@ -251,6 +251,7 @@ impl Exchange {
 
     fn move_to_room(&mut self, now: SimTime, id: SessionId, transferor: CallId, survivor: CallId, room: Rc<str>) {
         let Some(session) = self.sessions.remove(&id) else { return };
+        silence_towards_the_other(&session, survivor);
         self.end_record(now, session.record, CallEnding::Transferred);
         self.leave(now, transferor);
         let party = self.legs.get(&survivor).map_or_else(|| Rc::from(""), |leg| leg.party.clone());
@@ -320,6 +321,7 @@ impl Exchange {
         if let (Some(relay), Some(leg)) = (&transfer.relay, self.legs.get_mut(&survivor)) {
             leg.line.local.port = relay.port(Side::A);
         }
+        silence_towards_the_other(&session, survivor);
         let mut retired = session.retired;
         retired.extend(session.relay);
         let id = self.begin_joined(now, survivor, call, Some(transfer.target), transfer.relay, retired);
@@ -407,5 +409,12 @@ impl Exchange {
         let id = self.begin_joined(now, caller, callee, None, relay, session.retired);
         self.join_second(now, other, call);
         self.wire(id, None);
+    }
+}
+
+/// Who isn't in a call any more hears no more of it, though its relay is needed until the one who stays has moved.
+fn silence_towards_the_other(session: &Session, stays: CallId) {
+    if let Some(relay) = &session.relay {
+        relay.feed(if session.caller == stays { Side::B } else { Side::A }, Feed::Nothing);
     }
 }

@@ -329,8 +329,11 @@ impl UserAgent {
         call.state = State::Confirmed;
         call.takes_update = allows_update(&response);
         let wants_answer = call.description.is_none();
-        if call.cancel != Cancel::No && !self.settings.quirks.keeps_what_it_cancelled {
+        if call.cancel != Cancel::No {
             self.ack(call, &dialog, cseq, None);
+            if self.settings.quirks.keeps_what_it_cancelled {
+                return;
+            }
             let ending = call.ending.clone().unwrap_or(Ending::Abandoned);
             return self.bye(now, call, ending);
         }
