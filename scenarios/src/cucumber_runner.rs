@@ -163,7 +163,8 @@ impl Runner<World> for UniverseRunner {
             let Some(end) = self.seed.checked_add(1) else {
                 panic!("{} can't be a seed: it's the one number with none after it", self.seed)
             };
-            let plan = Plan { cases, seeds: self.seed..end, workers: self.workers, out: self.out, trails: false };
+            let plan =
+                Plan { cases, seeds: self.seed..end, workers: self.workers, out: self.out, trails: false, live: false };
             let results = results(plan, self.stage);
             let vocabulary = Vocabulary::of_this_build();
             let told = results.zip(stream::iter(casts)).flat_map(move |(result, cast)| {

@@ -30,6 +30,8 @@ pub struct Job {
     pub keep_if_passed: bool,
     /// Where to leave a trail of all that went into the run's hash, for the check of determinism.
     pub trail: Option<PathBuf>,
+    /// Whether it's played on real sockets, in real time.
+    pub live: bool,
 }
 
 impl Job {
@@ -37,7 +39,22 @@ impl Job {
     pub fn new(case: &Arc<Case>, seed: u64, out: &Path) -> Job {
         let record_folder = out.join(folder_of(case)).join(format!("seed-{seed}"));
         let case = Arc::clone(case);
-        Job { scenario_seed: case.seed(seed), case, seed, record_folder, keep_if_passed: true, trail: None }
+        Job {
+            scenario_seed: case.seed(seed),
+            case,
+            seed,
+            record_folder,
+            keep_if_passed: true,
+            trail: None,
+            live: false,
+        }
+    }
+}
+
+impl Job {
+    /// The flag that makes a run of it the same again; a live one can only be tried again.
+    pub fn flag(&self) -> String {
+        if self.live { "--live".to_owned() } else { format!("--seed {}", self.seed) }
     }
 }
 
@@ -82,6 +99,8 @@ pub struct Plan {
     pub out: PathBuf,
     /// Whether each job leaves a trail.
     pub trails: bool,
+    /// Whether they're played on real sockets, in real time.
+    pub live: bool,
 }
 
 impl Plan {
@@ -102,6 +121,7 @@ impl Plan {
         let mut job = Job::new(&self.cases[index / per_case], seed, &self.out);
         // One seed is somebody looking; of many, those are of interest that didn't pass.
         job.keep_if_passed = per_case == 1;
+        job.live = self.live;
         job.trail = self.trails.then(|| determinism::trail_file(&job.record_folder));
         job
     }
@@ -218,6 +238,7 @@ pub(crate) mod tests {
             workers: NonZeroUsize::new(workers).unwrap(),
             out: "out".into(),
             trails: false,
+            live: false,
         }
     }
 
