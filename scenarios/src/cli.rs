@@ -254,7 +254,15 @@ fn run_on(arguments: &RunArgs, paths: &[PathBuf], stage: &dyn Stage) -> ExitCode
     let all_cores = thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
     let workers = arguments.jobs.unwrap_or(if arguments.live { live::AT_ONCE } else { all_cores });
     let trails = arguments.check_determinism || arguments.fingerprints;
-    let plan = Plan { cases, seeds, workers, out: arguments.out.clone(), trails, cadence: arguments.cadence };
+    let plan = Plan {
+        cases,
+        seeds,
+        workers,
+        out: arguments.out.clone(),
+        trails,
+        cadence: arguments.cadence,
+        live: arguments.live,
+    };
     if let Err(error) = try_out(&plan.out) {
         eprintln!(
             "busyhour: no record can be put into `{}`: {error}; name another folder with --out",
@@ -374,6 +382,8 @@ fn print_report(arguments: &RunArgs, plan: &Plan, stage: &dyn Stage, interrupted
             }
         },
     }
+    // Live, scenarios that wait side by side aren't faster than time.
+    let sim_time = if arguments.live { Duration::ZERO } else { sim_time };
     eprintln!("{}", wall_time_shown(began.elapsed(), sim_time));
     let code = match verdict {
         Verdict::Bug => EXIT_BUG,

@@ -251,8 +251,7 @@ pub fn failure_shown(job: &Job, result: &ScenarioResult, paint: Paint, launcher:
     let ended = SimTime::ZERO + account.sim_time;
     lines.push(format!("  ended at  {} of simulated time", clock_shown(ended)));
     lines.push(format!("  seed      {} (the scenario's own: {:#018x})", result.seed, result.scenario_seed));
-    let seed = format!("--seed {}", result.seed);
-    lines.push(format!("  replay    {}", replay_shown(&job.case, &seed, launcher)));
+    lines.push(format!("  replay    {}", replay_shown(&job.case, &job.flag(), launcher)));
     if let Some(folder) = &account.record_folder {
         lines.push(format!("  record    {}", folder.display()));
     }

@@ -34,6 +34,8 @@ pub struct Job {
     pub trail: Option<PathBuf>,
     /// Which frames of audio are sent.
     pub cadence: Cadence,
+    /// Whether it's played on real sockets, in real time.
+    pub live: bool,
 }
 
 impl Job {
@@ -49,7 +51,15 @@ impl Job {
             keep_if_passed: true,
             trail: None,
             cadence: Cadence::Auto,
+            live: false,
         }
+    }
+}
+
+impl Job {
+    /// The flag that makes a run of it the same again; a live one can only be tried again.
+    pub fn flag(&self) -> String {
+        if self.live { "--live".to_owned() } else { format!("--seed {}", self.seed) }
     }
 }
 
@@ -96,6 +106,8 @@ pub struct Plan {
     pub trails: bool,
     /// Which frames of audio are sent.
     pub cadence: Cadence,
+    /// Whether they're played on real sockets, in real time.
+    pub live: bool,
 }
 
 impl Plan {
@@ -117,6 +129,7 @@ impl Plan {
         // One seed is somebody looking; of many, those are of interest that didn't pass.
         job.keep_if_passed = per_case == 1;
         job.cadence = self.cadence;
+        job.live = self.live;
         job.trail = self.trails.then(|| determinism::trail_file(&job.record_folder));
         job
     }
@@ -234,6 +247,7 @@ pub(crate) mod tests {
             out: "out".into(),
             trails: false,
             cadence: Cadence::Auto,
+            live: false,
         }
     }
 

@@ -435,7 +435,7 @@ fn describe<T>(
         .collect();
     about.faults = faults;
     about.oracles = oracles;
-    about.replay = report::replay(case, &format!("--seed {}", job.seed));
+    about.replay = report::replay(case, &job.flag());
     about
 }
 

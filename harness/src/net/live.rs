@@ -44,8 +44,10 @@ impl LiveUdp {
     }
 
     pub(crate) async fn send_to(&self, payload: Bytes, to: SocketAddrV4) -> io::Result<()> {
-        the_net().tap_live(self.host, self.local, to, Body::Udp(payload.clone()), Stage::Sent);
-        self.socket.send_to(&payload, to).await.map(|_| ())
+        self.socket.send_to(&payload, to).await?;
+        // Not before: whoever gives up while the socket isn't ready has sent nothing. Its receiver is of this thread, too.
+        the_net().tap_live(self.host, self.local, to, Body::Udp(payload), Stage::Sent);
+        Ok(())
     }
 
     pub(crate) async fn recv(&self) -> io::Result<(Bytes, SocketAddrV4)> {

@@ -165,8 +165,8 @@ fn a_2xx_without_ack_breaks_the_rule_on_both_sides_unless_the_call_is_torn_down(
     unacknowledged(true, true).holds(ACKED);
     unacknowledged(true, false)
         .breaks(ACKED, "bob sent a 2xx to an INVITE at 0.001000s, got no ACK, and hasn't sent a BYE");
-    // Who was hung up on owes nothing any more.
-    unacknowledged(false, true).holds(ACKED);
+    // Being hung up on for want of an ACK is no excuse for having sent none.
+    unacknowledged(false, true).breaks(ACKED, "a 2xx to an INVITE of alice arrived");
     let told = unacknowledged(false, false).told();
     assert!(told.contains("a 2xx to an INVITE of alice arrived") && told.contains("bob sent a 2xx"), "{told}");
 }
