@@ -58,6 +58,8 @@ struct Number {
 /// A request that arrived.
 #[derive(Debug)]
 struct Asked {
+    /// The host's life in which it came.
+    life: u32,
     call: u64,
     cseq: u32,
     from_tag: u64,
@@ -270,15 +272,16 @@ impl CseqGrowsAndTagsStay {
             return;
         }
         let key = heard.transaction();
-        let Heard { call, cseq, from_tag, to_tag, .. } = *heard;
-        if let Some(asked) = self.asked.get_mut(&key) {
+        let Heard { life, call, cseq, from_tag, to_tag, .. } = *heard;
+        if let Some(asked) = self.asked.get_mut(&key).filter(|asked| asked.life == life) {
             asked.mixed |= (asked.call, asked.cseq, asked.from_tag, asked.to_tag) != (call, cseq, from_tag, to_tag);
             return;
         }
         let is_first_invite = heard.method == Method::Invite && to_tag == 0;
         let routes = if is_first_invite { way(heard.message.record_routes()) } else { Routes::default() };
         let vias = vias(heard);
-        let asked = Asked { call, cseq, from_tag, to_tag, vias, routes, own_tag: 0, mixed: false, answered: false };
+        let asked =
+            Asked { life, call, cseq, from_tag, to_tag, vias, routes, own_tag: 0, mixed: false, answered: false };
         self.asked.insert(key, asked);
         self.forget.push(heard.at, Forget::Asked(key));
     }

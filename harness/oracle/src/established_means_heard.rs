@@ -7,8 +7,9 @@
 //!
 //! Judged are offers and answers that took effect at the one who was called: plain RTP, `sendrecv` on both sides. Not
 //! judged, and counted as exempt: a place that is no host's own address; a call that was changed or ended meanwhile,
-//! or a hold that came near; a call that its caller had given up; a host that went down, slept or moved; a network that was cut, tampered with or has lost
-//! media; calls through a proxy. A loss for which no fault is to blame (no route to a private address, a NAT that
+//! or that its caller had given up; a hold that came near; another call at one of the two that isn't acknowledged, as
+//! what's to be heard may come by that one; a host that went down, slept or moved; a network that was cut, tampered
+//! with or has lost media; calls through a proxy. A loss for which no fault is to blame (no route to a private address, a NAT that
 //! refuses a stranger) is no exemption: one-way audio is made of those.
 
 use std::net::SocketAddrV4;
@@ -243,6 +244,9 @@ impl EstablishedMeansHeard {
             Some("the network has lost media")
         } else if owners.iter().any(|host| self.held.get(host).is_some_and(|held| *held >= near)) {
             Some("somebody was on hold")
+        } else if self.accepted.keys().any(|(host, ..)| owners.contains(host)) {
+            // What's to be heard may come by that one.
+            Some("another call of a party wasn't acknowledged")
         } else {
             None
         };

@@ -52,6 +52,8 @@ struct Answer {
     /// True if the host sent it, false if it got it.
     sent: bool,
     since: SimTime,
+    /// When the INVITE was sent, or else the same.
+    asked: SimTime,
     packet: PacketId,
     over: Carrier,
     /// The host's own.
@@ -131,13 +133,13 @@ impl Every2xxToInviteIsAcknowledged {
         }
         if heard.is_sent() {
             if heard.accepts(Method::Invite) {
-                self.wait(heard);
+                self.wait(heard, heard.at);
             }
             return;
         }
         let Some(invite) = self.invites.get_mut(&(heard.host, heard.branch)) else { return };
         let too_late = !invite.has_heard && heard.at > invite.sent + PATIENCE;
-        let refused = invite.refused;
+        let (asked, refused) = (invite.sent, invite.refused);
         let from_before = invite.life != heard.life;
         invite.has_heard = true;
         if heard.is_final() {
@@ -157,18 +159,18 @@ impl Every2xxToInviteIsAcknowledged {
             self.judgement.exempt("the 2xx came after its INVITE had timed out or was refused");
             return;
         }
-        self.wait(heard);
+        self.wait(heard, asked);
     }
 
     /// A 2xx was sent or has arrived, perhaps again.
-    fn wait(&mut self, heard: &Heard<'_>) {
+    fn wait(&mut self, heard: &Heard<'_>, asked: SimTime) {
         let dialog = heard.dialog();
         let (since, packet, over, peer) = (heard.at, heard.packet, heard.over, heard.peer);
         let (cseq, sent, port, round) = (heard.cseq, heard.is_sent(), heard.here.port(), self.rounds);
         let state = State::Waiting;
         let answers = self.answers.entry(dialog).or_default();
         match answers.iter_mut().find(|answer| answer.cseq == cseq && answer.sent == sent) {
-            None => answers.push(Answer { cseq, sent, since, packet, over, port, peer, state, round }),
+            None => answers.push(Answer { cseq, sent, since, asked, packet, over, port, peer, state, round }),
             // Who gets it once more acknowledges it once more.
             Some(answer) if !sent && answer.state == State::Acknowledged => {
                 (answer.state, answer.since, answer.packet, answer.round) = (state, since, packet, round);
@@ -208,7 +210,7 @@ impl Every2xxToInviteIsAcknowledged {
         }
         let host = dialog.host;
         let missing = answer.state == State::Waiting;
-        let in_trouble = answer.over == Carrier::Tcp && around.tcp_in_trouble(host, answer.peer, answer.since);
+        let in_trouble = answer.over == Carrier::Tcp && around.tcp_in_trouble(host, answer.peer, answer.asked);
         if missing && around.disturbed(host, answer.since) {
             self.judgement.exempt("its host was down, asleep or moved");
         } else if missing && around.forwards(host, dialog.call) {

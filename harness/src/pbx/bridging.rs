@@ -252,10 +252,12 @@ impl Exchange {
         let behaviour = self.settings.behaviour;
         let parties = [(Side::A, Some(session.caller)), (Side::B, session.callee.or(early))];
         let mut held = [false, false];
+        let mut gone = [false, false];
         for (at, (side, call)) in parties.into_iter().enumerate() {
             let Some(leg) = call.and_then(|call| self.legs.get(&call)) else {
                 // Whoever is left alone waits.
                 held[at] = session.callee.is_some();
+                gone[at] = true;
                 continue;
             };
             let Some(agreed) = &leg.line.agreed else { continue };
@@ -270,15 +272,16 @@ impl Exchange {
             }
             relay.connect(side, remote);
         }
-        let feed = |other_holds: bool| match self.settings.hold {
-            _ if behaviour.relays_nothing => Feed::Nothing,
-            _ if !other_holds => Feed::Other,
+        // Nothing goes to who has hung up, though the other one stays for a while.
+        let feed = |side: usize| match self.settings.hold {
+            _ if behaviour.relays_nothing || gone[side] => Feed::Nothing,
+            _ if !held[1 - side] => Feed::Other,
             Hold::Music => Feed::Music(tone::music()),
             // Packets of it: a phone that gets none at all thinks that the call is dead.
             Hold::Silence => Feed::Music(Sound::Silence),
         };
-        relay.feed(Side::A, if behaviour.relays_one_way { Feed::Nothing } else { feed(held[1]) });
-        relay.feed(Side::B, feed(held[0]));
+        relay.feed(Side::A, if behaviour.relays_one_way { Feed::Nothing } else { feed(0) });
+        relay.feed(Side::B, feed(1));
     }
 
     /// A party that should be heard and isn't, for too long, is gone. One that rings or is on hold has nothing to say,
