@@ -4,6 +4,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 
+use busyhour::media::Cadence;
 use busyhour_scenarios::outcome::Verdict;
 use busyhour_scenarios::run::{self, Event, Plan};
 use busyhour_scenarios::stage::UniverseStage;
@@ -20,8 +21,15 @@ fn played(names: &str) -> Vec<(String, Verdict, String)> {
     let suite = Suite::load(&[features], &Vocabulary::of_this_build()).unwrap();
     let choice = Choice { name: Some(Regex::new(names).unwrap()), ..Choice::default() };
     let out = run::records_of_tests().join("own_sip_server");
-    let plan =
-        Plan { cases: suite.chosen(&choice), seeds: 0..2, workers: NonZeroUsize::MIN, out, trails: false, live: false };
+    let plan = Plan {
+        cases: suite.chosen(&choice),
+        seeds: 0..2,
+        workers: NonZeroUsize::MIN,
+        out,
+        trails: false,
+        cadence: Cadence::Auto,
+        live: false,
+    };
     let stage = UniverseStage::default().with_server(own_sip_server::my_server);
     let mut told = Vec::new();
     run::run(&plan, &stage, &AtomicBool::new(false), |event| {

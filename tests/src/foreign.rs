@@ -4,6 +4,9 @@
 //! gets a socket, and repeats what is lost by its own timers. Over TCP it gets messages one by one: it knows no stream
 //! but tokio's, which is a real one.
 
+// The size of rsipstack's errors is its own affair.
+#![allow(clippy::result_large_err)]
+
 use std::collections::VecDeque;
 use std::io;
 use std::net::{SocketAddr, SocketAddrV4};
