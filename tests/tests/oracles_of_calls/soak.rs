@@ -180,7 +180,7 @@ impl Soak {
 
 #[test]
 fn nobody_complains_of_troubled_days() {
-    let days = std::env::var("BUSYHOUR_SOAK").ok().and_then(|days| days.parse().ok()).unwrap_or(12);
+    let days = std::env::var("BUSYHOUR_SOAK").ok().and_then(|days| days.parse().ok()).unwrap_or(100);
     let mut told = Vec::new();
     let mut judgements = 0;
     for seed in 0..days {

@@ -165,10 +165,44 @@ fn a_2xx_without_ack_breaks_the_rule_on_both_sides_unless_the_call_is_torn_down(
     unacknowledged(true, true).holds(ACKED);
     unacknowledged(true, false)
         .breaks(ACKED, "bob sent a 2xx to an INVITE at 0.001000s, got no ACK, and hasn't sent a BYE");
-    // Being hung up on for want of an ACK is no excuse for having sent none.
-    unacknowledged(false, true).breaks(ACKED, "a 2xx to an INVITE of alice arrived");
+    // Who was hung up on after half a minute was to say it before.
+    unacknowledged(false, true)
+        .breaks(ACKED, "a 2xx to an INVITE of alice arrived at 0.002000s, and it has sent no ACK");
     let told = unacknowledged(false, false).told();
     assert!(told.contains("a 2xx to an INVITE of alice arrived") && told.contains("bob sent a 2xx"), "{told}");
+}
+
+#[test]
+fn who_is_hung_up_on_before_the_ack_owes_none_and_nor_does_who_has_crashed_since_the_invite() {
+    // Bob says it ten times, in 27.5 s.
+    let answers = |play: &mut Play, call: &Call| {
+        for gap in [0, 500, 1_000, 2_000, 4_000, 4_000, 4_000, 4_000, 4_000, 4_000] {
+            play.wait(gap);
+            play.say("bob", "alice", &call.answer(200));
+        }
+    };
+    // Half a minute after it came first, or a millisecond less.
+    for (wait, fine) in [(2_489, true), (2_490, false)] {
+        let mut play = Play::new();
+        let mut call = Call::new("c1", "alice", "bob");
+        play.say("alice", "bob", &call.invite());
+        answers(&mut play, &call);
+        play.wait(wait);
+        call.hang_up(&mut play, "bob");
+        let verdicts = play.ends_later();
+        if fine { verdicts.holds(ACKED) } else { verdicts.breaks(ACKED, "and it has sent no ACK") }
+    }
+    let mut play = Play::new();
+    let mut call = Call::new("c1", "alice", "bob");
+    play.say("alice", "bob", &call.invite());
+    play.world("crash", "alice");
+    play.wait(100);
+    play.world("restart", "alice");
+    play.wait(100);
+    answers(&mut play, &call);
+    play.wait(4_500);
+    call.hang_up(&mut play, "bob");
+    play.ends_later().excuses(ACKED, "crashed since it sent the INVITE");
 }
 
 #[test]
@@ -363,27 +397,6 @@ fn a_number_that_doesnt_grow_breaks_the_rule() {
     }
 }
 
-/// The answer to a request may be lost, and another request be sent before the first is repeated (RFC 3261 17.1.2).
-#[test]
-fn a_request_that_is_repeated_behind_a_later_one_has_its_old_number() {
-    let mut play = Play::new();
-    let mut call = Call::new("c1", "alice", "bob");
-    call.connect(&mut play);
-    play.talk(&call, 4);
-    let refer = call.request("INFO", "alice");
-    play.say("alice", "bob", &refer);
-    play.lose("bob", "alice", &call.reply("INFO", "alice", 200));
-    let answer = call.reply("INFO", "alice", 200);
-    let later = call.request("INFO", "alice");
-    play.say("alice", "bob", &later);
-    play.say("bob", "alice", &call.reply("INFO", "alice", 200));
-    play.wait(500);
-    play.say("alice", "bob", &refer);
-    play.say("bob", "alice", &answer);
-    call.hang_up(&mut play, "alice");
-    play.ends_later().holds(CSEQ);
-}
-
 #[test]
 fn an_ack_has_its_invites_number_and_a_reboot_may_count_from_one() {
     let mut play = Play::new();
@@ -440,6 +453,37 @@ fn a_response_mirrors_its_request_and_keeps_its_tag() {
     play.say("bob", "alice", &call.answer(486).replace(";branch=", ";received=10.0.0.1;rport=5060;branch="));
     play.say("alice", "bob", &call.ack_refusal());
     play.ends_later().holds(CSEQ);
+}
+
+#[test]
+fn a_side_keeps_its_tag_in_a_dialog_and_an_older_request_may_be_sent_again_after_a_newer_one() {
+    let mut play = Play::new();
+    let mut call = Call::new("c1", "alice", "bob");
+    call.connect(&mut play);
+    play.talk(&call, 4);
+    let first = call.request("NOTIFY", "alice");
+    let older = call.clone();
+    let second = call.request("NOTIFY", "alice");
+    play.lose("alice", "bob", &first);
+    play.say("alice", "bob", &second);
+    play.say("bob", "alice", &call.reply("NOTIFY", "alice", 200));
+    play.wait(500);
+    play.say("alice", "bob", &first);
+    play.say("bob", "alice", &older.reply("NOTIFY", "alice", 200));
+    play.ends_later().holds(CSEQ);
+
+    for by in ["alice", "bob"] {
+        let mut play = Play::new();
+        let mut call = Call::new("c1", "alice", "bob");
+        call.connect(&mut play);
+        play.talk(&call, 4);
+        let own = if by == "alice" { call.from_tag.clone() } else { call.to_tag.clone() };
+        let other = if by == "alice" { "bob" } else { "alice" };
+        let changed = |text: String| text.replace(&format!("tag={own}"), "tag=another");
+        play.say(by, other, &changed(call.request("INFO", by)));
+        play.say(other, by, &changed(call.reply("INFO", by, 481)));
+        play.ends_later().breaks(CSEQ, &format!("{by} sent INFO in a dialog with another From tag than its own there"));
+    }
 }
 
 #[test]
@@ -508,6 +552,48 @@ fn nothing_new_begins_in_a_dialog_that_is_over() {
     play.say("alice", "bob", &call.reply("BYE", "bob", 200));
     play.say("bob", "alice", &call.reply("BYE", "alice", 481));
     play.ends_later().holds(ZOMBIES);
+}
+
+// RFC 3261 12.2.1.2; RFC 3311 5.1 and RFC 6086 4.2.2: the answer to UPDATE and INFO says whether there is a dialog.
+// RFC 5057 5.2: what a subscription's NOTIFY is told is its own affair.
+
+#[test]
+fn who_is_told_that_there_is_no_dialog_begins_nothing_in_it() {
+    for (method, status, fine) in [
+        ("UPDATE", 481, false),
+        ("INFO", 481, false),
+        ("UPDATE", 200, true),
+        ("INFO", 500, true),
+        ("NOTIFY", 481, true),
+        ("OPTIONS", 481, true),
+    ] {
+        let mut play = Play::new();
+        let mut call = Call::new("c1", "alice", "bob");
+        call.connect(&mut play);
+        play.talk(&call, 4);
+        play.say("alice", "bob", &call.request(method, "alice"));
+        play.say("bob", "alice", &call.reply(method, "alice", status));
+        play.say("alice", "bob", &call.request("INFO", "alice"));
+        play.say("bob", "alice", &call.reply("INFO", "alice", 200));
+        let verdicts = play.ends_later();
+        if fine {
+            verdicts.holds(ZOMBIES);
+        } else {
+            verdicts.breaks(ZOMBIES, "alice sent a new INFO in a dialog that is over for it: it was told 481");
+        }
+    }
+    // A BYE is what's left to say, and says no more than that.
+    for method in ["UPDATE", "INFO"] {
+        let mut play = Play::new();
+        let mut call = Call::new("c1", "alice", "bob");
+        call.connect(&mut play);
+        play.talk(&call, 4);
+        play.say("alice", "bob", &call.request(method, "alice"));
+        play.say("bob", "alice", &call.reply(method, "alice", 481));
+        play.say("alice", "bob", &call.request("BYE", "alice"));
+        play.say("bob", "alice", &call.reply("BYE", "alice", 481));
+        play.ends_later().holds(ZOMBIES);
+    }
 }
 
 #[test]
@@ -705,14 +791,17 @@ fn a_hold_a_fault_a_crash_and_a_quick_end_excuse_silence() {
 
 #[test]
 fn media_after_the_end_breaks_the_rule_a_second_later() {
-    for (wait, fine) in [(990, true), (1_010, false)] {
+    // A second to notice, and another until it's clear that no other call has the port.
+    for (wait, again, fine) in [(990, 1_010, true), (1_010, 990, true), (1_010, 1_010, false)] {
         let mut play = Play::new();
         let mut call = Call::new("c1", "alice", "bob");
         call.connect(&mut play);
         play.talk(&call, 4);
         call.hang_up(&mut play, "alice");
-        play.wait(wait);
-        play.frame(("bob", call.callee_port), ("alice", call.caller_port), false);
+        for wait in [wait, again] {
+            play.wait(wait);
+            play.frame(("bob", call.callee_port), ("alice", call.caller_port), false);
+        }
         let verdicts = play.ends_later();
         if fine { verdicts.holds(QUIET) } else { verdicts.breaks(QUIET, "bob still sends media from 10.0.0.3:") }
     }
@@ -824,6 +913,21 @@ fn a_recorded_message_that_somebody_plays_and_a_sleeper_follow_no_timers() {
     play.wait(60_000);
     play.world("wake", "alice");
     play.ends_later().excuses(TIMERS, "asleep");
+}
+
+#[test]
+fn a_request_that_the_network_brings_twice_may_be_answered_twice() {
+    for (answers, fine) in [(2, true), (3, false)] {
+        let mut play = Play::new();
+        let mut call = Call::new("c1", "alice", "bob");
+        let bye = call.request("BYE", "alice");
+        play.say_twice("alice", "bob", &bye, 0);
+        for _ in 0..answers {
+            play.say("bob", "alice", &call.reply("BYE", "alice", 200));
+        }
+        let verdicts = play.ends_later();
+        if fine { verdicts.holds(TIMERS) } else { verdicts.breaks(TIMERS, "nobody had asked again") }
+    }
 }
 
 #[test]

@@ -245,6 +245,10 @@ impl Transactions {
             return;
         };
         let client = self.clients.get_mut(&id).expect("a key names a transaction that lives");
+        if client.flow == (Flow { connection: None, ..flow }) {
+            // It went by this connection, then; that another one to there breaks is nothing to it.
+            client.flow = flow;
+        }
         if client.response(&mut self.desk, now, response, flow) == Fate::Ends {
             self.end_client(id);
         }
