@@ -88,7 +88,7 @@ struct RunArgs {
     #[arg(long, value_name = "A..B", value_parser = seeds)]
     seeds: Option<Range<u64>>,
 
-    /// Run so many scenarios at once; it changes nothing but the time it takes [default: all cores, 16 with --live]
+    /// Run so many scenarios at once; it changes nothing but the time it takes [default: all cores, 16 with --live, 1 with --server]
     #[arg(long, value_name = "N", value_parser = jobs)]
     jobs: Option<NonZeroUsize>,
 
@@ -252,7 +252,12 @@ fn run_on(arguments: &RunArgs, paths: &[PathBuf], stage: &dyn Stage) -> ExitCode
         seed..seed + 1
     });
     let all_cores = thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
-    let workers = arguments.jobs.unwrap_or(if arguments.live { live::AT_ONCE } else { all_cores });
+    let workers = arguments.jobs.unwrap_or(match (arguments.live, arguments.server) {
+        // All scenarios share its accounts.
+        (_, Some(_)) => NonZeroUsize::MIN,
+        (true, None) => live::AT_ONCE,
+        (false, None) => all_cores,
+    });
     let trails = arguments.check_determinism || arguments.fingerprints;
     let plan = Plan {
         cases,

@@ -238,7 +238,12 @@ impl Stage for UniverseStage {
             Ok(begun) => begun,
             Err(error) => return ScenarioResult::bug(job, format!("the record can't be written: {error}")),
         };
-        let ears = Arc::new(Mutex::new(Ears { capture: Some(capture), ..Ears::new(Panel::always_on()) }));
+        let panel = match self.server {
+            // Nobody here sees what leaves a server that runs outside.
+            ServerChoice::Elsewhere(_) => Panel::always_on().without("nothing_unsent_arrives"),
+            _ => Panel::always_on(),
+        };
+        let ears = Arc::new(Mutex::new(Ears { capture: Some(capture), ..Ears::new(panel) }));
         let hash = if job.trail.is_some() { RunHash::with_trail() } else { RunHash::default() };
         let script = job.case.script.clone();
         // Shared with the universe, so that steps that were played are known even if it ends before its time.

@@ -25,6 +25,7 @@ use rsipstack::dialog::invitation::InviteOption;
 use rsipstack::dialog::invite_dialog::InviteDialog;
 use rsipstack::dialog::registration::Registration;
 use rsipstack::platform::CancellationToken;
+use rsipstack::sip::typed::Contact;
 use rsipstack::sip::{Method, Response, SipMessage, StatusCode, Uri};
 use rsipstack::transaction::endpoint::Endpoint;
 use rsipstack::transaction::{EndpointBuilder, TransactionReceiver};
@@ -128,7 +129,6 @@ impl Phone {
             .with_user_agent("rsipstack")
             .with_cancel_token(token)
             .with_transport_layer(transports)
-            .with_option(Default::default())
             .build();
         let inner = endpoint.inner.clone();
         tokio::spawn(async move { inner.serve().await });
@@ -171,7 +171,8 @@ impl Phone {
     /// # Errors
     /// Nobody answered, or what rsipstack couldn't do.
     pub async fn register(&mut self, seconds: u32) -> Outcome<u16> {
-        self.registration.contact = Some(self.contact.clone().into_contact());
+        let contact = Contact { display_name: None, uri: self.contact.clone(), params: Vec::new() };
+        self.registration.contact = Some(contact);
         let registrar = uri(&format!("sip:{}", self.account.domain));
         let response = self.registration.register(registrar, Some(seconds)).await?;
         Ok(response.status_code.code())
@@ -190,7 +191,7 @@ impl Phone {
     ///
     /// # Errors
     /// What rsipstack couldn't do.
-    pub fn dial(&mut self, whom: &str) -> Outcome<InviteDialog> {
+    pub fn dial(&mut self, whom: &str) -> Result<InviteDialog, Box<rsipstack::Error>> {
         let (dialog, _) = self.dialogs.do_invite_async(self.invitation(whom), self.raw_states.clone())?;
         Ok(dialog)
     }
@@ -218,9 +219,9 @@ impl Phone {
     ///
     /// # Errors
     /// What rsipstack couldn't do.
-    pub fn answer(&self, call: &InviteDialog) -> Outcome<()> {
+    pub fn answer(&self, call: &InviteDialog) -> Result<(), Box<rsipstack::Error>> {
         let kind = rsipstack::sip::Header::ContentType("application/sdp".into());
-        call.accept(Some(vec![kind]), Some(self.description.clone()))
+        Ok(call.accept(Some(vec![kind]), Some(self.description.clone()))?)
     }
 
     /// Waits until a call's dialog is in a state that `wanted` recognises.
@@ -286,16 +287,6 @@ fn credential(account: &Account) -> Credential {
 
 fn uri(text: &str) -> Uri {
     Uri::try_from(text).unwrap_or_else(|error| panic!("rsipstack can't read {text}: {error}"))
-}
-
-trait IntoContact {
-    fn into_contact(self) -> rsipstack::sip::typed::Contact;
-}
-
-impl IntoContact for Uri {
-    fn into_contact(self) -> rsipstack::sip::typed::Contact {
-        rsipstack::sip::typed::Contact { display_name: None, uri: self, params: Vec::new() }
-    }
 }
 
 fn sip_address(transport: Transport, address: SocketAddrV4) -> SipAddr {

@@ -158,6 +158,13 @@ impl Panel {
         self.witnesses.push(witness);
     }
 
+    /// Without the witness of that name, where its rule can't be judged.
+    #[must_use]
+    pub fn without(mut self, name: &str) -> Panel {
+        self.witnesses.retain(|witness| witness.name() != name);
+        self
+    }
+
     /// Shows a packet to all.
     pub fn packet(&mut self, seen: &PacketSeen<'_>) {
         let Panel { witnesses, hearing } = self;

@@ -36,6 +36,8 @@ impl LiveUdp {
     pub(crate) async fn bind(host: HostId, address: Ipv4Addr, port: u16) -> io::Result<LiveUdp> {
         let socket = tokio::net::UdpSocket::bind((address, port)).await?;
         let local = v4(socket.local_addr()?);
+        // So that the first datagram needn't wait for the system to say so.
+        socket.writable().await?;
         Ok(LiveUdp { host, socket, local })
     }
 
