@@ -56,6 +56,8 @@ pub(super) struct Account {
     looking_up: bool,
     /// DNS knows no server.
     nowhere: bool,
+    /// A server that we prefer is asked if it's back.
+    probe: Option<RequestId>,
     /// The contact that a registrar may still have.
     bound: Option<String>,
     not_before: SimTime,
@@ -75,6 +77,7 @@ impl Account {
             failed: 0,
             looking_up: false,
             nowhere: false,
+            probe: None,
             bound: None,
             not_before: SimTime::ZERO,
             claimed: None,
@@ -200,6 +203,9 @@ impl Core {
 
     /// A request outside of calls was answered.
     pub(super) fn request_answered(&mut self, now: SimTime, id: RequestId, outcome: &Result<Message, Failure>) {
+        if self.account.probe == Some(id) {
+            return self.probe_answered(now, outcome);
+        }
         if self.account.request != Some(id) {
             return;
         }
@@ -210,7 +216,8 @@ impl Core {
             RegistrationState::Registered { .. } => {
                 self.account.failed = 0;
                 self.account.bound = Some(self.contact_uri());
-                if self.account.claimed != server {
+                let is_new = self.account.claimed != server;
+                if is_new {
                     self.account.claimed = server;
                     let (user, server) = (self.settings.borrow().user.clone(), server.map(|at| at.to_string()));
                     let server = server.unwrap_or_default();
@@ -222,6 +229,10 @@ impl Core {
                     && !self.is_set(Due::Keepalive)
                 {
                     self.set(now + every, Due::Keepalive);
+                }
+                // Not at once: one that has just failed needs its time.
+                if !is_new {
+                    self.probe(now);
                 }
             }
             RegistrationState::Unregistered => {
@@ -264,6 +275,44 @@ impl Core {
             self.account.failed = 0;
             self.look_up(now);
         }
+    }
+
+    /// Registered with a server that isn't the first: the first is asked if it's back. A REGISTER would wait for half a
+    /// minute where nobody answers, and the binding with it; an OPTIONS keeps nobody waiting.
+    fn probe(&mut self, now: SimTime) {
+        let account = &self.account;
+        if account.current == 0 || account.probe.is_some() || !account.on || self.behaviour().never_fails_over {
+            return;
+        }
+        let settings = self.settings.borrow().clone();
+        let aor = format!("<{}>", settings.aor());
+        let request = Request {
+            method: RequestMethod::Options,
+            target: format!("sip:{}", settings.domain),
+            to: format!("<sip:{}>", settings.domain),
+            from: aor,
+            flow: Flow::to(settings.transport, self.account.servers[0]),
+            call_id: format!("{:016x}", self.random.next_u64()),
+            cseq: 1,
+            headers: Vec::new(),
+            body: None,
+        };
+        self.account.probe = Some(self.ua.request(now, request));
+    }
+
+    /// The first server answers, and has no trouble: we go back to it, and the binding at the other goes.
+    fn probe_answered(&mut self, now: SimTime, outcome: &Result<Message, Failure>) {
+        self.account.probe = None;
+        let is_well = outcome.as_ref().is_ok_and(|response| response.status().is_some_and(|status| status < 500));
+        if !is_well || !self.account.on || self.account.current == 0 {
+            return;
+        }
+        if let (Some(bound), Some(flow)) = (self.account.bound.take(), self.server_flow()) {
+            self.unbind(now, &bound, flow);
+        }
+        self.account.current = 0;
+        self.account.failed = 0;
+        self.ask_again(now);
     }
 
     /// Registers as soon as possible, without forgetting how often it has failed.
