@@ -7,7 +7,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::exchange::Exchange;
 use super::registrar::{Change, Refusal};
 use crate::sip::ReadError;
-use crate::sip::digest::Verdict;
+use crate::sip::digest::{Algorithm, Credentials, Verdict};
 use crate::sip::transaction::{ServerId, Transmit};
 use crate::sip::ua::ALLOW;
 use crate::sip::{Flow, Message, Method, Name, Uri, Writer, answer_unreadable, reason};
@@ -219,6 +219,11 @@ impl Exchange {
         if self.settings.behaviour.tells_passwords {
             let password = self.settings.users.get(&**user).map_or("", String::as_str);
             writer = writer.header("X-Account", format_args!("{user}:{password}"));
+        }
+        if self.settings.behaviour.tells_digests {
+            let password = self.settings.users.get(&**user).cloned().unwrap_or_default();
+            let account = Credentials { user: user.to_string(), password };
+            writer = writer.header("X-Account", account.ha1(Algorithm::Sha256, &self.settings.domain));
         }
         self.ua.respond(now, server, writer.end());
         let until = self.registrar.live(now, user).map(|contact| contact.expires_at).max();

@@ -5,8 +5,6 @@ use std::pin::pin;
 use std::rc::Rc;
 use std::time::Duration;
 
-use tokio::time::Instant;
-
 use super::exchange::{Chore, Counters, Exchange};
 use super::records::Records;
 use super::settings::{MediaPath, ServerSettings};
@@ -14,6 +12,7 @@ use crate::media::{Conference, MemberId, Relay};
 use crate::sip::transport::{Ports, Received, Transports};
 use crate::sip::ua::CallId;
 use crate::trace::SimTime;
+use crate::world::kernel::kernel_here;
 use crate::world::{Host, Random};
 
 /// A call, and the transfer of one, take a relay each; more than these never begin at one message.
@@ -63,7 +62,7 @@ pub(super) async fn serve(host: Host, shared: Rc<RefCell<Shared>>) {
         if let Some(due) = due
             && armed.is_none_or(|armed| due < armed)
         {
-            timer.as_mut().reset(Instant::now() + due.since(host.now()));
+            timer.as_mut().reset(kernel_here().instant(due));
             armed = Some(due);
         }
         tokio::select! {
@@ -74,7 +73,7 @@ pub(super) async fn serve(host: Host, shared: Rc<RefCell<Shared>>) {
             }
             () = timer.as_mut() => {
                 armed = None;
-                timer.as_mut().reset(Instant::now() + LONG);
+                timer.as_mut().reset(kernel_here().instant(host.now() + LONG));
                 let now = host.now();
                 with(&shared, |exchange| exchange.handle_timeout(now));
             }

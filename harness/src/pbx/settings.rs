@@ -164,6 +164,8 @@ pub struct Behaviour {
     pub never_answers_registers: bool,
     /// It writes passwords into its answers.
     pub tells_passwords: bool,
+    /// It writes their digests into its answers, which are as good.
+    pub tells_digests: bool,
     /// It accepts a transfer and never says what became of it.
     pub never_notifies: bool,
     /// When a call was answered, it goes on ringing the other phones.

@@ -21,6 +21,7 @@ use busyhour::pbx::carrier::{CallState, CarrierSettings};
 use busyhour::pbx::customer::Behaviour;
 use busyhour::pbx::{Carrier, Server, ServerSettings};
 use busyhour::phone::{Phone, PhoneSettings, Screen};
+use busyhour::sip::digest::{Algorithm, Credentials};
 
 /// The SIP domain.
 const DOMAIN: &str = "pbx.test";
@@ -194,7 +195,9 @@ impl Center {
             return name.to_owned();
         }
         let password = format!("pw-{:016x}", self.random.next_u64());
-        self.universe.note("secret", |event| event.with("value", password.clone()));
+        let account = Credentials { user: name.to_owned(), password: password.clone() };
+        let ha1 = [Algorithm::Md5, Algorithm::Sha256].map(|algorithm| account.ha1(algorithm, DOMAIN));
+        self.universe.note("secret", |event| event.with("value", account.password).with("ha1", ha1.to_vec()));
         password
     }
 

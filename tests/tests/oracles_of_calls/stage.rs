@@ -11,6 +11,7 @@ use busyhour::pbx::carrier::CarrierSettings;
 use busyhour::pbx::customer::Behaviour;
 use busyhour::pbx::{Carrier, Server, ServerSettings};
 use busyhour::phone::{Phone, PhoneSettings};
+use busyhour::sip::digest::{Algorithm, Credentials};
 use busyhour::trace::record::Oracle;
 use busyhour::world::Host;
 use busyhour_oracle::Panel;
@@ -57,8 +58,10 @@ pub(crate) struct Stage {
 
 impl Stage {
     pub(crate) async fn open(u: &Universe, mut cast: Cast) -> Stage {
-        for password in cast.server.users.values().cloned() {
-            u.note("secret", |event| event.with("value", password));
+        for (user, password) in cast.server.users.clone() {
+            let account = Credentials { user, password };
+            let ha1 = [Algorithm::Md5, Algorithm::Sha256].map(|algorithm| account.ha1(algorithm, &cast.server.domain));
+            u.note("secret", |event| event.with("value", account.password).with("ha1", ha1.to_vec()));
         }
         let (server, carrier) = (u.host("server"), u.host("carrier"));
         for service in ["_sip._udp.pbx.test", "_sip._tcp.pbx.test"] {

@@ -268,6 +268,12 @@ fn a_server_that_tells_passwords_is_noticed() {
     breaks("no_password_on_a_wire", |cast| cast.server.behaviour.tells_passwords = true, a_call);
 }
 
+/// The digest is as good as the password (RFC 7616 section 5.12).
+#[test]
+fn a_server_that_tells_digests_of_passwords_is_noticed() {
+    breaks("no_password_on_a_wire", |cast| cast.server.behaviour.tells_digests = true, a_call);
+}
+
 #[test]
 fn a_phone_that_repeats_hastily_is_noticed() {
     breaks("retransmissions_follow_their_timers", |cast| cast.bob.quirks.repeats_hastily = true, a_call_from_afar);

@@ -75,6 +75,20 @@ pub struct Credentials {
     pub password: String,
 }
 
+impl Credentials {
+    /// What stands for the password in every proof of it (RFC 7616 3.4.2, A1 hashed): whoever has it needs no password.
+    ///
+    /// ```
+    /// use busyhour::sip::digest::{Algorithm, Credentials};
+    ///
+    /// let mufasa = Credentials { user: "Mufasa".into(), password: "Circle Of Life".into() };
+    /// assert_eq!(mufasa.ha1(Algorithm::Md5, "testrealm@host.com"), "939e7578ed9e3c518a452acee763bce9");
+    /// ```
+    pub fn ha1(&self, algorithm: Algorithm, realm: &str) -> String {
+        algorithm.hash(&[&self.user, realm, &self.password])
+    }
+}
+
 impl std::fmt::Debug for Credentials {
     /// Without the password.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -125,11 +125,6 @@ impl UserAgent {
         });
     }
 
-    /// Forgets a call without a word, as a process does that's killed.
-    pub fn forget(&mut self, call: CallId) {
-        self.with(call, |_, call| call.state = State::Over);
-    }
-
     /// A BYE goes out; the call is over when it's answered.
     pub(super) fn bye(&mut self, now: SimTime, call: &mut Call, ending: Ending) {
         if self.settings.quirks.never_hangs_up {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::super::transaction::ServerId;
-use super::super::{Flow, Message, Method, Name, Writer};
+use super::super::{Flow, Message, Name, Writer};
 use super::call::{Call, Cancel, Role, State, finish};
 use super::dialog::Dialog;
 use super::outgoing::allows_update;
@@ -236,10 +236,5 @@ impl UserAgent {
         let step = Duration::from_millis(10);
         let steps = ((to - from).as_millis() / step.as_millis()) as u64;
         from + step * u32::try_from(self.random.below(steps + 1)).unwrap_or(0)
-    }
-
-    /// The methods of a request that may carry an offer.
-    pub(super) fn is_invite(request: &Message) -> bool {
-        request.method() == Method::Invite
     }
 }

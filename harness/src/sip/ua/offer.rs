@@ -99,7 +99,7 @@ impl UserAgent {
     /// An offer of ours was answered, or refused.
     pub(super) fn offer_answered(&mut self, now: SimTime, id: CallId, request: &Message, response: Message) {
         let status = response.status().expect("transactions report responses as responses");
-        let is_invite = Self::is_invite(request);
+        let is_invite = request.method() == Method::Invite;
         self.with(id, |ua, call| {
             if (200..300).contains(&status) && is_invite {
                 let cseq = request.cseq().map_or(0, |cseq| cseq.number);
@@ -156,7 +156,7 @@ impl UserAgent {
 
     /// A re-INVITE or UPDATE came.
     pub(super) fn offer_came(&mut self, now: SimTime, call: &mut Call, server: ServerId, request: Message) {
-        let is_invite = Self::is_invite(&request);
+        let is_invite = request.method() == Method::Invite;
         let has_offer = !request.body().is_empty();
         if is_invite && matches!(call.state, State::Calling | State::Ringing) {
             // The INVITE that began it isn't answered yet (14.2).
@@ -212,7 +212,7 @@ impl UserAgent {
         }
         let response = written(finish(writer, description.as_ref()));
         self.transactions.respond(now, server, response.clone());
-        if Self::is_invite(&request) {
+        if request.method() == Method::Invite {
             let cseq = request.cseq().map_or(0, |cseq| cseq.number);
             self.repeat_until_acknowledged(now, call, server, response, cseq);
         }
