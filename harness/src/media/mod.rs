@@ -7,6 +7,7 @@
 //! - [`dtmf`]: digits as events. [`jitter`]: the playout buffer, with concealment. [`mos`]: the E-model.
 //! - [`sdp`]: descriptions, offers and answers. [`mixer`]: everybody but oneself.
 //! - [`tone`]: whose voice is heard. [`cadence`]: how many frames are really sent.
+//! - [`turn`]: STUN and TURN, the clients and the server.
 //! - [`stream`](Stream): all of that for one end of a call.
 //! - [`line`](AudioLine), [`relay`](Relay), [`room`](Conference): the same on a host's sockets.
 
@@ -28,6 +29,7 @@ pub mod rtp;
 pub mod sdp;
 mod stream;
 pub mod tone;
+pub mod turn;
 
 pub use cadence::Cadence;
 pub use g711::Codec;
