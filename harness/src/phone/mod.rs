@@ -12,6 +12,7 @@
 
 mod account;
 mod audio;
+pub mod browser;
 mod call;
 pub mod hand;
 mod program;
