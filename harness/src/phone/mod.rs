@@ -13,6 +13,7 @@
 
 mod account;
 mod audio;
+pub mod browser;
 mod call;
 mod core;
 mod desk;
