@@ -28,6 +28,7 @@ pub mod rtp;
 pub mod sdp;
 mod stream;
 pub mod tone;
+pub mod webrtc;
 
 pub use cadence::Cadence;
 pub use g711::Codec;
