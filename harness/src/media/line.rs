@@ -176,6 +176,11 @@ impl AudioLine {
         self.0.shared.address
     }
 
+    /// The source of its packets.
+    pub fn ssrc(&self) -> u32 {
+        self.0.shared.state.borrow().stream.ssrc()
+    }
+
     /// An offer was answered: from now on the other side is this. Hold is a direction.
     pub fn connect(&self, remote: Remote) {
         let Some(remote) = self.0.shared.way.borrow().as_ref().map(|way| way.remote(remote)) else { return };

@@ -15,9 +15,10 @@ use tokio::sync::Notify;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::AbortHandle;
 
+use super::candidate::Candidate;
 use super::data::{ChannelId, DataChannels, DataEvent};
 use super::transport::{DtlsState, IceState, Keys, Selected, Transport, TransportEvent, TransportSettings};
-use super::{Candidate, CandidateKind, Certificate, Clock};
+use super::{Certificate, Clock};
 use crate::media::sdp::{Secure, Setup};
 use crate::media::turn::{StunClient, StunEvent, TurnAccount, TurnClient, TurnEvent, TurnTransport};
 use crate::net::{TcpStream, UdpSocket};
@@ -162,7 +163,10 @@ struct Relayed {
 enum By {
     Socket(Rc<UdpSocket>),
     /// Its task ends when the outbox is gone, and everything in it has been sent.
-    Stream { outbox: UnboundedSender<Bytes>, task: AbortHandle },
+    Stream {
+        outbox: UnboundedSender<Bytes>,
+        task: AbortHandle,
+    },
 }
 
 /// Packets that came and wait for whoever listens.
@@ -381,17 +385,17 @@ impl Peer {
 
     /// Opens a data channel, if data is agreed on and the handshake is done.
     pub fn open_channel(&self, label: &str) -> Option<ChannelId> {
-        self.with_data(|data, now| data.open(now, label))
+        self.with_data(|data, now| data.open(now, label).ok()).flatten()
     }
 
     /// Sends text on a data channel.
     pub fn send_text(&self, channel: ChannelId, text: &str) -> bool {
-        self.with_data(|data, now| data.send(now, channel, text.as_bytes(), true)).unwrap_or(false)
+        self.with_data(|data, now| data.send_text(now, channel, text).is_ok()).unwrap_or(false)
     }
 
     /// Sends bytes on a data channel.
     pub fn send_bytes(&self, channel: ChannelId, bytes: &[u8]) -> bool {
-        self.with_data(|data, now| data.send(now, channel, bytes, false)).unwrap_or(false)
+        self.with_data(|data, now| data.send(now, channel, bytes).is_ok()).unwrap_or(false)
     }
 
     /// Closes a data channel.
@@ -545,6 +549,8 @@ impl Shared {
                     }
                     core.events.push_back(PeerEvent::Ice(state));
                 }
+                // Whoever reads the run afterwards is told.
+                TransportEvent::Selected(_) => {}
                 TransportEvent::Dtls(state) => core.events.push_back(PeerEvent::Dtls(state)),
                 TransportEvent::PeerClosed => core.events.push_back(PeerEvent::PeerClosed),
                 TransportEvent::ConsentLost => core.events.push_back(PeerEvent::ConsentLost),
@@ -691,7 +697,7 @@ impl Core {
     /// The next thing to send.
     fn next_datagram(&mut self, now: SimTime) -> Option<Out> {
         if let Some(data) = &mut self.data {
-            while let Some(record) = data.poll_transmit() {
+            while let Some(record) = data.poll_transmit(now) {
                 self.transport.send_data(now, &record);
             }
         }
@@ -757,9 +763,10 @@ impl Core {
         {
             return;
         }
-        let relay = self.relays.iter_mut().find(|relay| {
-            matches!(relay.by, By::Socket(_)) && relay.base == base && relay.account.server == from
-        });
+        let relay = self
+            .relays
+            .iter_mut()
+            .find(|relay| matches!(relay.by, By::Socket(_)) && relay.base == base && relay.account.server == from);
         if let Some(relay) = relay
             && relay.client.handle(now, datagram)
         {
@@ -771,8 +778,7 @@ impl Core {
     /// Channels come up when there are keys, and data was agreed on.
     fn begin_data(&mut self, now: SimTime, clock: Clock) {
         if let Some(keys) = self.keys.as_ref().filter(|_| self.uses_data && self.data.is_none()) {
-            let random = Random::stream(self.random.next_u64(), "data");
-            self.data = Some(DataChannels::new(clock, now, keys.is_client, random));
+            self.data = Some(DataChannels::new(clock, now, keys.is_client));
         }
     }
 

@@ -11,10 +11,11 @@ use std::rc::Rc;
 use bytes::Bytes;
 use tokio::task::AbortHandle;
 
-use crate::media::sdp::{self, Agreed, Local, SdpError, Secure, Setup};
+use super::media::{MediaStream, MediaStreamTrack};
+use crate::media::sdp::{self, Agreed, Local, SdpError, Secure, Setup, Source};
 use crate::media::webrtc::{
-    CandidateKind, Candidate, Certificate, ChannelId, DataEvent, DtlsState, IceState, Peer, PeerEvent, PeerSettings, Reach,
-    TransportSettings,
+    Candidate, CandidateKind, Certificate, ChannelId, DataEvent, DtlsState, IceState, Peer, PeerEvent, PeerSettings,
+    Reach, TransportSettings,
 };
 use crate::media::{self, AudioLine, Codec, Direction, LineEvent, StreamStats};
 use crate::trace::SimTime;
@@ -104,7 +105,7 @@ pub enum ConnectionState {
 }
 
 /// What a connection tells its page.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub enum PeerConnectionEvent {
     /// Another description should be exchanged.
     NegotiationNeeded,
@@ -118,8 +119,8 @@ pub enum PeerConnectionEvent {
     ConnectionState(ConnectionState),
     /// The exchange of descriptions goes on.
     SignalingState(SignalingState),
-    /// The other side's audio is there.
-    Track,
+    /// The other side's audio is there (`track`): play it, and it's heard.
+    Track(MediaStream),
     /// The other side pressed a key.
     Digit(char),
     /// The other side opened a data channel.
@@ -171,15 +172,34 @@ pub struct PeerConnection(Rc<Inner>);
 struct Inner {
     peer: Peer,
     state: RefCell<State>,
-    task: RefCell<Vec<AbortHandle>>,
-    tell: Rc<dyn Fn(PeerConnectionEvent)>,
+    tasks: RefCell<Vec<AbortHandle>>,
+    tell: Tell,
     /// Whose microphone and speaker.
     devices: Host,
+    /// The other side's audio.
+    incoming: MediaStreamTrack,
+}
+
+/// How its page is told.
+pub(super) type Tell = Rc<dyn Fn(PeerConnectionEvent)>;
+
+/// What a connection needs of the browser that it's in.
+pub(super) struct Seat {
+    /// The computer.
+    pub(super) host: Host,
+    /// The profile's certificate.
+    pub(super) certificate: Certificate,
+    /// What it draws from.
+    pub(super) random: Random,
+    /// The track that the other side's audio will be.
+    pub(super) incoming: MediaStreamTrack,
+    /// How its page is told.
+    pub(super) tell: Tell,
 }
 
 impl Drop for Inner {
     fn drop(&mut self) {
-        self.task.borrow_mut().drain(..).for_each(|task| task.abort());
+        self.tasks.borrow_mut().drain(..).for_each(|task| task.abort());
     }
 }
 
@@ -197,15 +217,17 @@ struct State {
     agreed: Option<Agreed>,
     /// The transport that they described.
     remote: Option<Secure>,
-    /// We began the handshake. Settled by the first answer.
-    dtls_client: Option<bool>,
+    /// What its stream is called.
+    name: String,
     restart_wanted: bool,
     described_before: bool,
     heard: bool,
-    muted: bool,
-    audible: bool,
+    /// What is sent.
+    microphone: Option<MediaStreamTrack>,
     /// Data channels that the page made and that couldn't be opened yet.
     channels: Vec<String>,
+    /// Those of ours that were.
+    opened: Vec<ChannelId>,
 }
 
 /// What was described: rendered again, with the candidates found since, whenever it's asked for.
@@ -227,17 +249,12 @@ impl Described {
 }
 
 impl PeerConnection {
-    /// Makes one on the tab's host. `tell` is called with every event.
-    pub(super) fn new(
-        host: &Host,
-        configuration: RtcConfiguration,
-        certificate: Certificate,
-        mut random: Random,
-        tell: Rc<dyn Fn(PeerConnectionEvent)>,
-    ) -> PeerConnection {
+    /// Makes one; its sockets open with its first description.
+    pub(super) fn new(seat: Seat, configuration: RtcConfiguration) -> PeerConnection {
+        let Seat { host, certificate, mut random, incoming, tell } = seat;
         let RtcConfiguration { reach, trickle, transport } = configuration;
         let settings = PeerSettings { transport, reach, trickle };
-        let peer = Peer::new(host, settings, certificate, Random::stream(random.next_u64(), "peer"));
+        let peer = Peer::new(&host, settings, certificate, Random::stream(random.next_u64(), "peer"));
         let session = random.next_u64() >> 2;
         // RFC 8840 4.1.1: where candidates say it, the address is none and the port the discard service's.
         let mut local = Local::new([0, 0, 0, 0].into(), 9, session);
@@ -253,20 +270,21 @@ impl PeerConnection {
             offer: None,
             agreed: None,
             remote: None,
-            dtls_client: None,
+            name: format!("{session:016x}"),
             restart_wanted: false,
             described_before: false,
             heard: false,
-            muted: false,
-            audible: true,
+            microphone: None,
             channels: Vec::new(),
+            opened: Vec::new(),
         };
         let connection = PeerConnection(Rc::new(Inner {
             peer: peer.clone(),
             state: RefCell::new(state),
-            task: RefCell::default(),
+            tasks: RefCell::default(),
             tell,
             devices: host.clone(),
+            incoming,
         }));
         let inner = Rc::downgrade(&connection.0);
         let watch = host.spawn(async move {
@@ -276,7 +294,7 @@ impl PeerConnection {
                 PeerConnection(inner).happened(event);
             }
         });
-        connection.0.task.borrow_mut().push(watch.abort_handle());
+        connection.0.tasks.borrow_mut().push(watch.abort_handle());
         connection
     }
 
@@ -286,17 +304,21 @@ impl PeerConnection {
 
     // --- media ---------------------------------------------------------------------------------------------------
 
-    /// `addTrack`: the microphone's audio is sent, and what comes is played. Without it there is no audio section.
-    pub fn add_track(&self) {
+    /// `addTrack`: the microphone's audio is sent, and there is something to hear the other side by. Another track takes
+    /// the place of the first (`replaceTrack`).
+    pub fn add_track(&self, track: &MediaStreamTrack) {
         let mut state = self.0.state.borrow_mut();
-        if state.line.is_some() || state.signaling == SignalingState::Closed {
+        if state.signaling == SignalingState::Closed {
             return;
+        }
+        state.microphone = Some(track.clone());
+        if state.line.is_some() {
+            return self.0.settle_tracks(&state);
         }
         let random = Random::stream(state.random.next_u64(), "audio");
         let line = AudioLine::over(&self.0.peer, &self.0.devices, random);
-        line.mute(state.muted);
         state.line = Some(line.clone());
-        behave(&state);
+        self.0.settle_tracks(&state);
         drop(state);
         let inner = Rc::downgrade(&self.0);
         let watch = self.0.devices.spawn(async move {
@@ -308,23 +330,18 @@ impl PeerConnection {
                 }
             }
         });
-        self.0.task.borrow_mut().push(watch.abort_handle());
+        self.0.tasks.borrow_mut().push(watch.abort_handle());
     }
 
-    /// The track's `enabled`: silence is sent instead of what is said.
-    pub fn set_muted(&self, muted: bool) {
-        let mut state = self.0.state.borrow_mut();
-        state.muted = muted;
-        if let Some(line) = &state.line {
-            line.mute(muted);
-        }
+    /// A track of the page's was muted, stopped, or is played.
+    pub(super) fn track_changed(&self, _track: &MediaStreamTrack) {
+        self.0.settle_tracks(&self.0.state.borrow());
     }
 
-    /// What comes is played, or isn't: the autoplay policy, an element that's paused.
-    pub fn set_audible(&self, audible: bool) {
-        let mut state = self.0.state.borrow_mut();
-        state.audible = audible;
-        behave(&state);
+    /// Whether it is why a browser keeps a page awake: it isn't closed, and has begun.
+    pub(super) fn is_in_use(&self) -> bool {
+        let state = self.0.state.borrow();
+        state.signaling != SignalingState::Closed && state.described.is_some()
     }
 
     /// `sender.dtmf.insertDTMF`. False: the other side takes no digits.
@@ -375,9 +392,7 @@ impl PeerConnection {
             set_gathering(&mut state, &self.0, IceGatheringState::Gathering);
         }
         state.restart_wanted = false;
-        state.local.direction = options.direction;
-        self.offer_ssrc(&mut state);
-        state.local.secure = Some(self.0.peer.secure(Setup::Actpass));
+        self.describe(&mut state, options.direction);
         Ok(state.local.offer())
     }
 
@@ -387,26 +402,28 @@ impl PeerConnection {
     /// No offer is open, or it has nothing that this browser can.
     pub fn create_answer(&self, direction: Direction) -> Result<Bytes, RtcError> {
         let mut state = self.0.state.borrow_mut();
-        let Some(offer) = state.offer.clone() else { return Err(RtcError::InvalidState("there is no offer to answer")) };
-        state.local.direction = direction;
-        self.offer_ssrc(&mut state);
-        let setup = self.setup_of_answer(&state);
-        state.local.secure = Some(self.0.peer.secure(setup));
+        let Some(offer) = state.offer.clone() else {
+            return Err(RtcError::InvalidState("there is no offer to answer"));
+        };
+        // Whatever of it is offered.
+        state.local.data = true;
+        self.describe(&mut state, direction);
         Ok(state.local.answer(&offer)?.0)
     }
 
-    /// RFC 5763 5: who answers an `actpass` begins the handshake; roles that were settled stay.
-    fn setup_of_answer(&self, state: &State) -> Setup {
-        let offered = state.remote.as_ref().map(|remote| remote.setup);
-        match (state.dtls_client, offered) {
-            (Some(true), _) => Setup::Active,
-            (Some(false), _) | (None, Some(Setup::Active)) => Setup::Passive,
-            (None, _) => Setup::Active,
-        }
-    }
-
-    fn offer_ssrc(&self, state: &mut State) {
-        state.local.ssrc = state.line.as_ref().map(AudioLine::ssrc);
+    /// What this end can describe now.
+    fn describe(&self, state: &mut State, direction: Direction) {
+        state.local.direction = direction;
+        state.local.audio = state.line.is_some();
+        state.local.source = state.line.as_ref().map(|line| Source {
+            ssrc: line.ssrc(),
+            cname: state.name.clone(),
+            stream: state.name.clone(),
+            track: "microphone".to_owned(),
+        });
+        // Who answers an `actpass` begins the handshake, and roles that were settled stay: the description's machine
+        // sees to it (RFC 5763 5).
+        state.local.secure = Some(self.0.peer.secure(Setup::Actpass));
     }
 
     /// `setLocalDescription`, with what `create_offer` or `create_answer` made last.
@@ -427,8 +444,7 @@ impl PeerConnection {
                 version(state);
                 let (_, agreed) = state.local.answer(&offer)?;
                 state.described = Some(Described { local: state.local.clone(), answers: Some(offer) });
-                let client = state.dtls_client.unwrap_or(self.setup_of_answer(state) == Setup::Active);
-                self.agree(state, agreed, client)?;
+                self.agree(state, agreed)?;
                 set_signaling(state, &self.0, SignalingState::Stable);
             }
             (SdpType::Rollback, SignalingState::HaveLocalOffer) => {
@@ -464,7 +480,8 @@ impl PeerConnection {
                 state.offer = Some(Bytes::copy_from_slice(description));
                 // What both agree on is what an answer says; whether there can be one is known now.
                 let mut probe = state.local.clone();
-                probe.secure = Some(self.0.peer.secure(Setup::Active));
+                probe.secure = Some(self.0.peer.secure(Setup::Actpass));
+                probe.data = true;
                 if probe.answer(description)?.1.is_none() {
                     state.offer = None;
                     return Err(RtcError::InvalidAccess("the offer has nothing that this browser can".into()));
@@ -475,10 +492,8 @@ impl PeerConnection {
                 let described = state.described.as_ref().map(|described| described.local.clone());
                 let Some(local) = described else { return Err(RtcError::InvalidState("no offer is open")) };
                 let agreed = local.agree(description)?;
-                // RFC 5763 5: who answers `active` begins the handshake.
-                let client = state.dtls_client.unwrap_or(secure.setup != Setup::Active);
                 state.remote = Some(secure);
-                self.agree(state, agreed, client)?;
+                self.agree(state, agreed)?;
                 if kind == SdpType::Answer {
                     set_signaling(state, &self.0, SignalingState::Stable);
                 }
@@ -493,20 +508,21 @@ impl PeerConnection {
     }
 
     /// Both have described themselves.
-    fn agree(&self, state: &mut State, agreed: Option<Agreed>, client: bool) -> Result<(), RtcError> {
+    fn agree(&self, state: &mut State, agreed: Option<Agreed>) -> Result<(), RtcError> {
         let Some(agreed) = agreed else {
             return Err(RtcError::InvalidAccess("the answer has nothing of what was offered".into()));
         };
-        state.dtls_client = Some(client);
+        state.local.settle(&agreed);
+        let client = agreed.dtls_client;
+        state.local.data = agreed.data || !state.channels.is_empty();
         if agreed.data {
-            state.local.data = true;
             self.0.peer.use_data();
         }
-        if let Some(line) = &state.line {
+        if let Some(line) = state.line.as_ref().filter(|_| agreed.audio) {
             line.connect(agreed.remote());
         }
-        if !std::mem::replace(&mut state.heard, true) && state.line.is_some() {
-            self.tell(PeerConnectionEvent::Track);
+        if agreed.audio && state.line.is_some() && !std::mem::replace(&mut state.heard, true) {
+            self.tell(PeerConnectionEvent::Track(MediaStream::of([self.0.incoming.clone()])));
         }
         state.agreed = Some(agreed);
         if let Some(remote) = &state.remote {
@@ -519,8 +535,7 @@ impl PeerConnection {
     pub fn local_description(&self) -> Option<Bytes> {
         let state = self.0.state.borrow();
         let described = state.described.as_ref()?;
-        let setup = described.local.secure.as_ref().map_or(Setup::Actpass, |secure| secure.setup);
-        described.render(self.0.peer.secure(setup)).ok()
+        described.render(self.0.peer.secure(Setup::Actpass)).ok()
     }
 
     /// What both agreed on last.
@@ -598,9 +613,8 @@ impl PeerConnection {
     fn open_channels(&self) {
         let mut state = self.0.state.borrow_mut();
         while let Some(label) = state.channels.first() {
-            if self.0.peer.open_channel(label).is_none() {
-                return;
-            }
+            let Some(id) = self.0.peer.open_channel(label) else { return };
+            state.opened.push(id);
             state.channels.remove(0);
         }
     }
@@ -643,12 +657,14 @@ impl PeerConnection {
             PeerEvent::PeerClosed => self.settle_connection(),
             PeerEvent::ConsentLost => {}
             PeerEvent::Channel(event) => self.tell(match event {
-                DataEvent::Open { channel, label, ours: false } => PeerConnectionEvent::DataChannel(channel, label),
-                DataEvent::Open { channel, .. } => PeerConnectionEvent::DataOpen(channel),
-                DataEvent::Message { channel, text, payload } => {
-                    PeerConnectionEvent::DataMessage { channel, text, payload }
+                DataEvent::Open { id, .. } if self.0.state.borrow().opened.contains(&id) => {
+                    PeerConnectionEvent::DataOpen(id)
                 }
-                DataEvent::Closed(channel) => PeerConnectionEvent::DataClosed(channel),
+                DataEvent::Open { id, label } => PeerConnectionEvent::DataChannel(id, label),
+                DataEvent::Message { id, text, payload } => {
+                    PeerConnectionEvent::DataMessage { channel: id, text, payload }
+                }
+                DataEvent::Closed { id } => PeerConnectionEvent::DataClosed(id),
             }),
         }
     }
@@ -680,9 +696,13 @@ fn version(state: &mut State) {
     }
 }
 
-fn behave(state: &State) {
-    if let Some(line) = &state.line {
-        line.behave(media::Behaviour { deaf: !state.audible, ..media::Behaviour::default() });
+impl Inner {
+    /// What is said goes out while the microphone's track gives sound; what comes is heard while somebody plays it.
+    fn settle_tracks(&self, state: &State) {
+        let Some(line) = &state.line else { return };
+        line.mute(!state.microphone.as_ref().is_some_and(MediaStreamTrack::gives_sound));
+        let heard = self.incoming.is_played() && self.incoming.gives_sound();
+        line.behave(media::Behaviour { deaf: !heard, ..media::Behaviour::default() });
     }
 }
 
