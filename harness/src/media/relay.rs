@@ -18,10 +18,10 @@ use super::latch::{Latch, reports_at};
 use super::line::{REST, ssrc_of};
 use super::mos;
 use super::ports::Ports;
-use super::way::Way;
-use super::webrtc::Peer;
 use super::rtp::{Arrival, HEADER, Packet, Reception};
 use super::stream::{FRAME_TIME, Remote, Stream};
+use super::way::Way;
+use super::webrtc::Peer;
 use super::{FRAME, cadence};
 use crate::trace::SimTime;
 use crate::world::audio::Sound;
@@ -156,7 +156,8 @@ impl Relay {
             happened: Notify::new(),
             fed: Notify::new(),
         });
-        let relay = Relay(Rc::new(Handle { shared: shared.clone(), tasks: RefCell::default(), listeners: RefCell::default() }));
+        let relay =
+            Relay(Rc::new(Handle { shared: shared.clone(), tasks: RefCell::default(), listeners: RefCell::default() }));
         relay.listen(Side::A);
         relay.listen(Side::B);
         let tasks = [host.spawn(watch(shared.clone())).abort_handle(), host.spawn(feed(shared)).abort_handle()];

@@ -1,46 +1,23 @@
 //! The account: the registration and its upkeep, and the servers that it may be kept at.
 
 use std::io;
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::net::SocketAddrV4;
 use std::time::Duration;
 
-use xxhash_rust::xxh3::xxh3_128;
-
-use super::program::{Core, Due, Finding};
-use super::{screen, servers};
+use super::core::{Core, Due};
+use super::place::Place;
+use super::screen;
+use super::settings::PhoneSettings;
 use crate::sip::digest::Credentials;
 use crate::sip::ua::{
     Failure, Registration, RegistrationSettings, RegistrationState, Request, RequestId, RequestMethod,
 };
-use crate::sip::{Flow, Message, Transport, escape_user};
+use crate::sip::{Flow, Message};
 use crate::trace::SimTime;
-use crate::world::{Host, Random};
+use crate::world::Random;
 
-use super::settings::PhoneSettings;
-
-/// Where the phone remembers that its account is on, and a password that was typed in.
-const FILE: &str = "phone/account";
 /// How long after DNS had no answer it's asked again.
 const ASK_AGAIN: Duration = Duration::from_secs(10);
-
-/// Writes down whether the account is on. A disk that doesn't take it is no reason not to register now.
-pub(super) fn save(host: &Host, on: bool, password: Option<&str>) {
-    let disk = host.disk();
-    let state = if on { "on" } else { "off" };
-    let saved = disk.write(FILE, format!("{state}\n{}", password.unwrap_or_default())).and_then(|()| disk.sync(FILE));
-    if let Err(error) = saved {
-        host.claim("phone-disk", |event| event.with("error", error.to_string()));
-    }
-}
-
-/// What was written down: Some if the account is on, with the password that was typed in, if one was.
-#[allow(clippy::option_option)]
-pub(super) fn load(host: &Host) -> Option<Option<String>> {
-    let file = host.disk().read(FILE).ok()?;
-    let text = String::from_utf8(file).ok()?;
-    let (state, password) = text.split_once('\n')?;
-    (state == "on").then(|| (!password.is_empty()).then(|| password.to_owned()))
-}
 
 pub(super) struct Account {
     pub(super) on: bool,
@@ -91,43 +68,22 @@ impl Account {
     }
 }
 
-/// The registration of a phone that can be reached there.
-pub(super) fn registration(
-    host: &Host,
-    settings: &PhoneSettings,
-    contact: String,
-    random: &mut Random,
-) -> Registration {
+/// The registration of a phone that is there.
+pub(super) fn registration(place: &dyn Place, settings: &PhoneSettings, random: &mut Random) -> Registration {
     let settings = RegistrationSettings {
         aor: settings.aor(),
         registrar: format!("sip:{}", settings.domain),
-        contact,
+        contact: place.contact(settings),
         expires: settings.expires,
-        instance: Some(instance(host, &settings.user)),
+        instance: Some(place.instance(settings)),
     };
     Registration::new(settings, random)
-}
-
-/// The URI of a contact.
-pub(super) fn contact(settings: &PhoneSettings, address: Ipv4Addr, port: u16) -> String {
-    let transport = match settings.transport {
-        Transport::Udp => String::new(),
-        other => format!(";transport={}", other.parameter()),
-    };
-    format!("sip:{}@{address}:{port}{transport}", escape_user(&settings.user))
-}
-
-/// What tells this device from the user's others, at whatever address it is: a UUID made of its name (RFC 5626 4.1).
-fn instance(host: &Host, user: &str) -> String {
-    let number = xxh3_128(format!("{user}@{}", host.name()).as_bytes());
-    let hex = format!("{number:032x}");
-    format!("urn:uuid:{}-{}-4{}-8{}-{}", &hex[..8], &hex[8..12], &hex[13..16], &hex[17..20], &hex[20..])
 }
 
 impl Core {
     /// Where we say that we can be reached.
     pub(super) fn contact_uri(&self) -> String {
-        contact(&self.settings.borrow(), self.address, self.port)
+        self.place.contact(&self.settings.borrow())
     }
 
     /// The way to the server that we're registered with, or try to be.
@@ -159,8 +115,7 @@ impl Core {
         }
         self.stop(Due::Keepalive);
         if self.behaviour().forgets_to_unregister {
-            let contact = self.contact_uri();
-            self.account.registration = registration(&self.host, &self.settings.borrow(), contact, &mut self.random);
+            self.account.registration = registration(&*self.place, &self.settings.borrow(), &mut self.random);
             self.account.request = None;
             self.account.claimed = None;
         } else {
@@ -178,7 +133,7 @@ impl Core {
 
     /// Sends what the registration wants sent, and sees to our own address.
     pub(super) fn upkeep(&mut self, now: SimTime) {
-        if self.host.address() != self.address && !self.behaviour().never_notices_moves {
+        if self.place.has_moved() && !self.behaviour().never_notices_moves {
             self.moved(now);
         }
         if self.account.request.is_some() || self.account.not_before > now || self.is_withheld() {
@@ -221,7 +176,7 @@ impl Core {
                     self.account.claimed = server;
                     let (user, server) = (self.settings.borrow().user.clone(), server.map(|at| at.to_string()));
                     let server = server.unwrap_or_default();
-                    self.host.claim("phone-registered", |event| event.with("user", user).with("server", server));
+                    self.place.claim("phone-registered", &[("user", &user), ("server", &server)]);
                 }
                 let keepalive = self.settings.borrow().keepalive;
                 if let Some(every) = keepalive
@@ -239,7 +194,7 @@ impl Core {
                 self.account.bound = None;
                 self.account.claimed = None;
                 let user = self.settings.borrow().user.clone();
-                self.host.claim("phone-unregistered", |event| event.with("user", user));
+                self.place.claim("phone-unregistered", &[("user", &user)]);
             }
             RegistrationState::Refused(status) => {
                 self.account.claimed = None;
@@ -346,7 +301,7 @@ impl Core {
             self.account.registration.register(now);
         }
         // With another address there is more to tell, and it's told in a moment.
-        if self.host.address() == self.address {
+        if !self.place.has_moved() {
             self.refresh_calls(now);
         }
     }
@@ -354,8 +309,8 @@ impl Core {
     /// We have another address.
     fn moved(&mut self, now: SimTime) {
         let old = self.account.bound.take();
-        self.address = self.host.address();
-        self.ua.set_sent_by(format!("{}:{}", self.address, self.port));
+        self.place.settle();
+        self.ua.set_sent_by(self.place.sent_by());
         self.drop_connections(now);
         if self.account.on {
             if let (Some(old), Some(flow)) = (old, self.server_flow()) {
@@ -395,12 +350,7 @@ impl Core {
             return;
         }
         self.account.looking_up = true;
-        let (host, inbox) = (self.host.clone(), self.inbox.clone());
-        let (domain, transport) = (settings.domain.clone(), settings.transport);
-        self.host.spawn(async move {
-            let found = servers::find(&host, &domain, None, transport).await;
-            inbox.put(Finding::Servers(found));
-        });
+        self.place.look_up(&settings);
     }
 
     pub(super) fn servers_found(&mut self, now: SimTime, found: io::Result<Vec<SocketAddrV4>>) {

@@ -1,7 +1,7 @@
 //! A phone's buttons.
 
-use super::program::Core;
-use super::{Phone, account};
+use super::core::Core;
+use super::{Phone, desk};
 use crate::trace::SimTime;
 use crate::world::Power;
 
@@ -40,13 +40,13 @@ impl Phone {
             return Err(self.no_such("register"));
         }
         // One that still boots finds it on its disk.
-        account::save(&self.host, true, password);
-        if let Some((_, core)) = &mut *self.shared.running.borrow_mut() {
+        desk::save(&self.host, true, password);
+        if let Some((_, core)) = &mut *self.desk.running.borrow_mut() {
             let now = self.host.now();
             core.switch_on(now, password);
             core.pump(now);
         }
-        self.shared.inbox.bell.notify_one();
+        self.desk.inbox.bell.notify_one();
         Ok(())
     }
 
@@ -58,7 +58,7 @@ impl Phone {
         self.press_button("unregister", |core, now| {
             let was_on = core.switch_off(now);
             if was_on {
-                account::save(&core.host, false, None);
+                core.place.remember(false, None);
             }
             was_on
         })
@@ -164,13 +164,13 @@ impl Phone {
         act: impl FnOnce(&mut Core, SimTime) -> bool,
     ) -> Result<(), NoSuchButton> {
         let pressed = self.host.power() == Power::Up
-            && self.shared.running.borrow_mut().as_mut().is_some_and(|(_, core)| {
+            && self.desk.running.borrow_mut().as_mut().is_some_and(|(_, core)| {
                 let now = self.host.now();
                 let pressed = act(core, now);
                 core.pump(now);
                 pressed
             });
-        self.shared.inbox.bell.notify_one();
+        self.desk.inbox.bell.notify_one();
         if pressed { Ok(()) } else { Err(self.no_such(button)) }
     }
 }

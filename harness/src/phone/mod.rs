@@ -6,16 +6,20 @@
 //!
 //! - [`settings`]: how it's provisioned, and which step of its behaviour is slowed or withheld.
 //! - [`hand`], [`screen`]: the two doors for steps and tests.
-//! - `program`: what runs on the host: its main loop.
-//! - `account`: the registration and its servers; `servers`: how those are found.
-//! - `call`, `audio`: calls and what is heard in them; `transfer`: handing them on.
+//! - `core`: the phone itself; `place`: what it needs of where it is, which is a host (`desk`, where `servers` finds
+//!   its servers).
+//! - `account`: the registration and its servers.
+//! - `call`, `audio`: calls and what is heard in them; `transfer`: handing them on; `mending`: when nothing is heard.
 
 mod account;
 mod audio;
 pub mod browser;
 mod call;
+mod core;
+mod desk;
 pub mod hand;
-mod program;
+mod mending;
+mod place;
 pub mod screen;
 mod servers;
 pub mod settings;
@@ -32,7 +36,8 @@ pub use hand::NoSuchButton;
 pub use screen::{Direction, Line, LineState, Registration, Screen, TransferState};
 pub use settings::{Behaviour, Model, PhoneSettings};
 
-use self::program::{Core, Finding};
+use self::core::Core;
+use self::place::Finding;
 use crate::media::StreamStats;
 use crate::world::{Host, Power};
 
@@ -63,11 +68,11 @@ use crate::world::{Host, Power};
 #[derive(Clone)]
 pub struct Phone {
     host: Host,
-    shared: Rc<Shared>,
+    desk: Rc<Desk>,
 }
 
-/// What the program and those who stand before the phone have in common.
-struct Shared {
+/// What the program on a phone's host and those who stand before the phone have in common.
+struct Desk {
     settings: Rc<RefCell<PhoneSettings>>,
     inbox: Rc<Inbox>,
     /// The life of the phone, if it's on: and which.
@@ -95,16 +100,16 @@ impl Phone {
     /// Installs a phone on a host. It's on at once; after each power cut it boots by itself, and registers if its
     /// account was on.
     pub fn install(host: &Host, settings: PhoneSettings) -> Phone {
-        let shared = Rc::new(Shared {
+        let desk = Rc::new(Desk {
             settings: Rc::new(RefCell::new(settings)),
             inbox: Rc::default(),
             running: RefCell::default(),
             lives: Cell::new(0),
             broken: RefCell::default(),
         });
-        let program = shared.clone();
-        host.boot(move |host| program::run(host, program.clone()));
-        Phone { host: host.clone(), shared }
+        let program = desk.clone();
+        host.boot(move |host| desk::run(host, program.clone()));
+        Phone { host: host.clone(), desk }
     }
 
     /// The host that it runs on.
@@ -114,23 +119,23 @@ impl Phone {
 
     /// How it's provisioned.
     pub fn settings(&self) -> PhoneSettings {
-        self.shared.settings.borrow().clone()
+        self.desk.settings.borrow().clone()
     }
 
     /// Changes what it does well or badly, from now on.
     pub fn behave(&self, change: impl FnOnce(&mut Behaviour)) {
-        change(&mut self.shared.settings.borrow_mut().behaviour);
-        if let Some((_, core)) = &mut *self.shared.running.borrow_mut() {
+        change(&mut self.desk.settings.borrow_mut().behaviour);
+        if let Some((_, core)) = &mut *self.desk.running.borrow_mut() {
             core.behaviour_changed();
         }
-        self.shared.inbox.bell.notify_one();
+        self.desk.inbox.bell.notify_one();
     }
 
     /// Changes how it's provisioned. What it is told only at its boot (transport, port, domain, SIP quirks) is as it was
     /// until then.
     pub fn provision(&self, change: impl FnOnce(&mut PhoneSettings)) {
-        change(&mut self.shared.settings.borrow_mut());
-        self.shared.inbox.bell.notify_one();
+        change(&mut self.desk.settings.borrow_mut());
+        self.desk.inbox.bell.notify_one();
     }
 
     /// What it shows.
@@ -138,10 +143,10 @@ impl Phone {
         if self.host.power() != Power::Up {
             return Screen::default();
         }
-        match &*self.shared.running.borrow() {
+        match &*self.desk.running.borrow() {
             Some((_, core)) => core.screen(self.host.now()),
             None => {
-                let broken = self.shared.broken.borrow();
+                let broken = self.desk.broken.borrow();
                 let message = if broken.is_empty() { "starting".to_owned() } else { broken.clone() };
                 Screen { power: true, message, ..Screen::default() }
             }
@@ -150,17 +155,17 @@ impl Phone {
 
     /// The digits that the other side pressed in the present call, or in the last one.
     pub fn digits_received(&self) -> String {
-        self.shared.running.borrow().as_ref().map_or_else(String::new, |(_, core)| core.digits_received())
+        self.desk.running.borrow().as_ref().map_or_else(String::new, |(_, core)| core.digits_received())
     }
 
     /// What is measured of the audio of the present call.
     pub fn audio(&self) -> Option<StreamStats> {
-        self.shared.running.borrow().as_ref().and_then(|(_, core)| core.audio_stats())
+        self.desk.running.borrow().as_ref().and_then(|(_, core)| core.audio_stats())
     }
 
     /// Where it says that it can be reached: its contact, as it registers it.
     pub fn contact(&self) -> Option<String> {
-        self.shared.running.borrow().as_ref().map(|(_, core)| core.contact_uri())
+        self.desk.running.borrow().as_ref().map(|(_, core)| core.contact_uri())
     }
 }
 

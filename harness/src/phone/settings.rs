@@ -15,6 +15,8 @@ pub enum Model {
     Hardphone,
     /// The same on a computer, which sleeps and changes networks. It looks out for both.
     Softphone,
+    /// A page in a browser's tab.
+    Webphone,
 }
 
 /// How a phone is provisioned: what somebody typed into it once, which a power cut doesn't take away.

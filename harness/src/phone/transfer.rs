@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::call::{AfterHold, LegId, Stage};
-use super::program::{Core, Due};
+use super::core::{Core, Due};
 use super::screen::TransferState;
 use crate::sip::ua::{CallId, Ending};
 use crate::sip::{Message, Name, Uri};

@@ -20,14 +20,14 @@ use std::time::{Duration, Instant};
 /// ```
 #[derive(Debug, Clone, Copy)]
 pub struct Clock {
-    zero: Instant,
+    anchor: Instant,
     offset: i128,
 }
 
 impl Clock {
     /// A clock that is anchored now.
     pub fn at(now: SimTime) -> Clock {
-        Clock { zero: Instant::now(), offset: i128::from(now.as_nanos()) }
+        Clock { anchor: Instant::now(), offset: i128::from(now.as_nanos()) }
     }
 
     /// The instant of a simulated time.
@@ -35,14 +35,15 @@ impl Clock {
         let nanos = i128::from(time.as_nanos()) - self.offset;
         let distance = Duration::from_nanos(u64::try_from(nanos.unsigned_abs()).unwrap_or(u64::MAX));
         // An instant that the platform can't say is as good as the anchor: nothing here waits for it.
-        if nanos >= 0 { self.zero.checked_add(distance) } else { self.zero.checked_sub(distance) }.unwrap_or(self.zero)
+        if nanos >= 0 { self.anchor.checked_add(distance) } else { self.anchor.checked_sub(distance) }
+            .unwrap_or(self.anchor)
     }
 
     /// The simulated time of an instant.
     pub fn time(&self, instant: Instant) -> SimTime {
-        let nanos = match instant.checked_duration_since(self.zero) {
+        let nanos = match instant.checked_duration_since(self.anchor) {
             Some(after) => self.offset + after.as_nanos() as i128,
-            None => self.offset - self.zero.duration_since(instant).as_nanos() as i128,
+            None => self.offset - self.anchor.duration_since(instant).as_nanos() as i128,
         };
         SimTime(u64::try_from(nanos.max(0)).unwrap_or(u64::MAX))
     }

@@ -163,7 +163,10 @@ struct Relayed {
 enum By {
     Socket(Rc<UdpSocket>),
     /// Its task ends when the outbox is gone, and everything in it has been sent.
-    Stream { outbox: UnboundedSender<Bytes>, task: AbortHandle },
+    Stream {
+        outbox: UnboundedSender<Bytes>,
+        task: AbortHandle,
+    },
 }
 
 /// Packets that came and wait for whoever listens.
@@ -694,7 +697,7 @@ impl Core {
     /// The next thing to send.
     fn next_datagram(&mut self, now: SimTime) -> Option<Out> {
         if let Some(data) = &mut self.data {
-            while let Some(record) = data.poll_transmit() {
+            while let Some(record) = data.poll_transmit(now) {
                 self.transport.send_data(now, &record);
             }
         }
@@ -760,9 +763,10 @@ impl Core {
         {
             return;
         }
-        let relay = self.relays.iter_mut().find(|relay| {
-            matches!(relay.by, By::Socket(_)) && relay.base == base && relay.account.server == from
-        });
+        let relay = self
+            .relays
+            .iter_mut()
+            .find(|relay| matches!(relay.by, By::Socket(_)) && relay.base == base && relay.account.server == from);
         if let Some(relay) = relay
             && relay.client.handle(now, datagram)
         {

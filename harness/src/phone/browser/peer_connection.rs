@@ -12,10 +12,10 @@ use bytes::Bytes;
 use tokio::task::AbortHandle;
 
 use super::media::{MediaStream, MediaStreamTrack};
-use crate::media::sdp::{self, Agreed, Local, SdpError, Secure, Setup};
+use crate::media::sdp::{self, Agreed, Local, SdpError, Secure, Setup, Source};
 use crate::media::webrtc::{
-    CandidateKind, Candidate, Certificate, ChannelId, DataEvent, DtlsState, IceState, Peer, PeerEvent, PeerSettings, Reach,
-    TransportSettings,
+    Candidate, CandidateKind, Certificate, ChannelId, DataEvent, DtlsState, IceState, Peer, PeerEvent, PeerSettings,
+    Reach, TransportSettings,
 };
 use crate::media::{self, AudioLine, Codec, Direction, LineEvent, StreamStats};
 use crate::trace::SimTime;
@@ -217,8 +217,8 @@ struct State {
     agreed: Option<Agreed>,
     /// The transport that they described.
     remote: Option<Secure>,
-    /// We began the handshake. Settled by the first answer.
-    dtls_client: Option<bool>,
+    /// What its stream is called.
+    name: String,
     restart_wanted: bool,
     described_before: bool,
     heard: bool,
@@ -270,7 +270,7 @@ impl PeerConnection {
             offer: None,
             agreed: None,
             remote: None,
-            dtls_client: None,
+            name: format!("{session:016x}"),
             restart_wanted: false,
             described_before: false,
             heard: false,
@@ -392,9 +392,7 @@ impl PeerConnection {
             set_gathering(&mut state, &self.0, IceGatheringState::Gathering);
         }
         state.restart_wanted = false;
-        state.local.direction = options.direction;
-        self.offer_ssrc(&mut state);
-        state.local.secure = Some(self.0.peer.secure(Setup::Actpass));
+        self.describe(&mut state, options.direction);
         Ok(state.local.offer())
     }
 
@@ -404,26 +402,28 @@ impl PeerConnection {
     /// No offer is open, or it has nothing that this browser can.
     pub fn create_answer(&self, direction: Direction) -> Result<Bytes, RtcError> {
         let mut state = self.0.state.borrow_mut();
-        let Some(offer) = state.offer.clone() else { return Err(RtcError::InvalidState("there is no offer to answer")) };
-        state.local.direction = direction;
-        self.offer_ssrc(&mut state);
-        let setup = self.setup_of_answer(&state);
-        state.local.secure = Some(self.0.peer.secure(setup));
+        let Some(offer) = state.offer.clone() else {
+            return Err(RtcError::InvalidState("there is no offer to answer"));
+        };
+        // Whatever of it is offered.
+        state.local.data = true;
+        self.describe(&mut state, direction);
         Ok(state.local.answer(&offer)?.0)
     }
 
-    /// RFC 5763 5: who answers an `actpass` begins the handshake; roles that were settled stay.
-    fn setup_of_answer(&self, state: &State) -> Setup {
-        let offered = state.remote.as_ref().map(|remote| remote.setup);
-        match (state.dtls_client, offered) {
-            (Some(true), _) => Setup::Active,
-            (Some(false), _) | (None, Some(Setup::Active)) => Setup::Passive,
-            (None, _) => Setup::Active,
-        }
-    }
-
-    fn offer_ssrc(&self, state: &mut State) {
-        state.local.ssrc = state.line.as_ref().map(AudioLine::ssrc);
+    /// What this end can describe now.
+    fn describe(&self, state: &mut State, direction: Direction) {
+        state.local.direction = direction;
+        state.local.audio = state.line.is_some();
+        state.local.source = state.line.as_ref().map(|line| Source {
+            ssrc: line.ssrc(),
+            cname: state.name.clone(),
+            stream: state.name.clone(),
+            track: "microphone".to_owned(),
+        });
+        // Who answers an `actpass` begins the handshake, and roles that were settled stay: the description's machine
+        // sees to it (RFC 5763 5).
+        state.local.secure = Some(self.0.peer.secure(Setup::Actpass));
     }
 
     /// `setLocalDescription`, with what `create_offer` or `create_answer` made last.
@@ -444,8 +444,7 @@ impl PeerConnection {
                 version(state);
                 let (_, agreed) = state.local.answer(&offer)?;
                 state.described = Some(Described { local: state.local.clone(), answers: Some(offer) });
-                let client = state.dtls_client.unwrap_or(self.setup_of_answer(state) == Setup::Active);
-                self.agree(state, agreed, client)?;
+                self.agree(state, agreed)?;
                 set_signaling(state, &self.0, SignalingState::Stable);
             }
             (SdpType::Rollback, SignalingState::HaveLocalOffer) => {
@@ -481,7 +480,8 @@ impl PeerConnection {
                 state.offer = Some(Bytes::copy_from_slice(description));
                 // What both agree on is what an answer says; whether there can be one is known now.
                 let mut probe = state.local.clone();
-                probe.secure = Some(self.0.peer.secure(Setup::Active));
+                probe.secure = Some(self.0.peer.secure(Setup::Actpass));
+                probe.data = true;
                 if probe.answer(description)?.1.is_none() {
                     state.offer = None;
                     return Err(RtcError::InvalidAccess("the offer has nothing that this browser can".into()));
@@ -492,10 +492,8 @@ impl PeerConnection {
                 let described = state.described.as_ref().map(|described| described.local.clone());
                 let Some(local) = described else { return Err(RtcError::InvalidState("no offer is open")) };
                 let agreed = local.agree(description)?;
-                // RFC 5763 5: who answers `active` begins the handshake.
-                let client = state.dtls_client.unwrap_or(secure.setup != Setup::Active);
                 state.remote = Some(secure);
-                self.agree(state, agreed, client)?;
+                self.agree(state, agreed)?;
                 if kind == SdpType::Answer {
                     set_signaling(state, &self.0, SignalingState::Stable);
                 }
@@ -510,19 +508,20 @@ impl PeerConnection {
     }
 
     /// Both have described themselves.
-    fn agree(&self, state: &mut State, agreed: Option<Agreed>, client: bool) -> Result<(), RtcError> {
+    fn agree(&self, state: &mut State, agreed: Option<Agreed>) -> Result<(), RtcError> {
         let Some(agreed) = agreed else {
             return Err(RtcError::InvalidAccess("the answer has nothing of what was offered".into()));
         };
-        state.dtls_client = Some(client);
+        state.local.settle(&agreed);
+        let client = agreed.dtls_client;
+        state.local.data = agreed.data || !state.channels.is_empty();
         if agreed.data {
-            state.local.data = true;
             self.0.peer.use_data();
         }
-        if let Some(line) = &state.line {
+        if let Some(line) = state.line.as_ref().filter(|_| agreed.audio) {
             line.connect(agreed.remote());
         }
-        if !std::mem::replace(&mut state.heard, true) && state.line.is_some() {
+        if agreed.audio && state.line.is_some() && !std::mem::replace(&mut state.heard, true) {
             self.tell(PeerConnectionEvent::Track(MediaStream::of([self.0.incoming.clone()])));
         }
         state.agreed = Some(agreed);
@@ -536,8 +535,7 @@ impl PeerConnection {
     pub fn local_description(&self) -> Option<Bytes> {
         let state = self.0.state.borrow();
         let described = state.described.as_ref()?;
-        let setup = described.local.secure.as_ref().map_or(Setup::Actpass, |secure| secure.setup);
-        described.render(self.0.peer.secure(setup)).ok()
+        described.render(self.0.peer.secure(Setup::Actpass)).ok()
     }
 
     /// What both agreed on last.
