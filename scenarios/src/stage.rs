@@ -28,6 +28,7 @@ use crate::run::Job;
 use crate::scene::{Elsewhere, Recording, Scene, ServerChoice};
 use crate::script::{Case, ScriptStep};
 use crate::traffic::Traffic;
+use crate::wiretap::SharedWiretap;
 
 /// The folder of network profiles beside feature files, or beside a folder of them.
 pub const NETWORKS: &str = "networks";
@@ -258,11 +259,13 @@ impl Stage for UniverseStage {
             Universe::seeded(job.scenario_seed)
         };
         let server = self.server.clone();
-        let outcome = universe.deadline(DEADLINE).profiles(profiles).hash(hash).tap(Arc::clone(&ears)).run(
+        let wiretap = SharedWiretap::default();
+        let universe = universe.tap(Arc::clone(&ears)).tap(Arc::clone(&wiretap));
+        let outcome = universe.deadline(DEADLINE).profiles(profiles).hash(hash).run(
             move |universe| async move {
                 let mut world = World::new().await.map_err(|error| format!("no world can be made: {error}"))?;
                 busyhour::media::cadence::set(cadence);
-                world.fill(Scene::with_server(universe.clone(), server));
+                world.fill(Scene::with_server(universe.clone(), server).tapped(wiretap));
                 play::play(&mut world, &script, &mut Narrator { universe, played: playing }).await;
                 if let Some(scene) = world.filled::<Scene>() {
                     *hearing.lock().expect("nobody panics while holding what was heard") = scene.recordings();
