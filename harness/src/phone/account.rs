@@ -4,13 +4,14 @@ use std::io;
 use std::net::SocketAddrV4;
 use std::time::Duration;
 
+use super::call::{Leg, LegId, Stage};
 use super::core::{Core, Due};
 use super::place::Place;
 use super::screen;
-use super::settings::PhoneSettings;
+use super::settings::{Model, PhoneSettings};
 use crate::sip::digest::Credentials;
 use crate::sip::ua::{
-    Failure, Registration, RegistrationSettings, RegistrationState, Request, RequestId, RequestMethod,
+    CallId, Ending, Failure, Registration, RegistrationSettings, RegistrationState, Request, RequestId, RequestMethod,
 };
 use crate::sip::{Flow, Message};
 use crate::trace::SimTime;
@@ -18,6 +19,8 @@ use crate::world::Random;
 
 /// How long after DNS had no answer it's asked again.
 const ASK_AGAIN: Duration = Duration::from_secs(10);
+/// When a phone refreshes that waits for the last moment.
+const LAST_MOMENT: Duration = Duration::from_millis(100);
 
 pub(super) struct Account {
     pub(super) on: bool,
@@ -31,7 +34,7 @@ pub(super) struct Account {
     /// How many servers in a row have failed.
     failed: usize,
     looking_up: bool,
-    /// DNS knows no server.
+    /// DNS knows no server, or no connection to it can be had.
     nowhere: bool,
     /// A server that we prefer is asked if it's back.
     probe: Option<RequestId>,
@@ -40,6 +43,9 @@ pub(super) struct Account {
     not_before: SimTime,
     /// It was said that we're registered, with whom.
     claimed: Option<SocketAddrV4>,
+    was_registered: bool,
+    /// The calls that are up go on over another connection: as soon as the server knows it.
+    renews_calls: bool,
 }
 
 impl Account {
@@ -58,6 +64,8 @@ impl Account {
             bound: None,
             not_before: SimTime::ZERO,
             claimed: None,
+            was_registered: false,
+            renews_calls: false,
         }
     }
 
@@ -131,6 +139,78 @@ impl Core {
         self.account.on && registered && self.behaviour().never_refreshes
     }
 
+    /// When a refresh that's due leaves, in a phone that waits for the last moment.
+    fn held_back(&self) -> Option<SimTime> {
+        let RegistrationState::Registered { until } = self.account.registration.state() else { return None };
+        let dawdles = self.account.on && self.behaviour().web.refreshes_at_the_last_moment;
+        (dawdles && self.account.claimed.is_some()).then(|| until - LAST_MOMENT)
+    }
+
+    /// No connection leads to the server: whoever speaks now isn't heard. A phone on a host opens one when it needs it.
+    pub(super) fn is_offline(&self) -> bool {
+        self.settings.borrow().model == Model::Webphone && self.account.servers.is_empty()
+    }
+
+    /// The connection to the server is gone, and nobody knows what happens there.
+    pub(super) fn went_offline(&mut self) {
+        self.account.servers.clear();
+        self.account.claimed = None;
+        self.stop(Due::Keepalive);
+    }
+
+    /// It can't be had at the moment.
+    pub(super) fn stays_offline(&mut self, now: SimTime) {
+        self.account.nowhere = true;
+        // Who calls couldn't be answered any more: the server has long found somebody else, or nobody.
+        let early = |leg: &&Leg| matches!(leg.stage, Stage::Coming | Stage::Ringing);
+        let calls: Vec<(LegId, Option<CallId>)> =
+            self.legs.iter().filter(early).map(|leg| (leg.id, leg.call)).collect();
+        for (id, call) in calls {
+            self.closed(now, id, Ending::Lost);
+            if let Some(call) = call {
+                self.ua.end(now, call);
+            }
+        }
+    }
+
+    /// There's a connection to the server, and the way to it is that.
+    pub(super) fn went_online(&mut self, now: SimTime, server: SocketAddrV4) {
+        self.account.nowhere = false;
+        self.account.looking_up = false;
+        self.account.current = 0;
+        self.account.servers = vec![server];
+        self.account.renews_calls = !self.behaviour().web.never_renews_calls;
+        if !self.account.on {
+            return self.renew_calls(now);
+        }
+        if !(self.account.was_registered && self.behaviour().web.forgets_to_register_again) {
+            self.account.registration.register(now);
+        }
+    }
+
+    /// The other side of each call learns by which way we're to be reached now.
+    fn renew_calls(&mut self, now: SimTime) {
+        if std::mem::take(&mut self.account.renews_calls) {
+            self.refresh_calls(now);
+        }
+    }
+
+    /// The page takes its leave: what can be said at once is said.
+    pub(super) fn say_goodbye(&mut self, now: SimTime) {
+        for id in self.legs.iter().map(|leg| leg.id).collect::<Vec<_>>() {
+            self.end(now, id);
+        }
+        if self.account.on && !self.behaviour().forgets_to_unregister {
+            // A page's library asks without credentials each time, and would have to live to hear the challenge.
+            let credentials = self.ua.settings().credentials.clone();
+            self.ua.set_credentials(credentials);
+            self.account.request = None;
+            self.account.registration.unregister(now);
+            self.account.on = false;
+        }
+        self.pump(now);
+    }
+
     /// Sends what the registration wants sent, and sees to our own address.
     pub(super) fn upkeep(&mut self, now: SimTime) {
         if self.place.has_moved() && !self.behaviour().never_notices_moves {
@@ -139,7 +219,15 @@ impl Core {
         if self.account.request.is_some() || self.account.not_before > now || self.is_withheld() {
             return;
         }
+        if self.held_back().is_some_and(|at| at > now) {
+            return;
+        }
         let Some(flow) = self.server_flow() else { return };
+        let is_refresh = self.account.claimed.is_some() && self.account.registration.poll_timeout() <= Some(now);
+        if is_refresh && self.account.on && self.behaviour().web.new_call_id_each_refresh {
+            self.account.registration = registration(&*self.place, &self.settings.borrow(), &mut self.random);
+            self.account.registration.register(now);
+        }
         if let Some(request) = self.account.registration.next(now, flow) {
             self.account.request = Some(self.ua.request(now, request));
             self.account.request_is_stale = false;
@@ -153,7 +241,7 @@ impl Core {
             return None;
         }
         let due = account.registration.poll_timeout()?;
-        Some(due.max(account.not_before).max(now))
+        Some(due.max(account.not_before).max(self.held_back().unwrap_or(SimTime::ZERO)).max(now))
     }
 
     /// A request outside of calls was answered.
@@ -166,6 +254,12 @@ impl Core {
         }
         self.account.request = None;
         self.account.registration.answered(now, outcome, &mut self.random);
+        if outcome.as_ref().is_err_and(|failure| *failure == Failure::TimedOut)
+            && let Some(flow) = self.own_connection()
+        {
+            // RFC 5626 4.4: what carries no answer is no way to the server.
+            self.give_up(now, flow);
+        }
         let server = self.account.servers.get(self.account.current).copied();
         match self.account.registration.state() {
             RegistrationState::Registered { .. } => {
@@ -183,8 +277,11 @@ impl Core {
                     && self.account.on
                     && !self.is_set(Due::Keepalive)
                 {
-                    self.set(now + every, Due::Keepalive);
+                    let wait = self.until_keepalive(every);
+                    self.set(now + wait, Due::Keepalive);
                 }
+                self.account.was_registered = true;
+                self.renew_calls(now);
                 // Not at once: one that has just failed needs its time.
                 if !is_new {
                     self.probe(now);
@@ -387,10 +484,21 @@ impl Core {
             let goes = matches!(state, RegistrationState::Registered { .. }) && account.request.is_some();
             return if goes { Registration::Trying } else { Registration::Off };
         }
+        if self.is_offline() {
+            return if account.nowhere { Registration::Unreachable } else { Registration::Trying };
+        }
         match state {
             RegistrationState::Unregistered => Registration::Off,
             RegistrationState::Registering if account.nowhere => Registration::Unreachable,
             RegistrationState::Registering => Registration::Trying,
+            // By another connection that was: nobody has confirmed it for this one.
+            RegistrationState::Registered { .. }
+                if self.settings.borrow().model == Model::Webphone
+                    && account.claimed.is_none()
+                    && !self.behaviour().web.shows_old_registration =>
+            {
+                Registration::Trying
+            }
             RegistrationState::Registered { until } if until > now => Registration::Registered,
             RegistrationState::Registered { .. } => Registration::Off,
             RegistrationState::Refused(status) => Registration::Refused(status),

@@ -56,7 +56,7 @@ pub(super) trait CallAudio {
     /// The digits that came so far.
     fn digits(&self) -> String;
     /// What is measured.
-    fn stats(&self) -> StreamStats;
+    fn stats(&self) -> Option<StreamStats>;
     /// For how long nothing has come that should have.
     fn silent_for(&self, now: SimTime) -> Option<Duration>;
     /// What who talks should know: the microphone is gone.
@@ -189,8 +189,8 @@ impl CallAudio for LineAudio {
         self.line.digits()
     }
 
-    fn stats(&self) -> StreamStats {
-        self.line.stats()
+    fn stats(&self) -> Option<StreamStats> {
+        Some(self.line.stats())
     }
 
     fn silent_for(&self, now: SimTime) -> Option<Duration> {

@@ -331,6 +331,8 @@ impl Core {
         match (then, leg.call) {
             (Then::Call, _) => self.invite(now, id, description),
             (Then::Accept, Some(call)) => self.accept(now, id, call, description),
+            // It would be lost, and the call with it: it's made again when there's a connection.
+            (Then::Offer, Some(_)) if self.is_offline() => {}
             (Then::Offer, Some(call)) => self.ua.offer(now, call, Some(description)),
             (Then::AnswerOffer, Some(call)) => self.ua.answer_offer(now, call, Some(description)),
             (_, None) => {}
@@ -720,7 +722,7 @@ impl Core {
     }
 
     pub(super) fn audio_stats(&self) -> Option<StreamStats> {
-        self.active_and_up().and_then(|leg| leg.audio.as_ref()).map(|audio| audio.stats())
+        self.active_and_up().and_then(|leg| leg.audio.as_ref()).and_then(|audio| audio.stats())
     }
 
     /// What the screen says when nothing is heard that should be.
@@ -730,6 +732,12 @@ impl Core {
             leg.stage == Stage::Up && !leg.we_hold && !leg.they_hold && silent.is_some_and(|long| long >= SILENCE)
         };
         self.legs.iter().find(silent).map(|leg| format!("no audio from {}", leg.peer))
+    }
+
+    /// What is wrong with the audio of a call that's talked in.
+    pub(super) fn trouble(&self) -> Option<String> {
+        let talks = |leg: &&Leg| leg.stage == Stage::Up && !leg.we_hold;
+        self.legs.iter().filter(talks).find_map(|leg| leg.audio.as_ref()?.trouble())
     }
 
     /// The headers that a Refer-To URI wants in the INVITE, and the URI without them.

@@ -187,10 +187,7 @@ impl Core {
                 }
                 Due::LookUp => self.look_up(now),
                 Due::Keepalive => self.keep_alive(now),
-                Due::Pong(flow) => {
-                    self.out.push_back(Out::Close(flow));
-                    self.broken(now, flow);
-                }
+                Due::Pong(flow) => self.give_up(now, flow),
                 Due::Ring(leg) => self.ring(now, leg),
                 Due::Answer(leg) => self.answer(now, leg),
                 Due::Transfer(leg) => self.transfer_unanswered(now, leg),
@@ -242,6 +239,26 @@ impl Core {
         self.way_lost(now, flow);
     }
 
+    /// A connection that's there and carries nothing.
+    pub(super) fn give_up(&mut self, now: SimTime, flow: Flow) {
+        self.out.push_back(Out::Close(flow));
+        self.broken(now, flow);
+    }
+
+    /// The connection that a phone in a browser has, which opens no other by itself.
+    pub(super) fn own_connection(&self) -> Option<Flow> {
+        self.connections.iter().find(|flow| flow.transport == Transport::Ws).copied()
+    }
+
+    /// How long until the next keepalive: on connections a random part of it, so that not all phones of a server send
+    /// theirs at once (RFC 5626 4.4.1).
+    pub(super) fn until_keepalive(&mut self, every: Duration) -> Duration {
+        if self.settings.borrow().model != Model::Webphone {
+            return every;
+        }
+        Duration::from_millis(every.mul_f64(0.8 + 0.2 * self.random.unit()).as_millis() as u64)
+    }
+
     /// None of the connections is worth anything any more.
     pub(super) fn drop_connections(&mut self, now: SimTime) {
         for flow in std::mem::take(&mut self.connections) {
@@ -251,12 +268,13 @@ impl Core {
         }
     }
 
-    fn keep_alive(&mut self, now: SimTime) {
+    pub(super) fn keep_alive(&mut self, now: SimTime) {
         let Some(every) = self.settings.borrow().keepalive else { return };
-        if !self.account.on {
+        if !self.account.on || self.behaviour().web.never_sends_keepalives {
             return;
         }
-        self.set(now + every, Due::Keepalive);
+        let wait = self.until_keepalive(every);
+        self.set(now + wait, Due::Keepalive);
         let Some(server) = self.server_flow() else { return };
         if server.transport == Transport::Udp {
             return self.out.push_back(Out::Ping(server));
@@ -323,7 +341,7 @@ impl Core {
             registration: self.registration_shown(now),
             lines,
             transfer: self.transfer.as_ref().map(|transfer| transfer.state),
-            message: self.silence(now).unwrap_or_else(|| self.message.clone()),
+            message: self.trouble().or_else(|| self.silence(now)).unwrap_or_else(|| self.message.clone()),
         }
     }
 }

@@ -15,6 +15,9 @@ const MENDED_WITHIN: Duration = Duration::from_secs(20);
 impl Core {
     /// The transport of a call says how its packets fare.
     pub(super) fn media_changed(&mut self, now: SimTime, id: LegId, state: MediaState) {
+        if self.behaviour().web.ignores_lost_media {
+            return;
+        }
         let Some(leg) = self.leg(id).filter(|leg| leg.stage == Stage::Up) else { return };
         let mending = leg.mending;
         match state {
@@ -25,18 +28,25 @@ impl Core {
             MediaState::Unsteady if !mending => self.set(now + PATIENCE, Due::Media(id)),
             MediaState::Unsteady => {}
             MediaState::Lost => self.media_still_lost(now, id),
-            MediaState::Closed => self.give_up_media(now, id),
+            MediaState::Closed => {
+                // Mostly the BYE comes a moment later.
+                leg.mending = true;
+                self.set(now + PATIENCE, Due::Media(id));
+            }
         }
     }
 
     /// They didn't come back: another way is looked for, once.
     pub(super) fn media_still_lost(&mut self, now: SimTime, id: LegId) {
-        let online = self.server_flow().is_some();
+        let online = !self.is_offline();
         let Some(leg) = self.leg(id).filter(|leg| leg.stage == Stage::Up) else { return };
         if leg.mending {
             return self.give_up_media(now, id);
         }
         leg.mending = true;
+        if self.behaviour().web.never_restarts_ice {
+            return self.give_up_media(now, id);
+        }
         self.set(now + MENDED_WITHIN, Due::Media(id));
         // Without a connection to the server it's done as soon as there is one.
         if online {
