@@ -77,8 +77,8 @@ pub(super) struct Exchange {
     pub counters: Counters,
     /// Relays that are open and not used yet: a call takes one without waiting.
     pub spare: Vec<Relay>,
-    /// What all its WebRTC ends are known by.
-    pub certificate: Certificate,
+    /// What all its WebRTC ends are known by, once there was one.
+    pub certificate: Option<Certificate>,
     /// Where they tell what happens to them.
     pub gate_events: UnboundedSender<(CallId, PeerEvent)>,
     /// Ends of calls that are over, for a server that keeps them.
@@ -144,7 +144,7 @@ impl Exchange {
             records,
             counters,
             spare: Vec::new(),
-            certificate: Certificate::new(&mut stream("certificate")),
+            certificate: None,
             gate_events,
             haunted_gates: Vec::new(),
             haunted: Vec::new(),

@@ -11,6 +11,7 @@ use super::exchange::{Chore, Counters, Exchange};
 use super::gate::Gate;
 use super::records::Records;
 use super::settings::{MediaPath, ServerSettings};
+use crate::media::webrtc::Certificate;
 use crate::media::{Conference, MemberId, Relay};
 use crate::sip::Transport;
 use crate::sip::transport::{Ports, Received, Transports};
@@ -154,7 +155,8 @@ async fn run(host: &Host, shared: &RefCell<Shared>, chore: Chore) {
 /// A WebRTC end for a party.
 async fn open_gate(host: &Host, shared: &RefCell<Shared>) -> Option<Gate> {
     let (settings, certificate, seed) = with(shared, |exchange| {
-        (exchange.settings.clone(), exchange.certificate.clone(), exchange.random.next_u64())
+        let certificate = exchange.certificate.get_or_insert_with(Certificate::generate).clone();
+        (exchange.settings.clone(), certificate, exchange.random.next_u64())
     });
     Gate::open(host, &settings, certificate, Random::stream(seed, "gate")).await
 }
