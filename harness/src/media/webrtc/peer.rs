@@ -428,23 +428,25 @@ impl Peer {
     }
 
     /// A packet of the other side's, decrypted. There is one who listens: a line, a relay's side, a room's member.
-    pub(crate) async fn receive_rtp(&self) -> Bytes {
+    pub async fn receive_rtp(&self) -> Bytes {
         self.0.shared.rtp.take().await
     }
 
-    pub(crate) async fn receive_rtcp(&self) -> Bytes {
+    /// A report of the other side's, decrypted.
+    pub async fn receive_rtcp(&self) -> Bytes {
         self.0.shared.rtcp.take().await
     }
 
     /// Sends a packet, encrypted, if the transport is up.
-    pub(crate) async fn send_rtp(&self, packet: &[u8]) {
+    pub async fn send_rtp(&self, packet: &[u8]) {
         let shared = &self.0.shared;
         if shared.core.borrow_mut().transport.send_rtp(shared.host.now(), packet) {
             shared.flush().await;
         }
     }
 
-    pub(crate) async fn send_rtcp(&self, packet: &[u8]) {
+    /// Sends a report, encrypted, if the transport is up.
+    pub async fn send_rtcp(&self, packet: &[u8]) {
         let shared = &self.0.shared;
         if shared.core.borrow_mut().transport.send_rtcp(shared.host.now(), packet) {
             shared.flush().await;
