@@ -119,8 +119,9 @@ fn packets(oracles: bool) -> Measurement {
             assert!(both_up(&u, &one, &other, PATIENCE).await);
             let receiver = other.peer.clone();
             let received = bob.spawn(async move {
+                let listener = receiver.listen();
                 for _ in 0..count {
-                    receiver.receive_rtp().await;
+                    receiver.receive_rtp(listener).await;
                 }
             });
             let mut packet = vec![0x7F; 172];
