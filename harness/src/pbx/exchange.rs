@@ -51,11 +51,24 @@ pub struct Counters {
 /// What the program has to do, because it takes time.
 pub(super) enum Chore {
     /// A party that speaks WebRTC calls: it needs an end to speak to.
-    Admit { call: CallId, request: Box<Admitted> },
+    Admit {
+        call: CallId,
+        request: Box<Admitted>,
+    },
     /// A phone that speaks WebRTC is to be called.
-    Ring { dial: DialId, phone: Destination, invitation: Rc<Invitation> },
-    Join { call: CallId, room: Rc<str> },
-    Leave { room: Rc<str>, member: MemberId },
+    Ring {
+        dial: DialId,
+        phone: Destination,
+        invitation: Rc<Invitation>,
+    },
+    Join {
+        call: CallId,
+        room: Rc<str>,
+    },
+    Leave {
+        room: Rc<str>,
+        member: MemberId,
+    },
 }
 
 pub(super) struct Exchange {

@@ -120,8 +120,7 @@ async fn refill(host: &Host, shared: &RefCell<Shared>) {
         let wanted = with(shared, |exchange| {
             let settings = &exchange.settings;
             let relays = settings.media == MediaPath::Relay || (settings.webrtc && settings.ws.is_some());
-            (relays && exchange.spare.len() < SPARE_RELAYS)
-                .then(|| exchange.random.next_u64())
+            (relays && exchange.spare.len() < SPARE_RELAYS).then(|| exchange.random.next_u64())
         });
         let Some(seed) = wanted else { return };
         // A host that is out of ports has none for the next call either: that one is answered 503.
