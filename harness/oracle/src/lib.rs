@@ -3,7 +3,8 @@
 //! - [`read`]: the readers, from IPv4 up to HTTP, SIP and RTP.
 //! - [`witness`]: the mechanism: what a witness is fed, what it says, and the panel that all of them sit on.
 //! - [`hearing`]: each packet is read once, for all witnesses; [`surroundings`]: who is up, and whose an address is;
-//!   [`dues`]: what's to be looked at again.
+//!   [`dues`]: what's to be looked at again; [`keyring`]: the keys that were claimed, and what they open; [`relays`]:
+//!   what TURN wraps.
 //! - the invariants of the wire: [`nothing_unsent_arrives`], [`nothing_crosses_a_cut`], [`a_crashed_host_is_silent`].
 //! - those of SIP: [`every_request_is_answered`], [`every_2xx_to_invite_is_acknowledged`],
 //!   [`when_one_leg_ends_the_other_ends`], [`cseq_grows_and_tags_stay`], [`no_zombie_calls`], [`bindings_expire`],
@@ -22,11 +23,13 @@ pub mod established_means_heard;
 pub mod every_2xx_to_invite_is_acknowledged;
 pub mod every_request_is_answered;
 pub mod hearing;
+pub mod keyring;
 pub mod no_password_on_a_wire;
 pub mod no_zombie_calls;
 pub mod nothing_crosses_a_cut;
 pub mod nothing_unsent_arrives;
 pub mod read;
+pub mod relays;
 pub mod retransmissions_follow_their_timers;
 pub mod surroundings;
 pub mod when_one_leg_ends_the_other_ends;

@@ -21,7 +21,7 @@ use busyhour_trace::{HostId, PacketId, SimTime};
 use rustc_hash::FxHashMap;
 
 use crate::dues::{Dues, OVERDUE};
-use crate::hearing::{Carrier, Heard, digest};
+use crate::hearing::{Heard, digest};
 use crate::read::sip::{Method, Name};
 use crate::surroundings::Surroundings;
 use crate::witness::{Judgement, Witness};
@@ -94,7 +94,7 @@ struct Leg {
 impl Leg {
     fn of(heard: &Heard<'_>, party: u64) -> Leg {
         let (call, packet, peer) = (heard.call, heard.packet, heard.peer);
-        let over_tcp = heard.over == Carrier::Tcp;
+        let over_tcp = heard.over.is_stream();
         let (has_heard, accepted, cancelled, ended, due_since) = (false, None, false, None, None);
         Leg { call, packet, peer, over_tcp, party, has_heard, accepted, cancelled, ended, due_since }
     }
