@@ -8,9 +8,11 @@ use busyhour_trace::{Event, Log, PacketId, PacketSeen, SimTime};
 use crate::hearing::{Check, Frame, Heard, Hearing, Payload, Place, Record, Relaying, Secured, SocketChange, Sound};
 use crate::surroundings::Surroundings;
 use crate::{
-    ACrashedHostIsSilent, AfterTheEndNoRtp, BindingsExpire, CseqGrowsAndTagsStay, EstablishedMeansHeard,
-    Every2xxToInviteIsAcknowledged, EveryRequestIsAnswered, NoPasswordOnAWire, NoZombieCalls, NothingCrossesACut,
-    NothingUnsentArrives, RetransmissionsFollowTheirTimers, WhenOneLegEndsTheOtherEnds,
+    ACrashedHostIsSilent, AGoneTabEndsItsCalls, AGoneTabIsNotRung, AfterTheEndNoRtp, BindingsExpire,
+    CseqGrowsAndTagsStay, EstablishedMeansHeard, Every2xxToInviteIsAcknowledged, EveryRequestIsAnswered,
+    FingerprintsMatch, NoIndexIsSentTwice, NoMediaBeforeDtls, NoPasswordOnAWire, NoRelayingAfterExpiry,
+    NoTwoHandshakesShareRandoms, NoZombieCalls, NothingCrossesACut, NothingUnsentArrives, OneContactPerTab,
+    RetransmissionsFollowTheirTimers, WebrtcMediaIsEncrypted, WhenOneLegEndsTheOtherEnds, WithoutConsentNoMedia,
 };
 
 /// Watches over one rule.
@@ -143,6 +145,16 @@ impl Panel {
             Box::<AfterTheEndNoRtp>::default(),
             Box::<NoPasswordOnAWire>::default(),
             Box::<RetransmissionsFollowTheirTimers>::default(),
+            Box::<WebrtcMediaIsEncrypted>::default(),
+            Box::<NoIndexIsSentTwice>::default(),
+            Box::<NoTwoHandshakesShareRandoms>::default(),
+            Box::<NoMediaBeforeDtls>::default(),
+            Box::<FingerprintsMatch>::default(),
+            Box::<WithoutConsentNoMedia>::default(),
+            Box::<AGoneTabIsNotRung>::default(),
+            Box::<AGoneTabEndsItsCalls>::default(),
+            Box::<NoRelayingAfterExpiry>::default(),
+            Box::<OneContactPerTab>::default(),
         ])
     }
 
