@@ -4,7 +4,7 @@
 //! - [`witness`]: the mechanism: what a witness is fed, what it says, and the panel that all of them sit on.
 //! - [`hearing`]: each packet is read once, for all witnesses; [`surroundings`]: who is up, and whose an address is;
 //!   [`dues`]: what's to be looked at again; [`keyring`]: the keys that were claimed, and what they open; [`relays`]:
-//!   what TURN wraps.
+//!   what TURN wraps. [`decryption`]: a capture's encrypted media in the clear.
 //! - the invariants of the wire: [`nothing_unsent_arrives`], [`nothing_crosses_a_cut`], [`a_crashed_host_is_silent`].
 //! - those of SIP: [`every_request_is_answered`], [`every_2xx_to_invite_is_acknowledged`],
 //!   [`when_one_leg_ends_the_other_ends`], [`cseq_grows_and_tags_stay`], [`no_zombie_calls`], [`bindings_expire`],
@@ -23,6 +23,7 @@ pub mod a_gone_tab_is_not_rung;
 pub mod after_the_end_no_rtp;
 pub mod bindings_expire;
 pub mod cseq_grows_and_tags_stay;
+pub mod decryption;
 pub mod dues;
 pub mod established_means_heard;
 pub mod every_2xx_to_invite_is_acknowledged;

@@ -553,8 +553,18 @@ impl RecordWriter {
 
     /// Begins the wire's capture. Finish it before the record.
     pub fn capture(&mut self, epoch_ns: u64, comment: &str) -> Result<PcapngWriter<BufWriter<File>>, RecordError> {
-        let file = self.file(WIRE)?;
-        attempt("writing", &self.part.join(WIRE), PcapngWriter::new(file, epoch_ns, comment))
+        self.capture_called(WIRE, epoch_ns, comment)
+    }
+
+    /// Begins another capture. Finish it before the record.
+    pub fn capture_called(
+        &mut self,
+        name: &str,
+        epoch_ns: u64,
+        comment: &str,
+    ) -> Result<PcapngWriter<BufWriter<File>>, RecordError> {
+        let file = self.file(name)?;
+        attempt("writing", &self.part.join(name), PcapngWriter::new(file, epoch_ns, comment))
     }
 
     /// Opens a file of the record that was written to its end, to make another one of it.
