@@ -26,11 +26,7 @@ impl Exchange {
         let Some(body) = body else {
             // It asks for an offer of ours: what we have. The ACK brings its answer.
             let wish = leg.line.wish();
-            let offer = if relayed {
-                Some(leg.line.offer(&wish))
-            } else {
-                leg.line.sent.clone()
-            };
+            let offer = if relayed { Some(leg.line.offer(&wish)) } else { leg.line.sent.clone() };
             leg.ack_answers = true;
             return self.ua.answer_offer(now, call, offer);
         };

@@ -344,16 +344,23 @@ impl Exchange {
         self.work(now);
     }
 
-    fn ring_phone(&mut self, now: SimTime, id: DialId, phone: Destination, invitation: &Invitation, gate: Option<Gate>) {
+    fn ring_phone(
+        &mut self,
+        now: SimTime,
+        id: DialId,
+        phone: Destination,
+        invitation: &Invitation,
+        gate: Option<Gate>,
+    ) {
         let Invitation { party, from, hops, wish, passed, port } = invitation;
         let session = self.number();
         let mut line = Line::new(self.address, port.unwrap_or(0), session);
         line.gate = gate;
         let offer: Option<Bytes> = match port {
             Some(_) => Some(line.offer(wish)),
-            None => passed.as_ref().map(|(body, joined)| {
-                with_our_origin(body, self.address, session, line.local.version, *joined)
-            }),
+            None => passed
+                .as_ref()
+                .map(|(body, joined)| with_our_origin(body, self.address, session, line.local.version, *joined)),
         };
         line.sent.clone_from(&offer);
         let to_trunk = self.is_trunk(phone.flow);

@@ -51,11 +51,24 @@ pub struct Counters {
 /// What the program has to do, because it takes time.
 pub(super) enum Chore {
     /// A party that speaks WebRTC calls: it needs an end to speak to.
-    Admit { call: CallId, request: Box<Admitted> },
+    Admit {
+        call: CallId,
+        request: Box<Admitted>,
+    },
     /// A phone that speaks WebRTC is to be called.
-    Ring { dial: DialId, phone: Destination, invitation: Rc<Invitation> },
-    Join { call: CallId, room: Rc<str> },
-    Leave { room: Rc<str>, member: MemberId },
+    Ring {
+        dial: DialId,
+        phone: Destination,
+        invitation: Rc<Invitation>,
+    },
+    Join {
+        call: CallId,
+        room: Rc<str>,
+    },
+    Leave {
+        room: Rc<str>,
+        member: MemberId,
+    },
 }
 
 pub(super) struct Exchange {
@@ -77,8 +90,8 @@ pub(super) struct Exchange {
     pub counters: Counters,
     /// Relays that are open and not used yet: a call takes one without waiting.
     pub spare: Vec<Relay>,
-    /// What all its WebRTC ends are known by.
-    pub certificate: Certificate,
+    /// What all its WebRTC ends are known by, once there was one.
+    pub certificate: Option<Certificate>,
     /// Where they tell what happens to them.
     pub gate_events: UnboundedSender<(CallId, PeerEvent)>,
     /// Ends of calls that are over, for a server that keeps them.
@@ -144,7 +157,7 @@ impl Exchange {
             records,
             counters,
             spare: Vec::new(),
-            certificate: Certificate::new(&mut stream("certificate")),
+            certificate: None,
             gate_events,
             haunted_gates: Vec::new(),
             haunted: Vec::new(),

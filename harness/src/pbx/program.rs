@@ -11,6 +11,7 @@ use super::exchange::{Chore, Counters, Exchange};
 use super::gate::Gate;
 use super::records::Records;
 use super::settings::{MediaPath, ServerSettings};
+use crate::media::webrtc::Certificate;
 use crate::media::{Conference, MemberId, Relay};
 use crate::sip::Transport;
 use crate::sip::transport::{Ports, Received, Transports};
@@ -119,8 +120,7 @@ async fn refill(host: &Host, shared: &RefCell<Shared>) {
         let wanted = with(shared, |exchange| {
             let settings = &exchange.settings;
             let relays = settings.media == MediaPath::Relay || (settings.webrtc && settings.ws.is_some());
-            (relays && exchange.spare.len() < SPARE_RELAYS)
-                .then(|| exchange.random.next_u64())
+            (relays && exchange.spare.len() < SPARE_RELAYS).then(|| exchange.random.next_u64())
         });
         let Some(seed) = wanted else { return };
         // A host that is out of ports has none for the next call either: that one is answered 503.
@@ -154,7 +154,8 @@ async fn run(host: &Host, shared: &RefCell<Shared>, chore: Chore) {
 /// A WebRTC end for a party.
 async fn open_gate(host: &Host, shared: &RefCell<Shared>) -> Option<Gate> {
     let (settings, certificate, seed) = with(shared, |exchange| {
-        (exchange.settings.clone(), exchange.certificate.clone(), exchange.random.next_u64())
+        let certificate = exchange.certificate.get_or_insert_with(Certificate::generate).clone();
+        (exchange.settings.clone(), certificate, exchange.random.next_u64())
     });
     Gate::open(host, &settings, certificate, Random::stream(seed, "gate")).await
 }

@@ -182,8 +182,11 @@ impl Exchange {
         self.leave(now, transferor);
         self.leave(now, consultation);
         let third_stays = one.relay.is_none() && other.relay.is_some();
-        let (stays, moves, was_caller) =
-            if third_stays { (third, survivor, other.caller == third) } else { (survivor, third, one.caller == survivor) };
+        let (stays, moves, was_caller) = if third_stays {
+            (third, survivor, other.caller == third)
+        } else {
+            (survivor, third, one.caller == survivor)
+        };
         let (caller, callee) = if was_caller { (stays, moves) } else { (moves, stays) };
         let moved_to = if was_caller { Side::B } else { Side::A };
         let (relay, retired) = if third_stays { (other.relay, one.relay) } else { (one.relay, other.relay) };

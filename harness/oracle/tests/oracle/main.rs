@@ -9,9 +9,14 @@ mod mutations;
 mod packets;
 mod panel;
 mod play;
+mod rtc;
 mod sip;
 mod stream;
+mod tabs;
 mod tcp_and_udp;
+mod turn;
+mod webrtc;
+mod websocket;
 
 mod a_crashed_host_is_silent;
 mod nothing_crosses_a_cut;

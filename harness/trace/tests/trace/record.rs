@@ -269,8 +269,8 @@ fn complaint(file: &str, change: impl Fn(String) -> String) -> String {
 #[test]
 fn a_record_that_can_not_be_read_says_what_is_wrong_and_where() {
     let complaints = [
-        complaint("record.json", |text| text.replace("\"format\": 1", "\"format\": 3")),
-        complaint("record.json", |text| text.replace("\"format\": 1,", "")),
+        complaint("record.json", |text| text.replace("\"format\": 2", "\"format\": 3")),
+        complaint("record.json", |text| text.replace("\"format\": 2,", "")),
         complaint("record.json", |text| text.replace("\"scenario\": \"17293822569102704641\"", "\"scenario\": \"-1\"")),
         complaint("record.json", |text| text.replace("\"verdict\": \"failed\"", "\"verdict\": \"maybe\"")),
         complaint("record.json", |text| text.replace("\"line\": 14", "\"line\": \"14\"")),
@@ -281,7 +281,7 @@ fn a_record_that_can_not_be_read_says_what_is_wrong_and_where() {
         complaint("events.ndjson", |text| text.replace("{\"at\":2500000000", "{\"at\":1500000000")),
     ];
     insta::assert_snapshot!(complaints.join("\n"), @r#"
-    RUN/record.json: this record has format 3, this build reads 1
+    RUN/record.json: this record has format 3, this build reads 2
     RUN/record.json, line 113, column 1: missing field `format`
     RUN/record.json, line 23, column 3: a seed is a number below 2^64, not "-1"
     RUN/record.json, line 37, column 20: unknown variant `maybe`, expected one of `passed`, `failed`, `not-exercised`
