@@ -5,6 +5,9 @@
 
 use std::time::Duration;
 
+#[allow(unused_imports)]
+use super::pending::WebphoneHandle as _;
+
 use busyhour::phone::browser::{Browser, BrowserError, Permission, Tab};
 use busyhour::phone::{Phone, Registration, Screen};
 use busyhour::world::Power;
@@ -83,15 +86,6 @@ impl Device {
     /// The tab that the webphone is in, if it's open.
     pub(crate) fn open_tab(&self) -> Option<Tab> {
         self.phone.tab().filter(Tab::is_open)
-    }
-
-    /// Opens the page in a tab: the one that shows something else, or a new one.
-    fn load(&self, browser: &Browser) -> Result<(), BrowserError> {
-        match self.open_tab() {
-            Some(tab) if tab.has_page() => Ok(()),
-            Some(tab) => tab.navigate_back(),
-            None => self.phone.open().map(|_| ()),
-        }
     }
 
     /// True if it could ring, as far as it goes: it has power, and a webphone has a page.
@@ -191,13 +185,11 @@ impl Scene {
     /// Opens the webphone's tab, in a browser that's started for it if it isn't there.
     pub(crate) async fn open_tab(&mut self, who: &argument::Agent) -> StepResult {
         let mut phones = Vec::new();
-        for (agent, browser, device) in self.tabs(who, 0)? {
+        for (agent, _, device) in self.tabs(who, 0)? {
             if device.has_page() {
                 return Err(cant(&agent.name, "open the tab", "it is open already"));
             }
-            self.tell_tab(&agent.name, 0, "opened");
-            device.load(&browser).map_err(|error| cant(&agent.name, "open the tab", error))?;
-            phones.push(device.phone);
+            phones.push(self.load(&agent, &device, 0)?);
         }
         self.await_pages(&phones).await;
         Ok(())
@@ -206,7 +198,7 @@ impl Scene {
     /// Opens the same page in a second tab.
     pub(crate) async fn open_second_tab(&mut self, who: &argument::Agent) -> StepResult {
         let mut phones = Vec::new();
-        for (agent, browser, tabs) in self.browsers(who)? {
+        for (agent, _, tabs) in self.browsers(who)? {
             if !tabs[0].has_page() {
                 return Err(cant(&agent.name, "open a second tab", "the first one isn't open"));
             }
@@ -215,32 +207,57 @@ impl Scene {
                     return Err(cant(&agent.name, "open a second tab", "it is open already"));
                 }
                 Some(second) => second.clone(),
-                None => self.center()?.add_tab(&agent.name, &browser)?,
+                None => self.center()?.add_tab(&agent.name)?,
             };
-            self.tell_tab(&agent.name, 1, "opened");
-            second.load(&browser).map_err(|error| cant(&agent.name, "open a second tab", error))?;
-            phones.push(second.phone);
+            phones.push(self.load_anew(&agent, &second, 1)?);
         }
         self.await_pages(&phones).await;
         Ok(())
     }
 
-    /// Opens the tab of a device whose phone is to do something, if it isn't there.
-    pub(super) fn open_for(&mut self, agent: &Agent, device: &Device) -> StepResult {
-        let Some(browser) = &device.browser else { return Ok(()) };
-        if !device.has_page() {
-            let of_browser = |one: &&Device| one.browser.is_some() && one.host.id() == device.host.id();
-            let tabs: Vec<&Device> = agent.devices.iter().filter(of_browser).collect();
-            let tab = tabs.iter().position(|one| std::ptr::eq(*one, device)).unwrap_or(0);
-            self.tell_tab(&agent.name, tab, "opened");
-            device.load(browser).map_err(|error| cant(&agent.name, "open the tab", error))?;
+    /// Loads the webphone's page: in the tab that shows something else, or in a new one.
+    fn load(&mut self, agent: &Agent, device: &Device, tab: usize) -> Result<Phone, StepFailure> {
+        let Some(open) = device.open_tab() else { return self.load_anew(agent, device, tab) };
+        self.tell_tab(&agent.name, tab, "opened");
+        open.navigate_back().map_err(|error| cant(&agent.name, "open the tab", error))?;
+        Ok(device.phone.clone())
+    }
+
+    fn load_anew(&mut self, agent: &Agent, device: &Device, tab: usize) -> Result<Phone, StepFailure> {
+        self.tell_tab(&agent.name, tab, "opened");
+        let opened = device.phone.open_tab().map_err(|error| cant(&agent.name, "open the tab", error))?;
+        // The first tab of a browser's is the device before the second.
+        let of_browser = |one: &Device| one.browser.is_some() && one.host.id() == device.host.id();
+        let first = agent.devices.iter().position(of_browser).unwrap_or(0);
+        Ok(self.center()?.pin(&agent.name, first + tab, &opened))
+    }
+
+    /// Opens the tab of a device that's to do something, if it isn't there, and waits until its page is. A page that's
+    /// to be told another password mustn't register before.
+    pub(super) async fn open_for(
+        &mut self,
+        agent: &Agent,
+        device: &Device,
+        by_itself: bool,
+    ) -> Result<Phone, StepFailure> {
+        if device.browser.is_none() || device.has_page() {
+            return Ok(device.phone.clone());
         }
-        Ok(())
+        let of_browser = |one: &&Device| one.browser.is_some() && one.host.id() == device.host.id();
+        let tabs: Vec<&Device> = agent.devices.iter().filter(of_browser).collect();
+        let is_meant = |one: &&Device| one.phone.tab().map(|tab| tab.id()) == device.phone.tab().map(|tab| tab.id());
+        let tab = if tabs.len() > 1 { tabs.iter().position(is_meant).unwrap_or(0) } else { 0 };
+        device.phone.provision_page(|settings| settings.registers_on_load = by_itself);
+        let phone = self.load(agent, device, tab)?;
+        wait_until(&self.universe, Some(PATIENCE), || phone.screen().power).await;
+        device.phone.provision_page(|settings| settings.registers_on_load = true);
+        Ok(phone)
     }
 
     /// Pages that were just loaded register by themselves: waits as a person would, until they show how that went.
     pub(super) async fn await_pages(&self, phones: &[Phone]) {
-        let settled = |screen: &Screen| screen.power && !matches!(screen.registration, Registration::Trying | Registration::Off);
+        let settled =
+            |screen: &Screen| screen.power && !matches!(screen.registration, Registration::Trying | Registration::Off);
         wait_until(&self.universe, Some(PATIENCE), || phones.iter().all(|phone| settled(&phone.screen()))).await;
     }
 
@@ -342,7 +359,9 @@ impl Scene {
                 let permission =
                     if state == Microphone::Denied { Permission::Denied } else { Permission::Granted };
                 for (_, browser, tabs) in self.browsers(who)? {
-                    browser.set_microphone(&tabs[0].phone.site().expect("a webphone has a site"), permission);
+                    if let Some(site) = tabs[0].phone.site() {
+                        browser.set_microphone(site, permission);
+                    }
                 }
             }
             Microphone::Unplugged => {
@@ -360,7 +379,7 @@ impl Scene {
     /// The page says goodbye in its last moment.
     pub(crate) fn says_goodbye(&mut self, who: &argument::Agent) -> StepResult {
         for (_, _, tabs) in self.browsers(who)? {
-            tabs.iter().for_each(|device| device.phone.provision_webphone(|settings| settings.phone.behaviour.webphone.says_goodbye = true));
+            tabs.iter().for_each(|device| device.phone.misbehave(|behaviour| behaviour.says_goodbye = true));
         }
         Ok(())
     }

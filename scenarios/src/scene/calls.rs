@@ -96,18 +96,18 @@ impl Scene {
 
     /// Phones register, with the password that they have or with another.
     pub(crate) async fn register(&mut self, phone: &argument::AgentPhone, password: Option<&str>) -> StepResult {
-        let phones = self.phones(phone)?;
-        for (agent, device) in &phones {
-            let opens = device.browser.is_some() && !device.has_page();
-            self.open_for(agent, device)?;
+        let mut phones = Vec::new();
+        for (agent, device) in self.phones(phone)? {
+            // A page that's opened for it registers by itself, unless somebody has switched that off.
+            let opened = device.browser.is_some() && !device.has_page();
+            let phone = self.open_for(&agent, &device, password.is_none()).await?;
             match password {
-                // A page that was just opened does so by itself.
-                None if opens => {}
-                None => device.phone.register()?,
-                Some(password) => device.phone.register_with(password)?,
+                None if opened && phone.screen().registration != Registration::Off => {}
+                None => phone.register()?,
+                Some(password) => phone.register_with(password)?,
             }
+            phones.push(phone);
         }
-        let phones: Vec<Phone> = phones.into_iter().map(|(_, device)| device.phone).collect();
         // The icon is still what it was until the program has noticed the button.
         self.universe.sleep(super::LOOK_AGAIN).await;
         self.settle(&phones, PATIENCE, |screen| {
@@ -152,10 +152,11 @@ impl Scene {
             }
             device.host.restart();
         }
-        for (agent, device) in phones.iter().filter(|(_, device)| device.browser.is_some()) {
-            self.open_for(agent, device)?;
+        let mut shown = Vec::new();
+        for (agent, device) in &phones {
+            shown.push(self.open_for(agent, device, true).await?);
         }
-        let phones: Vec<Phone> = phones.into_iter().map(|(_, device)| device.phone).collect();
+        let phones = shown;
         self.settle(&phones, BOOT, |screen| {
             screen.power && screen.message != "starting" && is_settled(screen.registration)
         })

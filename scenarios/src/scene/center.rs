@@ -7,6 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddrV4;
 use std::time::Duration;
 
+#[allow(unused_imports)]
+use super::pending::WebphoneHandle as _;
+
 use busyhour::Universe;
 use busyhour::net::NatHandle;
 use busyhour::net::nat::NatKind;
@@ -23,8 +26,8 @@ use busyhour::pbx::customer::Behaviour;
 use busyhour::media::turn::StunTurnServer;
 use busyhour::pbx::settings::LostConnection;
 use busyhour::pbx::{Carrier, Server, ServerSettings};
-use busyhour::phone::browser::{Browser, BrowserSettings};
-use busyhour::phone::webphone::WebphoneSettings;
+use busyhour::phone::browser::{Browser, BrowserSettings, Tab};
+use super::pending::WebphoneSettings;
 use busyhour::phone::{Phone, PhoneSettings, Screen};
 use busyhour::sip::digest::{Algorithm, Credentials};
 
@@ -420,16 +423,23 @@ impl Center {
         Ok(())
     }
 
-    /// Gives an agent one more tab in a browser of hers.
-    pub(super) fn add_tab(&mut self, name: &str, browser: &Browser) -> Result<Device, StepFailure> {
+    /// Gives an agent one more tab in a browser of hers: the same page, and so a phone of the same set-up.
+    pub(super) fn add_tab(&mut self, name: &str) -> Result<Device, StepFailure> {
         let agent = self.agents.iter_mut().find(|agent| agent.name == name).expect("the name was looked up");
         if agent.devices.len() > 1 {
             return Err(StepFailure::because(format!("{name} has a second phone already, which isn't a tab")));
         }
-        let phone = Phone::webphone(browser, agent.devices[0].phone.webphone_settings());
-        let device = Device { host: browser.host().clone(), phone, kind: PhoneKind::Webphone, browser: Some(browser.clone()) };
+        let device = agent.devices[0].clone();
         agent.devices.push(device.clone());
         Ok(device)
+    }
+
+    /// From now on one of an agent's webphones is the one in that tab.
+    pub(super) fn pin(&mut self, name: &str, device: usize, tab: &Tab) -> Phone {
+        let agent = self.agents.iter_mut().find(|agent| agent.name == name).expect("the name was looked up");
+        let device = &mut agent.devices[device];
+        device.phone = device.phone.in_tab(tab);
+        device.phone.clone()
     }
 
     /// The agents whom somebody names.

@@ -15,6 +15,7 @@ pub(crate) mod center;
 mod faults;
 mod machines;
 mod messages;
+mod pending;
 mod service;
 pub(crate) mod webrtc;
 

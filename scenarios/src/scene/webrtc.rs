@@ -4,6 +4,9 @@ use std::net::SocketAddrV4;
 use std::sync::MutexGuard;
 use std::time::Duration;
 
+#[allow(unused_imports)]
+use super::pending::WebphoneHandle as _;
+
 use busyhour::media::cadence;
 use busyhour::media::turn::{StunTurnServer, TurnAccount, TurnSettings, TurnTransport};
 use busyhour::media::webrtc::Reach;
@@ -131,7 +134,7 @@ impl Center {
         for agent in &self.agents {
             for device in agent.devices.iter().filter(|device| device.browser.is_some()) {
                 let reach = reach(agent, turn.address());
-                device.phone.provision_webphone(|settings| settings.rtc.reach = reach);
+                device.phone.provision_page(|settings| settings.rtc.reach = reach);
             }
         }
         Ok(())
