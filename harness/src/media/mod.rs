@@ -1,6 +1,6 @@
 //! Media: what a call sounds like, from a microphone's samples to packets and back to a speaker.
 //!
-//! Law 2 is at home here too: all but the last three files are sans-I/O. `now`, samples and datagrams go in; samples and
+//! Law 2 is at home here too: all but the files of the last line are sans-I/O. `now`, samples and datagrams go in; samples and
 //! datagrams come out.
 //!
 //! - [`g711`]: the codecs. [`rtp`], [`rtcp`]: packets, and what a receiver knows of a source. [`noise`]: comfort noise.
@@ -8,6 +8,7 @@
 //! - [`sdp`]: descriptions, offers and answers. [`mixer`]: everybody but oneself.
 //! - [`tone`]: whose voice is heard. [`cadence`]: how many frames are really sent.
 //! - [`stream`](Stream): all of that for one end of a call.
+//! - [`webrtc`]: ICE, DTLS, SRTP and data channels under a call.
 //! - [`line`](AudioLine), [`relay`](Relay), [`room`](Conference): the same on a host's sockets.
 
 pub mod cadence;
