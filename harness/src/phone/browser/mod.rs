@@ -4,7 +4,15 @@
 //! the host's disk, and [`Tab`]s. The [`Page`] in a tab is a tenant: it gets [`WebEvent`]s, acts by its window, [`Web`],
 //! and knows nothing else of the machine that it's on.
 //!
-//! How a tab ends is a matter of packets and of what still runs: see [`Tab`] and [`Browser`].
+//! How a tab ends is a matter of packets and of what still runs: see [`Tab`] and [`Browser`]. A page that's gone never
+//! runs again; what the browser still does for it is to end its connections.
+//!
+//! - `page`, `event`, `web`: what a page is, hears and calls; `error`: what calls throw.
+//! - `tab`, and [`Browser`] here: what a user does, and how pages end; `window`: what belongs to one loading of a page.
+//! - `timers`, `socket`, `fetch`, `media`, [`peer_connection`]: the Web APIs' insides; `url`: addresses.
+//! - `profile`, `storage`: what tabs share, and what outlives them; `settings`.
+//!
+//! There's no CORS here and no TLS: a page may ask any server, by `http` and `ws`.
 
 mod error;
 mod event;
@@ -72,7 +80,40 @@ pub enum BrowserError {
     NothingAsked,
 }
 
-/// A browser, as somebody who sits before it has it. The handle is cheap to clone.
+/// A browser, as somebody who sits before it has it. The handle is cheap to clone; the browser runs on without it.
+///
+/// ```
+/// # #[cfg(tokio_unstable)] {
+/// use std::time::Duration;
+/// use busyhour::phone::browser::{Browser, BrowserSettings, Page, Site, Web, WebEvent};
+///
+/// /// A page that counts seconds.
+/// struct Clock(u32);
+///
+/// impl Page for Clock {
+///     fn handle(&mut self, web: &Web, event: WebEvent) {
+///         match event {
+///             WebEvent::Load => _ = web.set_interval(Duration::from_secs(1)),
+///             WebEvent::Timer(_) => self.0 += 1,
+///             _ => {}
+///         }
+///     }
+/// }
+///
+/// busyhour::simulate(1, |u| async move {
+///     let browser = Browser::install(&u.host("alice"), BrowserSettings::default());
+///     let tab = browser.open(&Site::new("http://clock.test", || Clock(0))).unwrap();
+///     u.sleep(Duration::from_millis(3_500)).await;
+///     assert_eq!(tab.page(|clock: &Clock| clock.0), Some(3));
+///
+///     tab.reload().unwrap();
+///     u.sleep(Duration::from_millis(500)).await;
+///     assert_eq!(tab.page(|clock: &Clock| clock.0), Some(0), "a fresh page");
+///     tab.close().unwrap();
+///     assert_eq!(tab.page(|clock: &Clock| clock.0), None);
+/// });
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct Browser {
     inner: Rc<Inner>,

@@ -225,7 +225,7 @@ impl Web {
     /// `navigator.sendBeacon`: a POST that outlives the tab, and nobody hears what became of it. False: it's too long.
     pub fn send_beacon(&self, url: &str, body: impl Into<Bytes>) -> bool {
         let body = body.into();
-        let fits = body.len() <= LONGEST_KEEPALIVE;
+        let fits = self.window.is_alive() && body.len() <= LONGEST_KEEPALIVE;
         if fits {
             self.fetch(FetchRequest::post(url, "text/plain;charset=UTF-8", body).keepalive());
         }
