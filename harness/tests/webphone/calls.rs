@@ -201,7 +201,7 @@ fn a_call_goes_on_in_another_network() {
     simulate(1, |u| async move {
         let (relay, alice, bob) = talking(&u).await;
         let before = relay.descriptions().len();
-        u.network().move_to_new_address(alice.host());
+        u.network().move_host(alice.host(), "office-lan").unwrap();
         let voices = [Voice::number(0), Voice::number(1)];
         alice.host().room().say(voices[0].sound());
         bob.host().room().say(voices[1].sound());
