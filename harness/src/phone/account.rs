@@ -4,14 +4,14 @@ use std::io;
 use std::net::SocketAddrV4;
 use std::time::Duration;
 
-use super::call::{Leg, LegId, Stage};
+use super::call::Stage;
 use super::core::{Core, Due};
 use super::place::Place;
 use super::screen;
-use super::settings::{Model, PhoneSettings};
+use super::settings::PhoneSettings;
 use crate::sip::digest::Credentials;
 use crate::sip::ua::{
-    CallId, Ending, Failure, Registration, RegistrationSettings, RegistrationState, Request, RequestId, RequestMethod,
+    Failure, Registration, RegistrationSettings, RegistrationState, Request, RequestId, RequestMethod,
 };
 use crate::sip::{Flow, Message};
 use crate::trace::SimTime;
@@ -19,8 +19,8 @@ use crate::world::Random;
 
 /// How long after DNS had no answer it's asked again.
 const ASK_AGAIN: Duration = Duration::from_secs(10);
-/// When a phone refreshes that waits for the last moment.
-const LAST_MOMENT: Duration = Duration::from_millis(100);
+/// How long before the end a phone refreshes that waits for the last moment: in ns.
+const LAST_MOMENT: u64 = 100_000_000;
 
 pub(super) struct Account {
     pub(super) on: bool,
@@ -143,12 +143,12 @@ impl Core {
     fn held_back(&self) -> Option<SimTime> {
         let RegistrationState::Registered { until } = self.account.registration.state() else { return None };
         let dawdles = self.account.on && self.behaviour().web.refreshes_at_the_last_moment;
-        (dawdles && self.account.claimed.is_some()).then(|| until - LAST_MOMENT)
+        (dawdles && self.account.claimed.is_some()).then(|| SimTime(until.0.saturating_sub(LAST_MOMENT)))
     }
 
     /// No connection leads to the server: whoever speaks now isn't heard. A phone on a host opens one when it needs it.
     pub(super) fn is_offline(&self) -> bool {
-        self.settings.borrow().model == Model::Webphone && self.account.servers.is_empty()
+        self.is_page() && self.account.servers.is_empty()
     }
 
     /// The connection to the server is gone, and nobody knows what happens there.
@@ -162,15 +162,7 @@ impl Core {
     pub(super) fn stays_offline(&mut self, now: SimTime) {
         self.account.nowhere = true;
         // Who calls couldn't be answered any more: the server has long found somebody else, or nobody.
-        let early = |leg: &&Leg| matches!(leg.stage, Stage::Coming | Stage::Ringing);
-        let calls: Vec<(LegId, Option<CallId>)> =
-            self.legs.iter().filter(early).map(|leg| (leg.id, leg.call)).collect();
-        for (id, call) in calls {
-            self.closed(now, id, Ending::Lost);
-            if let Some(call) = call {
-                self.ua.end(now, call);
-            }
-        }
+        self.drop_calls(now, |leg| matches!(leg.stage, Stage::Coming | Stage::Ringing));
     }
 
     /// There's a connection to the server, and the way to it is that.
@@ -493,9 +485,7 @@ impl Core {
             RegistrationState::Registering => Registration::Trying,
             // By another connection that was: nobody has confirmed it for this one.
             RegistrationState::Registered { .. }
-                if self.settings.borrow().model == Model::Webphone
-                    && account.claimed.is_none()
-                    && !self.behaviour().web.shows_old_registration =>
+                if self.is_page() && account.claimed.is_none() && !self.behaviour().web.shows_old_registration =>
             {
                 Registration::Trying
             }

@@ -679,6 +679,17 @@ impl Core {
         self.closed(now, id, ending);
     }
 
+    /// Those calls are over, without a word to anybody: there's no way to say one.
+    pub(super) fn drop_calls(&mut self, now: SimTime, which: impl Fn(&Leg) -> bool) {
+        let calls: Vec<_> = self.legs.iter().filter(|leg| which(leg)).map(|leg| (leg.id, leg.call)).collect();
+        for (id, call) in calls {
+            self.closed(now, id, Ending::Lost);
+            if let Some(call) = call {
+                self.ua.end(now, call);
+            }
+        }
+    }
+
     /// A call is over: nothing of it stays but a line on the screen.
     pub(super) fn closed(&mut self, now: SimTime, id: LegId, ending: Ending) {
         let Some(index) = self.legs.iter().position(|leg| leg.id == id) else { return };

@@ -145,6 +145,11 @@ impl Core {
         self.settings.borrow().behaviour
     }
 
+    /// It's a page in a browser's tab.
+    pub(super) fn is_page(&self) -> bool {
+        self.settings.borrow().model == Model::Webphone
+    }
+
     /// A test has changed its mind.
     pub(super) fn behaviour_changed(&mut self) {
         let behaviour = self.behaviour();
@@ -253,7 +258,7 @@ impl Core {
     /// How long until the next keepalive: on connections a random part of it, so that not all phones of a server send
     /// theirs at once (RFC 5626 4.4.1).
     pub(super) fn until_keepalive(&mut self, every: Duration) -> Duration {
-        if self.settings.borrow().model != Model::Webphone {
+        if !self.is_page() {
             return every;
         }
         Duration::from_millis(every.mul_f64(0.8 + 0.2 * self.random.unit()).as_millis() as u64)

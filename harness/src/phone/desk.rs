@@ -10,7 +10,7 @@ use xxhash_rust::xxh3::xxh3_128;
 use super::audio::LineAudio;
 use super::call::LegId;
 use super::core::{Core, Out};
-use super::place::{Finding, Place, Ready, Unready, Wanted};
+use super::place::{Finding, Place, Ready, Unready, Wanted, urn};
 use super::settings::PhoneSettings;
 use super::{Desk, Inbox, servers};
 use crate::sip::transport::{Ports, Transports};
@@ -118,12 +118,6 @@ impl Place for OnHost {
             inbox.put(Finding::Ready { leg, outcome });
         });
     }
-}
-
-/// A random or made-up UUID as a URN, of version 4.
-pub(super) fn urn(number: u128) -> String {
-    let hex = format!("{number:032x}");
-    format!("urn:uuid:{}-{}-4{}-8{}-{}", &hex[..8], &hex[8..12], &hex[13..16], &hex[17..20], &hex[20..])
 }
 
 /// Runs the phone from power to power cut.

@@ -42,6 +42,12 @@ pub(super) trait Place {
     }
 }
 
+/// A number as the URN of a UUID, of version 4.
+pub(super) fn urn(number: u128) -> String {
+    let hex = format!("{number:032x}");
+    format!("urn:uuid:{}-{}-4{}-8{}-{}", &hex[..8], &hex[8..12], &hex[13..16], &hex[17..20], &hex[20..])
+}
+
 /// Where a call is to go.
 pub(super) enum Wanted {
     /// It came in.

@@ -10,8 +10,12 @@ use super::tab::Shelf;
 use crate::media::webrtc::IceState;
 use crate::media::{Direction, StreamStats};
 use crate::phone::audio::{CallAudio, Described};
-use crate::phone::browser::peer_connection::{ConnectionState, IceGatheringState, OfferOptions, SdpType, SignalingState};
-use crate::phone::browser::{ElementId, MediaStream, PeerConnection, PeerConnectionEvent, PeerId, TimerId, TrackId, Web};
+use crate::phone::browser::peer_connection::{
+    ConnectionState, IceGatheringState, OfferOptions, SdpType, SignalingState,
+};
+use crate::phone::browser::{
+    ElementId, MediaStream, PeerConnection, PeerConnectionEvent, PeerId, TimerId, TrackId, Web,
+};
 use crate::phone::call::LegId;
 use crate::phone::place::{Finding, MediaState};
 use crate::phone::settings::Behaviour;

@@ -1,6 +1,6 @@
 //! The page: what happens to it goes in, and it acts by its window.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -14,9 +14,10 @@ use crate::phone::browser::{Data, Page, RequestId, SocketId, TimerId, Web, WebEv
 use crate::phone::core::{Core, Out};
 use crate::phone::place::urn;
 use crate::phone::settings::PhoneSettings;
-use crate::sip::Message;
 use crate::sip::transport::Received;
+use crate::sip::{Flow, Message, Transport};
 use crate::trace::SimTime;
+use crate::world::Random;
 
 /// RFC 5626 4.4.1, in a message of its own each.
 const PING: &[u8] = b"\r\n\r\n";
@@ -65,9 +66,7 @@ struct Running {
     core: Core,
     line: Line,
     alarm: Option<(TimerId, SimTime)>,
-    /// The account's registration is wanted as soon as there is a connection.
-    random: crate::world::Random,
-    begun: Cell<bool>,
+    random: Random,
 }
 
 impl Webphone {
@@ -150,11 +149,10 @@ impl Webphone {
         let name = web.random(|random| format!("{:012x}.invalid", random.next_u64() >> 16));
         let place = InTab { shelf: shelf.clone(), name, instance };
         let settings = provision.web.borrow();
-        let random = web.random(|random| crate::world::Random::stream(random.next_u64(), "recovery"));
+        let random = web.random(|random| Random::stream(random.next_u64(), "recovery"));
         let core = Core::new(Box::new(place), provision.phone.clone(), inbox);
         let line = Line::new(&settings.url);
-        let begun = Cell::new(false);
-        let mut running = Running { web: web.clone(), shelf, core, line, alarm: None, random, begun };
+        let mut running = Running { web: web.clone(), shelf, core, line, alarm: None, random };
         let now = web.now();
         running.core.begin(now);
         let stored = web.local_storage_get(&account_key(&provision.phone.borrow().user));
@@ -172,7 +170,7 @@ impl Webphone {
     }
 }
 
-fn random_number(random: &mut crate::world::Random) -> u128 {
+fn random_number(random: &mut Random) -> u128 {
     u128::from(random.next_u64()) << 64 | u128::from(random.next_u64())
 }
 
@@ -201,7 +199,6 @@ impl Running {
             WebEvent::SocketOpen { socket, .. } => {
                 if self.line.opened(socket) {
                     self.shelf.online.set(true);
-                    self.begun.set(true);
                     self.core.received(now, Received::Connected { flow: flow_of(socket) });
                     self.core.went_online(now, SERVER);
                 }
@@ -267,7 +264,7 @@ impl Running {
             self.core.stays_offline(now);
         }
         if behaviour.drops_calls_with_connection {
-            self.core.drop_calls(now);
+            self.core.drop_calls(now, |_| true);
         }
     }
 
@@ -324,7 +321,7 @@ impl Running {
             if !failed {
                 break;
             }
-            self.core.ua.flow_failed(now, crate::sip::Flow::to(crate::sip::Transport::Ws, SERVER));
+            self.core.ua.flow_failed(now, Flow::to(Transport::Ws, SERVER));
         }
         if self.line.is_due(now) {
             self.line.connect(&self.web, now);
