@@ -32,6 +32,8 @@ use crate::witness::{Judgement, Witness};
 const SILENT: Duration = Duration::from_secs(5);
 /// Silence that ends any leg (RFC 7675).
 const CONSENT: Duration = Duration::from_secs(30);
+/// Who has checked within this time isn't gone, for all that's known.
+const QUIET: Duration = Duration::from_secs(10);
 /// What a server may need.
 const MARGIN: Duration = Duration::from_secs(2);
 /// So often it's looked whether anything is due.
@@ -86,6 +88,9 @@ impl Witness for AGoneTabEndsItsCalls {
             return;
         }
         self.bridges.message(heard, around);
+        if heard.is(Method::Bye) {
+            self.ends(heard, around);
+        }
         if heard.over != Carrier::WebSocket {
             return;
         }
@@ -172,6 +177,23 @@ impl Witness for AGoneTabEndsItsCalls {
 }
 
 impl AGoneTabEndsItsCalls {
+    /// A leg is hung up on: if that's because the tab at its other leg is gone, all is well with that one.
+    fn ends(&mut self, heard: &Heard<'_>, around: &Surroundings) {
+        let mut legs = std::mem::take(&mut self.legs);
+        legs.retain(|leg| {
+            if leg.host != heard.host || leg.call == heard.call {
+                return true;
+            }
+            let Some((due, since, _)) = self.deadline(leg, around) else { return true };
+            let is_gone = heard.at > since && (due < since + CONSENT || heard.at > since + QUIET);
+            let has_ended = self.bridges.partner(leg.host, leg.call).is_some_and(|partner| partner.has_ended);
+            let is_well = is_gone && has_ended && heard.at <= due;
+            self.judgement.judged += u64::from(is_well);
+            !is_well
+        });
+        self.legs = legs;
+    }
+
     /// When the tab's end has to have ended the call, and what told of it.
     fn deadline(&self, leg: &Leg, around: &Surroundings) -> Option<(SimTime, SimTime, &'static str)> {
         let accepted = leg.accepted?;
