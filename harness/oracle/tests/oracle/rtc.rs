@@ -380,11 +380,18 @@ impl Peers {
 
     /// Both claim their keys.
     pub fn claim(&self, play: &mut Play) {
+        for (side, claim) in self.claims().into_iter().enumerate() {
+            play.event(claim, Some(self.ends[side].0));
+        }
+    }
+
+    /// What both claim, on no host yet.
+    pub fn claims(&self) -> [Event; 2] {
         let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
         let end = |end: End| format!("{}:{}", address(end.0), end.1);
-        for side in [0, 1] {
+        [0, 1].map(|side| {
             let profile = if self.sealers[0].is_gcm { "aead-aes-128-gcm" } else { "aes128-cm-sha1-80" };
-            let claim = Event::new(SimTime::ZERO, Source::Claim, "webrtc-keys")
+            Event::new(SimTime::ZERO, Source::Claim, "webrtc-keys")
                 .with("local", end(self.ends[side]))
                 .with("remote", end(self.ends[1 - side]))
                 .with("profile", profile)
@@ -394,9 +401,8 @@ impl Peers {
                 .with("client_key", hex(&self.sealers[0].key))
                 .with("client_salt", hex(&self.sealers[0].salt))
                 .with("server_key", hex(&self.sealers[1].key))
-                .with("server_salt", hex(&self.sealers[1].salt));
-            play.event(claim, Some(self.ends[side].0));
-        }
+                .with("server_salt", hex(&self.sealers[1].salt))
+        })
     }
 
     /// All of it, up to where media may flow.
