@@ -14,6 +14,8 @@ use tokio::task::AbortHandle;
 use super::latch::{Latch, reports_at};
 use super::ports::Ports;
 use super::stream::{FRAME_TIME, Heard, Remote, Stream, StreamStats};
+use super::way::Way;
+use super::webrtc::Peer;
 use super::{FRAME, cadence};
 use crate::trace::SimTime;
 use crate::world::audio::Sound;
@@ -90,7 +92,8 @@ struct Shared {
     microphone: HostMicrophone,
     speaker: HostSpeaker,
     address: SocketAddrV4,
-    ports: RefCell<Option<Ports>>,
+    /// Until it's closed.
+    way: RefCell<Option<Way>>,
     state: RefCell<State>,
     /// When the beat will look again by itself.
     planned: Cell<SimTime>,
@@ -122,12 +125,21 @@ impl AudioLine {
     /// The host doesn't run, or has no ports left.
     pub async fn open(host: &Host, devices: &Host, random: Random) -> io::Result<AudioLine> {
         let ports = Ports::open(host).await?;
+        Ok(AudioLine::by(Way::Ports(ports), host, devices, random))
+    }
+
+    /// One whose RTP goes by a WebRTC transport: it's heard as soon as that is up, and ends with it.
+    pub fn over(peer: &Peer, devices: &Host, random: Random) -> AudioLine {
+        AudioLine::by(Way::over(peer), &peer.host(), devices, random)
+    }
+
+    fn by(way: Way, host: &Host, devices: &Host, random: Random) -> AudioLine {
         let shared = Rc::new(Shared {
             host: host.clone(),
             microphone: devices.microphone(),
             speaker: devices.speaker(),
-            address: SocketAddrV4::new(host.address(), ports.port()),
-            ports: RefCell::new(Some(ports.clone())),
+            address: SocketAddrV4::new(host.address(), way.port()),
+            way: RefCell::new(Some(way.clone())),
             state: RefCell::new(State {
                 stream: Stream::new(random, devices.name()),
                 latch: None,
@@ -147,11 +159,11 @@ impl AudioLine {
             happened: Notify::new(),
         });
         let tasks = vec![
-            host.spawn(listen(shared.clone(), ports.clone())).abort_handle(),
-            host.spawn(listen_to_reports(shared.clone(), ports.clone())).abort_handle(),
-            host.spawn(beat(shared.clone(), ports)).abort_handle(),
+            host.spawn(listen(shared.clone(), way.clone())).abort_handle(),
+            host.spawn(listen_to_reports(shared.clone(), way.clone())).abort_handle(),
+            host.spawn(beat(shared.clone(), way)).abort_handle(),
         ];
-        Ok(AudioLine(Rc::new(Handle { shared, tasks: RefCell::new(tasks) })))
+        AudioLine(Rc::new(Handle { shared, tasks: RefCell::new(tasks) }))
     }
 
     /// The port of its RTP.
@@ -164,8 +176,14 @@ impl AudioLine {
         self.0.shared.address
     }
 
+    /// The source of its packets.
+    pub fn ssrc(&self) -> u32 {
+        self.0.shared.state.borrow().stream.ssrc()
+    }
+
     /// An offer was answered: from now on the other side is this. Hold is a direction.
     pub fn connect(&self, remote: Remote) {
+        let Some(remote) = self.0.shared.way.borrow().as_ref().map(|way| way.remote(remote)) else { return };
         self.change(|state, now| {
             state.stream.connect(now, &remote);
             for (latch, address) in
@@ -254,10 +272,9 @@ impl AudioLine {
             let to = state.reports.as_ref().and_then(Latch::to);
             to.zip(state.stream.goodbye(shared.host.now()))
         };
-        let ports = shared.ports.borrow().clone();
-        if let (Some((to, farewell)), Some(ports)) = (farewell, ports) {
-            // A host that is down says no farewell.
-            let _ = ports.rtcp.send_to(farewell, to).await;
+        let way = shared.way.borrow().clone();
+        if let (Some((to, farewell)), Some(way)) = (farewell, way) {
+            way.send_report(farewell, to).await;
         }
         if !shared.state.borrow().behaviour.keep_sending_after_close {
             self.0.stop();
@@ -276,7 +293,7 @@ impl AudioLine {
 
 impl Handle {
     fn stop(&self) {
-        self.shared.ports.borrow_mut().take();
+        self.shared.way.borrow_mut().take();
         for task in self.tasks.borrow_mut().drain(..) {
             task.abort();
         }
@@ -302,8 +319,8 @@ impl Shared {
 }
 
 /// Takes in what arrives.
-async fn listen(shared: Rc<Shared>, ports: Ports) {
-    while let Ok((datagram, from)) = ports.rtp.recv().await {
+async fn listen(shared: Rc<Shared>, way: Way) {
+    while let Ok((datagram, from)) = way.receive().await {
         let now = shared.host.now();
         let mut state = shared.state.borrow_mut();
         if state.closed || state.behaviour.deaf {
@@ -330,8 +347,8 @@ pub(super) fn ssrc_of(datagram: &Bytes) -> u32 {
     datagram.get(8..12).map_or(0, |word| u32::from_be_bytes([word[0], word[1], word[2], word[3]]))
 }
 
-async fn listen_to_reports(shared: Rc<Shared>, ports: Ports) {
-    while let Ok((datagram, from)) = ports.rtcp.recv().await {
+async fn listen_to_reports(shared: Rc<Shared>, way: Way) {
+    while let Ok((datagram, from)) = way.receive_report().await {
         let now = shared.host.now();
         let mut state = shared.state.borrow_mut();
         if state.closed || !state.reports.as_mut().is_some_and(|latch| latch.takes(now, from, 0)) {
@@ -344,13 +361,13 @@ async fn listen_to_reports(shared: Rc<Shared>, ports: Ports) {
 }
 
 /// Sends and plays, on a grid of 20 ms from its first connection on.
-async fn beat(shared: Rc<Shared>, ports: Ports) {
+async fn beat(shared: Rc<Shared>, way: Way) {
     while shared.state.borrow().latch.is_none() {
         shared.changed.notified().await;
     }
     let mut tick = shared.host.now();
     loop {
-        let next = turn(&shared, &ports, tick).await;
+        let next = turn(&shared, &way, tick).await;
         tick = rest(&shared, tick, next).await;
     }
 }
@@ -381,7 +398,7 @@ pub(super) fn on_the_grid(from: SimTime, at: SimTime) -> SimTime {
 }
 
 /// One tick: what is due is sent and played. Says when the next one is.
-async fn turn(shared: &Shared, ports: &Ports, tick: SimTime) -> SimTime {
+async fn turn(shared: &Shared, way: &Way, tick: SimTime) -> SimTime {
     let (packet, report, next) = {
         let mut guard = shared.state.borrow_mut();
         let state = &mut *guard;
@@ -415,10 +432,10 @@ async fn turn(shared: &Shared, ports: &Ports, tick: SimTime) -> SimTime {
         (packet, report, next)
     };
     if let Some((packet, to)) = packet {
-        let _ = ports.rtp.send_to(packet, to).await;
+        way.send(packet, to).await;
     }
     if let Some((report, to)) = report {
-        let _ = ports.rtcp.send_to(report, to).await;
+        way.send_report(report, to).await;
     }
     next
 }

@@ -1,6 +1,6 @@
 //! Media: what a call sounds like, from a microphone's samples to packets and back to a speaker.
 //!
-//! Law 2 is at home here too: all but the last three files are sans-I/O. `now`, samples and datagrams go in; samples and
+//! Law 2 is at home here too: all but those that hold a host's sockets are sans-I/O. `now`, samples and datagrams go in; samples and
 //! datagrams come out.
 //!
 //! - [`g711`]: the codecs. [`rtp`], [`rtcp`]: packets, and what a receiver knows of a source. [`noise`]: comfort noise.
@@ -8,7 +8,9 @@
 //! - [`sdp`]: descriptions, offers and answers. [`mixer`]: everybody but oneself.
 //! - [`tone`]: whose voice is heard. [`cadence`]: how many frames are really sent.
 //! - [`stream`](Stream): all of that for one end of a call.
-//! - [`line`](AudioLine), [`relay`](Relay), [`room`](Conference): the same on a host's sockets.
+//! - [`webrtc`]: ICE, DTLS and SRTP; data channels. [`turn`]: STUN and TURN, client and server.
+//! - [`line`](AudioLine), [`relay`](Relay), [`room`](Conference): a call's audio on a host's sockets; `way` is how its
+//!   packets get out and in.
 
 pub mod cadence;
 mod conceal;
@@ -28,6 +30,9 @@ pub mod rtp;
 pub mod sdp;
 mod stream;
 pub mod tone;
+pub mod turn;
+mod way;
+pub mod webrtc;
 
 pub use cadence::Cadence;
 pub use g711::Codec;

@@ -20,6 +20,8 @@ use super::mos;
 use super::ports::Ports;
 use super::rtp::{Arrival, HEADER, Packet, Reception};
 use super::stream::{FRAME_TIME, Remote, Stream};
+use super::way::Way;
+use super::webrtc::Peer;
 use super::{FRAME, cadence};
 use crate::trace::SimTime;
 use crate::world::audio::Sound;
@@ -88,12 +90,16 @@ pub struct Relay(Rc<Handle>);
 struct Handle {
     shared: Rc<Shared>,
     tasks: RefCell<Vec<AbortHandle>>,
+    /// Those that listen to a side.
+    listeners: RefCell<[Vec<AbortHandle>; 2]>,
 }
 
 struct Shared {
     host: Host,
     legs: [RefCell<Leg>; 2],
-    ports: [u16; 2],
+    /// Each side's own.
+    ports: [Ports; 2],
+    ways: RefCell<[Way; 2]>,
     timeout: RefCell<Option<Duration>>,
     timed_out: RefCell<Vec<Side>>,
     happened: Notify,
@@ -146,21 +152,54 @@ impl Relay {
         let shared = Rc::new(Shared {
             host: host.clone(),
             legs: [leg(), leg()],
-            ports: [ports[0].port(), ports[1].port()],
+            ways: RefCell::new(ports.clone().map(Way::Ports)),
+            ports,
             timeout: RefCell::new(Some(RELAY_TIMEOUT)),
             timed_out: RefCell::default(),
             happened: Notify::new(),
             fed: Notify::new(),
         });
-        let mut tasks = Vec::new();
-        for side in [Side::A, Side::B] {
-            let [from, to] = [side, side.other()].map(|side| ports[side as usize].clone());
-            tasks.push(host.spawn(forward(shared.clone(), side, from.clone(), to.clone())).abort_handle());
-            tasks.push(host.spawn(forward_reports(shared.clone(), side, from, to)).abort_handle());
+        let relay =
+            Relay(Rc::new(Handle { shared: shared.clone(), tasks: RefCell::default(), listeners: RefCell::default() }));
+        relay.listen(Side::A);
+        relay.listen(Side::B);
+        let tasks = [host.spawn(watch(shared.clone())).abort_handle(), host.spawn(feed(shared)).abort_handle()];
+        relay.0.tasks.borrow_mut().extend(tasks);
+        Ok(relay)
+    }
+
+    /// Begins to listen to a side by the way that it has now.
+    fn listen(&self, side: Side) {
+        let shared = &self.0.shared;
+        let way = shared.way(side);
+        let tasks = [
+            shared.host.spawn(forward(shared.clone(), side, way.clone())).abort_handle(),
+            shared.host.spawn(forward_reports(shared.clone(), side, way)).abort_handle(),
+        ];
+        for task in std::mem::replace(&mut self.0.listeners.borrow_mut()[side as usize], tasks.to_vec()) {
+            task.abort();
         }
-        tasks.push(host.spawn(watch(shared.clone())).abort_handle());
-        tasks.push(host.spawn(feed(shared.clone(), ports)).abort_handle());
-        Ok(Relay(Rc::new(Handle { shared, tasks: RefCell::new(tasks) })))
+    }
+
+    /// From now on a side's RTP goes by a WebRTC transport, which the relay uses and doesn't close.
+    pub fn replace_side(&self, side: Side, peer: &Peer) {
+        self.go_by(side, Way::over(peer));
+    }
+
+    /// From now on a side's RTP goes by its own ports again.
+    pub fn restore_side(&self, side: Side) {
+        if matches!(self.0.shared.way(side), Way::Peer(..)) {
+            self.go_by(side, Way::Ports(self.0.shared.ports[side as usize].clone()));
+        }
+    }
+
+    fn go_by(&self, side: Side, way: Way) {
+        self.0.shared.ways.borrow_mut()[side as usize] = way;
+        self.listen(side);
+        let remote = self.leg_of(side).borrow().remote;
+        if let Some(remote) = remote {
+            self.connect(side, remote);
+        }
     }
 
     fn leg_of(&self, side: Side) -> &RefCell<Leg> {
@@ -169,13 +208,14 @@ impl Relay {
 
     /// The port that a leg sends to.
     pub fn port(&self, side: Side) -> u16 {
-        self.0.shared.ports[side as usize]
+        self.0.shared.ports[side as usize].port()
     }
 
     /// A leg is there, or elsewhere from now on: after an answer, a re-INVITE, a transfer. The direction is ours: on hold
     /// by that leg we don't send to it.
     pub fn connect(&self, side: Side, remote: Remote) {
         let now = self.0.shared.host.now();
+        let remote = self.0.shared.way(side).remote(remote);
         let mut leg = self.leg_of(side).borrow_mut();
         if leg.remote.is_some_and(|before| before.address != remote.address) {
             leg.forget_source();
@@ -247,7 +287,8 @@ impl Relay {
 
 impl Handle {
     fn stop(&self) {
-        for task in self.tasks.borrow_mut().drain(..) {
+        let listeners = self.listeners.take().into_iter().flatten();
+        for task in self.tasks.borrow_mut().drain(..).chain(listeners) {
             task.abort();
         }
     }
@@ -321,6 +362,10 @@ impl Leg {
 }
 
 impl Shared {
+    fn way(&self, side: Side) -> Way {
+        self.ways.borrow()[side as usize].clone()
+    }
+
     /// What to do with a datagram that came from a leg: what to send to the other, and where.
     fn pass(&self, side: Side, datagram: Bytes, from: SocketAddrV4) -> Option<(Bytes, SocketAddrV4)> {
         let mut leg = self.legs[side as usize].borrow_mut();
@@ -360,19 +405,18 @@ impl Shared {
     }
 }
 
-async fn forward(shared: Rc<Shared>, side: Side, from: Ports, to: Ports) {
-    while let Ok((datagram, source)) = from.rtp.recv().await {
+async fn forward(shared: Rc<Shared>, side: Side, from: Way) {
+    while let Ok((datagram, source)) = from.receive().await {
         if let Some((datagram, address)) = shared.pass(side, datagram, source) {
-            // A server that is down forwards nothing, and this task ends with it.
-            let _ = to.rtp.send_to(datagram, address).await;
+            shared.way(side.other()).send(datagram, address).await;
         }
     }
 }
 
-async fn forward_reports(shared: Rc<Shared>, side: Side, from: Ports, to: Ports) {
-    while let Ok((datagram, source)) = from.rtcp.recv().await {
+async fn forward_reports(shared: Rc<Shared>, side: Side, from: Way) {
+    while let Ok((datagram, source)) = from.receive_report().await {
         if let Some(address) = shared.pass_report(side, source) {
-            let _ = to.rtcp.send_to(datagram, address).await;
+            shared.way(side.other()).send_report(datagram, address).await;
         }
     }
 }
@@ -394,7 +438,7 @@ async fn watch(shared: Rc<Shared>) {
 }
 
 /// Plays to the legs that hear the server itself.
-async fn feed(shared: Rc<Shared>, ports: [Ports; 2]) {
+async fn feed(shared: Rc<Shared>) {
     let mut tick = shared.host.now();
     loop {
         let mut full = false;
@@ -418,9 +462,9 @@ async fn feed(shared: Rc<Shared>, ports: [Ports; 2]) {
                 leg.sent += u64::from(packet.is_some());
             }
         }
-        for (packet, ports) in packets.into_iter().zip(&ports) {
+        for (packet, side) in packets.into_iter().zip([Side::A, Side::B]) {
             if let Some((packet, to)) = packet {
-                let _ = ports.rtp.send_to(packet, to).await;
+                shared.way(side).send(packet, to).await;
             }
         }
         if !feeds {

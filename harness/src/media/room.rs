@@ -16,6 +16,8 @@ use super::line::{REST, on_the_grid, probe_after, ssrc_of, tick_of};
 use super::mixer::Mix;
 use super::ports::Ports;
 use super::stream::{FRAME_TIME, Heard, Remote, Stream, StreamStats};
+use super::way::Way;
+use super::webrtc::Peer;
 use super::{FRAME, cadence};
 use crate::trace::SimTime;
 use crate::world::audio::Sound;
@@ -48,7 +50,7 @@ struct Shared {
 }
 
 struct Member {
-    ports: Ports,
+    way: Way,
     stream: Stream,
     latch: Option<Latch>,
     reports: Option<Latch>,
@@ -88,30 +90,40 @@ impl Conference {
     /// # Errors
     /// The host doesn't run, or has no ports left.
     pub async fn join(&self) -> io::Result<MemberId> {
+        let ports = Ports::open(&self.0.shared.host).await?;
+        Ok(self.join_by(Way::Ports(ports)))
+    }
+
+    /// Somebody joins whose RTP goes by a WebRTC transport.
+    pub fn join_over(&self, peer: &Peer) -> MemberId {
+        self.join_by(Way::over(peer))
+    }
+
+    fn join_by(&self, way: Way) -> MemberId {
         let shared = &self.0.shared;
-        let ports = Ports::open(&shared.host).await?;
         let id = MemberId(shared.next.get());
         shared.next.set(id.0 + 1);
         let seed = shared.random.borrow_mut().next_u64();
         let tasks = [
-            shared.host.spawn(listen(shared.clone(), id, ports.clone())).abort_handle(),
-            shared.host.spawn(listen_to_reports(shared.clone(), id, ports.clone())).abort_handle(),
+            shared.host.spawn(listen(shared.clone(), id, way.clone())).abort_handle(),
+            shared.host.spawn(listen_to_reports(shared.clone(), id, way.clone())).abort_handle(),
         ];
         let stream = Stream::new(Random::stream(seed, "member"), shared.host.name());
         let changed = shared.host.now();
-        let member = Member { ports, stream, latch: None, reports: None, playing: None, changed, tasks };
+        let member = Member { way, stream, latch: None, reports: None, playing: None, changed, tasks };
         shared.members.borrow_mut().insert(id, member);
-        Ok(id)
+        id
     }
 
     /// The port that a member sends to; 0 if she has left.
     pub fn port(&self, member: MemberId) -> u16 {
-        self.with(member, |member| member.ports.port()).unwrap_or_default()
+        self.with(member, |member| member.way.port()).unwrap_or_default()
     }
 
     /// A member is there, or elsewhere from now on. The direction is the conference's.
     pub fn connect(&self, member: MemberId, remote: Remote) {
         self.change(member, |member, now| {
+            let remote = member.way.remote(remote);
             member.stream.connect(now, &remote);
             for (latch, address) in
                 [(&mut member.latch, remote.address), (&mut member.reports, reports_at(remote.address))]
@@ -129,7 +141,7 @@ impl Conference {
         let Some(mut member) = self.0.shared.members.borrow_mut().remove(&member) else { return };
         let farewell = member.stream.goodbye(self.0.shared.host.now());
         if let (Some(to), Some(farewell)) = (member.reports.as_ref().and_then(Latch::to), farewell) {
-            let _ = member.ports.rtcp.send_to(farewell, to).await;
+            member.way.send_report(farewell, to).await;
         }
     }
 
@@ -194,8 +206,8 @@ impl Drop for Handle {
     }
 }
 
-async fn listen(shared: Rc<Shared>, id: MemberId, ports: Ports) {
-    while let Ok((datagram, from)) = ports.rtp.recv().await {
+async fn listen(shared: Rc<Shared>, id: MemberId, way: Way) {
+    while let Ok((datagram, from)) = way.receive().await {
         let now = shared.host.now();
         let mut members = shared.members.borrow_mut();
         let Some(member) = members.get_mut(&id) else { return };
@@ -215,8 +227,8 @@ async fn listen(shared: Rc<Shared>, id: MemberId, ports: Ports) {
     }
 }
 
-async fn listen_to_reports(shared: Rc<Shared>, id: MemberId, ports: Ports) {
-    while let Ok((datagram, from)) = ports.rtcp.recv().await {
+async fn listen_to_reports(shared: Rc<Shared>, id: MemberId, way: Way) {
+    while let Ok((datagram, from)) = way.receive_report().await {
         let now = shared.host.now();
         let mut members = shared.members.borrow_mut();
         let Some(member) = members.get_mut(&id) else { return };
@@ -235,12 +247,12 @@ async fn beat(shared: Rc<Shared>) {
     let mut outgoing = Vec::new();
     loop {
         let next = mix(&shared, tick, &mut outgoing);
-        for Outgoing { ports, packet, report } in outgoing.drain(..) {
+        for Outgoing { way, packet, report } in outgoing.drain(..) {
             if let Some((packet, to)) = packet {
-                let _ = ports.rtp.send_to(packet, to).await;
+                way.send(packet, to).await;
             }
             if let Some((report, to)) = report {
-                let _ = ports.rtcp.send_to(report, to).await;
+                way.send_report(report, to).await;
             }
         }
         shared.planned.set(next);
@@ -260,7 +272,7 @@ async fn beat(shared: Rc<Shared>) {
 }
 
 struct Outgoing {
-    ports: Ports,
+    way: Way,
     packet: Option<(Bytes, SocketAddrV4)>,
     report: Option<(Bytes, SocketAddrV4)>,
 }
@@ -295,7 +307,7 @@ fn mix(shared: &Shared, tick: SimTime, outgoing: &mut Vec<Outgoing>) -> SimTime 
         }
         let report = member.stream.report_to_send(tick).zip(member.reports.as_ref().and_then(Latch::to));
         if packet.is_some() || report.is_some() {
-            outgoing.push(Outgoing { ports: member.ports.clone(), packet, report });
+            outgoing.push(Outgoing { way: member.way.clone(), packet, report });
         }
         let soon = if full || member.stream.is_pressing() {
             tick + FRAME_TIME

@@ -290,7 +290,7 @@ impl Exchange {
         let (Some(session), Some(after)) = (self.sessions.get(&id), self.settings.rtp_timeout) else { return };
         let silence = |call: CallId, side: Side| {
             let leg = self.legs.get(&call)?;
-            if leg.line.agreed.is_none_or(|agreed| agreed.held()) {
+            if leg.line.agreed.as_ref().is_none_or(|agreed| agreed.held()) {
                 return None;
             }
             match &leg.place {

@@ -347,13 +347,8 @@ impl Exchange {
         if !leg.line.agree(body) {
             return None;
         }
-        let agreed = leg.line.agreed?;
+        let wish = leg.line.wish_agreed();
         let to = self.legs.get_mut(&caller)?;
-        let wish = Wish {
-            codecs: vec![agreed.codec],
-            telephone_event: agreed.telephone_event,
-            direction: agreed.direction.reversed(),
-        };
         match to.line.received.clone() {
             Some(offer) => to.line.answer(&offer, &wish),
             None => None,

@@ -8,10 +8,12 @@
 //! - [`hand`], [`screen`]: the two doors for steps and tests.
 //! - `program`: what runs on the host: its main loop.
 //! - `account`: the registration and its servers; `servers`: how those are found.
+//! - [`browser`]: tabs and the Web APIs, for pages.
 //! - `call`, `audio`: calls and what is heard in them; `transfer`: handing them on.
 
 mod account;
 mod audio;
+pub mod browser;
 mod call;
 pub mod hand;
 mod program;
