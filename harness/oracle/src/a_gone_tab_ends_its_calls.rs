@@ -32,6 +32,8 @@ use crate::witness::{Judgement, Witness};
 const SILENT: Duration = Duration::from_secs(5);
 /// Silence that ends any leg (RFC 7675).
 const CONSENT: Duration = Duration::from_secs(30);
+/// Who has checked within this time isn't gone, for all that's known.
+const QUIET: Duration = Duration::from_secs(10);
 /// What a server may need.
 const MARGIN: Duration = Duration::from_secs(2);
 /// So often it's looked whether anything is due.
@@ -64,6 +66,23 @@ struct Leg {
     accepted: Option<SimTime>,
 }
 
+/// What tells of a tab's end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sign {
+    Alert,
+    SocketOver,
+    Silence,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct TabEnd {
+    sign: Sign,
+    /// When the sign came.
+    since: SimTime,
+    /// When the other leg has to have ended.
+    due: SimTime,
+}
+
 #[derive(Debug, Default, Clone, Copy)]
 struct Signs {
     checked: Option<SimTime>,
@@ -86,6 +105,9 @@ impl Witness for AGoneTabEndsItsCalls {
             return;
         }
         self.bridges.message(heard, around);
+        if heard.is(Method::Bye) {
+            self.ends(heard, around);
+        }
         if heard.over != Carrier::WebSocket {
             return;
         }
@@ -172,28 +194,48 @@ impl Witness for AGoneTabEndsItsCalls {
 }
 
 impl AGoneTabEndsItsCalls {
-    /// When the tab's end has to have ended the call, and what told of it.
-    fn deadline(&self, leg: &Leg, around: &Surroundings) -> Option<(SimTime, SimTime, &'static str)> {
+    /// A leg is hung up on: if that's because the tab at its other leg is gone, all is well with that one.
+    fn ends(&mut self, heard: &Heard<'_>, around: &Surroundings) {
+        let mut legs = std::mem::take(&mut self.legs);
+        legs.retain(|leg| {
+            if leg.host != heard.host || leg.call == heard.call {
+                return true;
+            }
+            let Some(end) = self.end(leg, around) else { return true };
+            // Between two checks it's silent, too.
+            let is_gone = end.sign != Sign::Silence || heard.at > end.since + QUIET;
+            let has_ended = self.bridges.partner(leg.host, leg.call).is_some_and(|partner| partner.has_ended);
+            let is_well = is_gone && has_ended && heard.at <= end.due;
+            self.judgement.judged += u64::from(is_well);
+            !is_well
+        });
+        self.legs = legs;
+    }
+
+    /// By what the tab's end is known, as things are.
+    fn end(&self, leg: &Leg, around: &Surroundings) -> Option<TabEnd> {
         let accepted = leg.accepted?;
         let signs = self.signs.get(&(leg.host, leg.session?)).copied().unwrap_or_default();
-        let alerted = signs.alerted.map(|at| (at.max(accepted), at, "its DTLS alert came"));
+        let of = |sign, since, due: SimTime| TabEnd { sign, since, due: due.max(accepted) + MARGIN };
+        let alerted = signs.alerted.map(|at| of(Sign::Alert, at, at));
         let last = signs.checked.map(|at| at.max(accepted));
         let over = around.web_socket_over(leg.host, leg.ends.0, leg.ends.1);
         let over = over.filter(|_| !self.keepers.contains(&leg.host));
-        let closed = over.map(|over| {
-            let since = last.map_or(over, |last| over.max(last + SILENT)).max(accepted);
-            (since, over, "its WebSocket was over")
-        });
-        let silent = last.map(|last| (last + CONSENT, last, "its last ICE check came"));
-        let first = [alerted, closed, silent].into_iter().flatten().min_by_key(|(due, ..)| *due)?;
-        Some((first.0 + MARGIN, first.1, first.2))
+        let over = over.map(|over| of(Sign::SocketOver, over, last.map_or(over, |last| over.max(last + SILENT))));
+        let silent = last.map(|last| of(Sign::Silence, last, last + CONSENT));
+        [alerted, over, silent].into_iter().flatten().min_by_key(|end| end.due)
     }
 
     fn is_judged(&mut self, leg: &Leg, now: SimTime, around: &Surroundings) -> bool {
-        let Some((due, since, sign)) = self.deadline(leg, around) else { return false };
+        let Some(TabEnd { sign, since, due }) = self.end(leg, around) else { return false };
         if now <= due {
             return false;
         }
+        let sign = match sign {
+            Sign::Alert => "its DTLS alert came",
+            Sign::SocketOver => "its WebSocket was over",
+            Sign::Silence => "its last ICE check came",
+        };
         let Some(partner) = self.bridges.partner(leg.host, leg.call) else { return true };
         if partner.is_untied {
             self.judgement.exempt("it was transferred or taken elsewhere");

@@ -1,6 +1,7 @@
 //! The readers and the witnesses, a file a subject.
 
 mod calls;
+mod decryption;
 mod http;
 mod icmp;
 mod ipv4;

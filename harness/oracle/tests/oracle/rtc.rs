@@ -52,6 +52,11 @@ impl Socket {
         *said += bytes.len() as u32;
     }
 
+    /// The number of the next byte that a side says.
+    pub fn next(&self, by_client: bool) -> u32 {
+        self.said[usize::from(!by_client)]
+    }
+
     /// Somebody says something of SIP.
     pub fn say(&mut self, play: &mut Play, by_client: bool, text: &str) {
         self.bytes(play, by_client, &frame(0x81, by_client, text.as_bytes()));
@@ -267,6 +272,34 @@ pub struct Peers {
     pub sealers: [Sealer; 2],
     pub sequence: [u16; 2],
     pub ssrc: [u32; 2],
+    /// The relay that the browser has, if it has one.
+    pub relay: Option<Relay>,
+}
+
+/// A browser's address on a relay, and the channel to its peer.
+#[derive(Clone, Copy)]
+pub struct Relay {
+    pub server: End,
+    pub relayed: End,
+    pub channel: u16,
+}
+
+impl Relay {
+    /// The browser is lent the address, and binds the channel.
+    pub fn allocate(&self, play: &mut Play, client: End, peer: End, seconds: u32) {
+        play.send(client, self.server, &stun(0x0003, 1, &[(0x0019, &[17, 0, 0, 0])]));
+        let lifetime = seconds.to_be_bytes();
+        let granted: [(u16, &[u8]); 3] =
+            [(0x0016, &xored(self.relayed)), (0x0020, &xored(client)), (0x000d, &lifetime)];
+        play.send(self.server, client, &stun(0x0103, 1, &granted));
+        let number = [self.channel.to_be_bytes(), [0, 0]].concat();
+        play.send(client, self.server, &stun(0x0009, 2, &[(0x000c, &number), (0x0012, &xored(peer))]));
+        play.send(self.server, client, &stun(0x0109, 2, &[]));
+    }
+
+    pub fn wrap(&self, bytes: &[u8]) -> Vec<u8> {
+        [&self.channel.to_be_bytes()[..], &(bytes.len() as u16).to_be_bytes(), bytes].concat()
+    }
 }
 
 impl Peers {
@@ -282,6 +315,7 @@ impl Peers {
             sealers: [Sealer::new(seed.is_multiple_of(2), seed), Sealer::new(seed.is_multiple_of(2), seed ^ 0x77)],
             sequence: [1, 1],
             ssrc: [u32::from(seed) << 8 | 1, u32::from(seed) << 8 | 2],
+            relay: None,
         }
     }
 
@@ -298,7 +332,14 @@ impl Peers {
     }
 
     pub fn send(&self, play: &mut Play, side: usize, bytes: &[u8]) {
-        play.send(self.ends[side], self.ends[1 - side], bytes);
+        let Some(relay) = self.relay else { return play.send(self.ends[side], self.ends[1 - side], bytes) };
+        if side == 0 {
+            play.send(self.ends[0], relay.server, &relay.wrap(bytes));
+            play.send(relay.relayed, self.ends[1], bytes);
+        } else {
+            play.send(self.ends[1], relay.relayed, bytes);
+            play.send(relay.server, self.ends[0], &relay.wrap(bytes));
+        }
     }
 
     /// The check that a side sends.
@@ -339,11 +380,18 @@ impl Peers {
 
     /// Both claim their keys.
     pub fn claim(&self, play: &mut Play) {
+        for (side, claim) in self.claims().into_iter().enumerate() {
+            play.event(claim, Some(self.ends[side].0));
+        }
+    }
+
+    /// What both claim, on no host yet.
+    pub fn claims(&self) -> [Event; 2] {
         let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
         let end = |end: End| format!("{}:{}", address(end.0), end.1);
-        for side in [0, 1] {
+        [0, 1].map(|side| {
             let profile = if self.sealers[0].is_gcm { "aead-aes-128-gcm" } else { "aes128-cm-sha1-80" };
-            let claim = Event::new(SimTime::ZERO, Source::Claim, "webrtc-keys")
+            Event::new(SimTime::ZERO, Source::Claim, "webrtc-keys")
                 .with("local", end(self.ends[side]))
                 .with("remote", end(self.ends[1 - side]))
                 .with("profile", profile)
@@ -353,9 +401,8 @@ impl Peers {
                 .with("client_key", hex(&self.sealers[0].key))
                 .with("client_salt", hex(&self.sealers[0].salt))
                 .with("server_key", hex(&self.sealers[1].key))
-                .with("server_salt", hex(&self.sealers[1].salt));
-            play.event(claim, Some(self.ends[side].0));
-        }
+                .with("server_salt", hex(&self.sealers[1].salt))
+        })
     }
 
     /// All of it, up to where media may flow.

@@ -327,7 +327,11 @@ fn after_the_end_a_browser_is_quiet_too() {
             peers.frame(&mut play, 0);
         }
         let verdicts = play.ends();
-        if breaks { verdicts.breaks(QUIET, "alice still sends media from 10.0.0.1:4000") } else { verdicts.holds(QUIET) }
+        if breaks {
+            verdicts.breaks(QUIET, "alice still sends media from 10.0.0.1:4000")
+        } else {
+            verdicts.holds(QUIET)
+        }
     }
 }
 
@@ -343,5 +347,8 @@ fn a_copy_of_what_no_key_opens_is_not_heard_either() {
     });
     let told = verdicts.told();
     assert!(told.contains("no media that a key opens has arrived at alice"), "{told}");
-    assert!(told.contains("server sends media from 10.0.0.2:5000 to 10.0.0.1:4000 that no recorded key opens"), "{told}");
+    assert!(
+        told.contains("server sends media from 10.0.0.2:5000 to 10.0.0.1:4000 that no recorded key opens"),
+        "{told}"
+    );
 }
