@@ -4,8 +4,8 @@
 //! It's a tap like the witnesses', with their readers (law 5): what a phone says of itself is asked by nobody here. Keys
 //! are tried; a false one opens nothing.
 
-use std::collections::BTreeMap;
-use std::net::SocketAddrV4;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::{Arc, Mutex};
 
 use busyhour_oracle::read::ipv4::{self, Packet};
@@ -13,6 +13,8 @@ use busyhour_oracle::read::srtp::{Profile, Session};
 use busyhour_oracle::read::{stun, tcp, udp};
 use busyhour_trace::{Event, HostId, Log, Loss, PacketSeen, SimTime, Stage};
 use rustc_hash::{FxHashMap, FxHashSet};
+
+use crate::argument::CandidateName;
 
 /// The port of STUN and TURN.
 const TURN: u16 = 3478;
@@ -65,6 +67,10 @@ pub(crate) struct Wiretap {
     /// Which session opened a sender's packets last.
     opened_by: FxHashMap<(HostId, u32), usize>,
     scratch: Vec<u8>,
+    /// The address from which each host's media arrived last, and whether it was wrapped.
+    sources: BTreeMap<HostId, (SocketAddrV4, bool)>,
+    /// What STUN servers told hosts of their addresses.
+    reflexive: BTreeMap<HostId, BTreeSet<SocketAddrV4>>,
     /// Client and server.
     connections: BTreeMap<(SocketAddrV4, SocketAddrV4), Connection>,
 }
@@ -79,8 +85,8 @@ impl Wiretap {
         match packet.protocol {
             // What becomes of a packet is known when it comes by for the second time, and so is whom it was for.
             ipv4::UDP => match seen.stage {
-                Stage::Arrived => self.datagram(seen, packet.payload, true),
-                Stage::Lost(loss) if loss != Loss::StillInFlight => self.datagram(seen, packet.payload, false),
+                Stage::Arrived => self.datagram(seen, &packet, true),
+                Stage::Lost(loss) if loss != Loss::StillInFlight => self.datagram(seen, &packet, false),
                 _ => {}
             },
             ipv4::TCP => {
@@ -88,7 +94,7 @@ impl Wiretap {
                 let from = SocketAddrV4::new(packet.source, segment.source_port);
                 let to = SocketAddrV4::new(packet.destination, segment.destination_port);
                 if seen.stage == Stage::Arrived {
-                    self.stream(seen, &segment);
+                    self.stream(seen, from, &segment);
                 }
                 self.connection(seen, from, to, &segment);
             }
@@ -120,19 +126,25 @@ impl Wiretap {
         }
     }
 
-    fn datagram(&mut self, seen: &PacketSeen<'_>, payload: &[u8], arrived: bool) {
-        let Ok(datagram) = udp::Datagram::read(payload) else { return };
+    fn datagram(&mut self, seen: &PacketSeen<'_>, packet: &Packet<'_>, arrived: bool) {
+        let Ok(datagram) = udp::Datagram::read(packet.payload) else { return };
+        let of_server = datagram.source_port == TURN || datagram.destination_port == TURN;
+        let source = SocketAddrV4::new(packet.source, datagram.source_port);
         if is_rtp(datagram.payload) {
-            self.media(seen, datagram.payload, false, arrived);
-        } else if (datagram.source_port == TURN || datagram.destination_port == TURN)
-            && let Some(data) = unwrapped(datagram.payload)
+            self.media(seen, datagram.payload, false, arrived.then_some(source));
+        } else if of_server && let Some(data) = unwrapped(datagram.payload) {
+            self.media(seen, data, true, arrived.then_some(source));
+        } else if of_server
+            && arrived
+            && let Ok(message) = stun::Message::read(datagram.payload)
+            && let (stun::Method::Binding, Some(mapped), Some(host)) = (message.method, message.mapped, seen.to)
         {
-            self.media(seen, data, true, arrived);
+            self.reflexive.entry(host).or_default().insert(mapped);
         }
     }
 
     /// What is wrapped in a TURN server's connection: whoever writes there writes a frame at once.
-    fn stream(&mut self, seen: &PacketSeen<'_>, segment: &tcp::Segment<'_>) {
+    fn stream(&mut self, seen: &PacketSeen<'_>, source: SocketAddrV4, segment: &tcp::Segment<'_>) {
         if segment.source_port != TURN && segment.destination_port != TURN {
             return;
         }
@@ -140,19 +152,23 @@ impl Wiretap {
         while let Ok(Some(length)) = stun::framed_length(rest) {
             let Some(frame) = rest.get(..length) else { return };
             if let Some(data) = unwrapped(frame) {
-                self.media(seen, data, true, true);
+                self.media(seen, data, true, Some(source));
             }
             rest = &rest[length..];
         }
     }
 
-    fn media(&mut self, seen: &PacketSeen<'_>, packet: &[u8], wrapped: bool, arrived: bool) {
+    /// Media, which arrived from that address unless it was lost.
+    fn media(&mut self, seen: &PacketSeen<'_>, packet: &[u8], wrapped: bool, arrived: Option<SocketAddrV4>) {
         let (Some(from), Some(to)) = (seen.from, seen.to) else { return };
+        if let Some(source) = arrived {
+            self.sources.insert(from, (source, wrapped));
+        }
         let sealed = self.is_sealed(from, to, wrapped, packet);
         let media = self.media.entry((from, to, wrapped)).or_default();
         media.sealed += u64::from(sealed);
         media.open += u64::from(!sealed);
-        media.arrived += u64::from(arrived);
+        media.arrived += u64::from(arrived.is_some());
     }
 
     fn is_sealed(&mut self, from: HostId, to: HostId, wrapped: bool, packet: &[u8]) -> bool {
@@ -229,6 +245,18 @@ impl Wiretap {
     /// What these hosts got, whoever sent it.
     pub(crate) fn sent_to(&self, hosts: &[HostId], wrapped: bool) -> Media {
         sum(self.media.iter().filter(|((_, b, w), _)| *w == wrapped && hosts.contains(b)).map(|(_, media)| media))
+    }
+
+    /// At which kind of candidate a host's media begins, whose own address that is: by what the other end saw of it last.
+    pub(crate) fn candidate(&self, host: HostId, own: Ipv4Addr) -> Option<CandidateName> {
+        let (source, wrapped) = *self.sources.get(&host)?;
+        let is_known = self.reflexive.get(&host).is_some_and(|known| known.contains(&source));
+        Some(match (wrapped, *source.ip() == own, is_known) {
+            (true, ..) => CandidateName::Relay,
+            (_, true, _) => CandidateName::Host,
+            (_, _, true) => CandidateName::ServerReflexive,
+            _ => CandidateName::PeerReflexive,
+        })
     }
 
     /// True if a WebSocket is open whose client has this address, as its server sees it.

@@ -5,9 +5,6 @@
 
 use std::time::Duration;
 
-#[allow(unused_imports)]
-use super::pending::WebphoneHandle as _;
-
 use busyhour::phone::browser::{Browser, BrowserError, Permission, Tab};
 use busyhour::phone::{Phone, Registration, Screen};
 use busyhour::world::Power;
@@ -379,7 +376,7 @@ impl Scene {
     /// The page says goodbye in its last moment.
     pub(crate) fn says_goodbye(&mut self, who: &argument::Agent) -> StepResult {
         for (_, _, tabs) in self.browsers(who)? {
-            tabs.iter().for_each(|device| device.phone.misbehave(|behaviour| behaviour.says_goodbye = true));
+            tabs.iter().for_each(|device| device.phone.behave(|behaviour| behaviour.web.says_goodbye = true));
         }
         Ok(())
     }

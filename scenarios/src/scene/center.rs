@@ -7,9 +7,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddrV4;
 use std::time::Duration;
 
-#[allow(unused_imports)]
-use super::pending::WebphoneHandle as _;
-
 use busyhour::Universe;
 use busyhour::net::NatHandle;
 use busyhour::net::nat::NatKind;
@@ -24,10 +21,9 @@ use busyhour::media::tone::Voice;
 use busyhour::pbx::carrier::{CallState, CarrierSettings};
 use busyhour::pbx::customer::Behaviour;
 use busyhour::media::turn::StunTurnServer;
-use busyhour::pbx::settings::LostConnection;
-use busyhour::pbx::{Carrier, Server, ServerSettings};
+use busyhour::pbx::{Carrier, LostConnection, Server, ServerSettings};
 use busyhour::phone::browser::{Browser, BrowserSettings, Tab};
-use super::pending::WebphoneSettings;
+use busyhour::phone::webphone::WebphoneSettings;
 use busyhour::phone::{Phone, PhoneSettings, Screen};
 use busyhour::sip::digest::{Algorithm, Credentials};
 

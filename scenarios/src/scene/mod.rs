@@ -15,7 +15,6 @@ pub(crate) mod center;
 mod faults;
 mod machines;
 mod messages;
-mod pending;
 mod service;
 pub(crate) mod webrtc;
 

@@ -4,9 +4,6 @@ use std::net::SocketAddrV4;
 use std::sync::MutexGuard;
 use std::time::Duration;
 
-#[allow(unused_imports)]
-use super::pending::WebphoneHandle as _;
-
 use busyhour::media::cadence;
 use busyhour::media::turn::{StunTurnServer, TurnAccount, TurnSettings, TurnTransport};
 use busyhour::media::webrtc::Reach;
@@ -282,27 +279,25 @@ impl Scene {
         Ok(())
     }
 
-    /// The pair that a browser has chosen begins at a candidate of that kind.
+    /// The media of these agents begins at a candidate of that kind: by the address from which it arrived last.
     pub(crate) async fn uses_candidate(
         &mut self,
         who: &argument::Agent,
         kind: CandidateName,
         within: Option<Duration>,
     ) -> StepResult {
+        let wiretap = self.wiretap()?;
         let deadline = self.universe.now() + within.unwrap_or(Duration::ZERO);
         for agent in self.agents(who)? {
-            let chosen = || {
-                let phones = agent.devices.iter().filter_map(|device| device.phone.candidates());
-                phones.map(|(ours, _)| ours.as_str()).next()
-            };
             loop {
-                let chosen = chosen();
-                if chosen == Some(kind.as_str()) {
+                let of_host = |host: &Host| listen(&wiretap).candidate(host.id(), host.address());
+                let chosen = agent.devices.iter().find_map(|device| of_host(&device.host));
+                if chosen == Some(kind) {
                     break;
                 }
                 if self.universe.now() >= deadline {
                     let wanted = format!("a {kind} candidate of {}'s", agent.name);
-                    let seen = chosen.map_or_else(|| format!("none was chosen, and {}", agent.seen()), str::to_owned);
+                    let seen = chosen.map_or_else(|| format!("no media of hers, and {}", agent.seen()), |kind| kind.to_string());
                     return Err(StepFailure::differs(wanted, seen));
                 }
                 self.universe.sleep(LOOK_AGAIN.min(deadline.since(self.universe.now()))).await;

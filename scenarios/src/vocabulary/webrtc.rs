@@ -51,7 +51,7 @@ pub(super) const PHRASES: &[Phrase] = &[
     Phrase::checks("{agent}'s media uses a(n) {candidate} candidate{within}", |world, matches| {
         Box::pin(uses_candidate(world, matches))
     })
-    .doc("The pair that her browser chose begins at a candidate of that kind of hers, as its statistics show.")
+    .doc("Her media begins at a candidate of that kind: by the address from which it arrived last at the other end.")
     .example("Then alice's media uses a \"relay\" candidate")
     .variants(&["Then alice's media uses a \"prflx\" candidate within 5 seconds"])
     .sought_as(&["the selected candidate is srflx", "alice's ICE candidate is relay"]),
