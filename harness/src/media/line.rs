@@ -130,7 +130,7 @@ impl AudioLine {
 
     /// One whose RTP goes by a WebRTC transport: it's heard as soon as that is up, and ends with it.
     pub fn over(peer: &Peer, devices: &Host, random: Random) -> AudioLine {
-        AudioLine::by(Way::Peer(peer.clone()), &peer.host(), devices, random)
+        AudioLine::by(Way::over(peer), &peer.host(), devices, random)
     }
 
     fn by(way: Way, host: &Host, devices: &Host, random: Random) -> AudioLine {

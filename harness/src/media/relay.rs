@@ -97,6 +97,8 @@ struct Handle {
 struct Shared {
     host: Host,
     legs: [RefCell<Leg>; 2],
+    /// Each side's own.
+    ports: [Ports; 2],
     ways: RefCell<[Way; 2]>,
     timeout: RefCell<Option<Duration>>,
     timed_out: RefCell<Vec<Side>>,
@@ -128,7 +130,7 @@ impl Relay {
     /// # Errors
     /// The host doesn't run, or has no ports left.
     pub async fn open(host: &Host, mut random: Random) -> io::Result<Relay> {
-        let ways = [Way::Ports(Ports::open(host).await?), Way::Ports(Ports::open(host).await?)];
+        let ports = [Ports::open(host).await?, Ports::open(host).await?];
         let nowhere = SocketAddrV4::new([0, 0, 0, 0].into(), 0);
         let mut leg = || {
             RefCell::new(Leg {
@@ -150,7 +152,8 @@ impl Relay {
         let shared = Rc::new(Shared {
             host: host.clone(),
             legs: [leg(), leg()],
-            ways: RefCell::new(ways),
+            ways: RefCell::new(ports.clone().map(Way::Ports)),
+            ports,
             timeout: RefCell::new(Some(RELAY_TIMEOUT)),
             timed_out: RefCell::default(),
             happened: Notify::new(),
@@ -178,12 +181,23 @@ impl Relay {
         }
     }
 
-    /// From now on a side's RTP goes by a WebRTC transport; the ports that it had are free.
+    /// From now on a side's RTP goes by a WebRTC transport, which the relay uses and doesn't close.
     pub fn replace_side(&self, side: Side, peer: &Peer) {
-        self.0.shared.ways.borrow_mut()[side as usize] = Way::Peer(peer.clone());
+        self.go_by(side, Way::over(peer));
+    }
+
+    /// From now on a side's RTP goes by its own ports again.
+    pub fn restore_side(&self, side: Side) {
+        if matches!(self.0.shared.way(side), Way::Peer(..)) {
+            self.go_by(side, Way::Ports(self.0.shared.ports[side as usize].clone()));
+        }
+    }
+
+    fn go_by(&self, side: Side, way: Way) {
+        self.0.shared.ways.borrow_mut()[side as usize] = way;
         self.listen(side);
-        let leg = self.leg_of(side).borrow().remote;
-        if let Some(remote) = leg {
+        let remote = self.leg_of(side).borrow().remote;
+        if let Some(remote) = remote {
             self.connect(side, remote);
         }
     }
@@ -194,7 +208,7 @@ impl Relay {
 
     /// The port that a leg sends to.
     pub fn port(&self, side: Side) -> u16 {
-        self.0.shared.way(side).port()
+        self.0.shared.ports[side as usize].port()
     }
 
     /// A leg is there, or elsewhere from now on: after an answer, a re-INVITE, a transfer. The direction is ours: on hold

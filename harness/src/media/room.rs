@@ -96,7 +96,7 @@ impl Conference {
 
     /// Somebody joins whose RTP goes by a WebRTC transport.
     pub fn join_over(&self, peer: &Peer) -> MemberId {
-        self.join_by(Way::Peer(peer.clone()))
+        self.join_by(Way::over(peer))
     }
 
     fn join_by(&self, way: Way) -> MemberId {

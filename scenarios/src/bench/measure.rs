@@ -92,6 +92,11 @@ fn peak_rss_mb() -> f64 {
     proc_field("status", "VmHWM:").unwrap_or(0.0) / 1024.0
 }
 
+/// The process's memory now, in KB.
+pub fn rss_kb() -> f64 {
+    proc_field("status", "VmRSS:").unwrap_or(0.0)
+}
+
 /// CPU time of the whole process so far, user and system, in nanoseconds' resolution where the system has it.
 pub fn cpu_time() -> Duration {
     busyhour::world::process_cpu_time()

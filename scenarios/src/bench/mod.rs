@@ -5,6 +5,7 @@ pub mod sip;
 mod sipp;
 #[cfg(feature = "against-turmoil")]
 mod turmoil;
+pub mod webrtc;
 pub mod wire;
 
 use std::io::{self, Write};
@@ -23,6 +24,16 @@ pub enum Bench {
     Wire(WireArgs),
     /// SIP: messages read, calls between two agents and through the server, phones that register, media
     Sip(SipArgs),
+    /// WebRTC: calls set up, SRTP packets, memory, connections over lossy networks, calls through the gateway
+    Webrtc(WebrtcArgs),
+}
+
+/// How to measure WebRTC.
+#[derive(Debug, Args)]
+pub struct WebrtcArgs {
+    /// Print one JSON object a line
+    #[arg(long)]
+    json: bool,
 }
 
 /// How to measure SIP.
@@ -68,6 +79,7 @@ pub fn run(bench: &Bench) -> ExitCode {
     let json = match bench {
         Bench::Wire(arguments) => arguments.json,
         Bench::Sip(arguments) => arguments.json,
+        Bench::Webrtc(arguments) => arguments.json,
     };
     let mut written = Ok(());
     let mut print = |line: &Measurement| {
@@ -90,6 +102,7 @@ pub fn run(bench: &Bench) -> ExitCode {
                 return ExitCode::from(EXIT_USAGE);
             }
         }
+        Bench::Webrtc(_) => webrtc::run(&mut print),
         Bench::Sip(SipArgs { against: None, .. }) => sip::run(&mut print),
         Bench::Sip(SipArgs { against: Some(Tool::Sipp), .. }) => {
             if let Err(error) = sipp::run(&mut print) {

@@ -18,7 +18,7 @@ pub use candidate::{Candidate, CandidateAddress, CandidateKind, Protocol};
 pub use certificate::Certificate;
 pub use clock::Clock;
 pub use data::{ChannelId, DataChannels, DataError, DataEvent};
-pub use peer::{Peer, PeerEvent, PeerSettings, Reach};
+pub use peer::{Listener, Peer, PeerEvent, PeerSettings, Reach};
 pub use transport::{
     Datagram, DtlsState, IceState, Keys, Selected, SrtpProfile, Transport, TransportEvent, TransportQuirks,
     TransportSettings,

@@ -169,11 +169,16 @@ enum By {
     },
 }
 
+/// Who takes what comes by a peer: the one who asked last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Listener(u64);
+
 /// Packets that came and wait for whoever listens.
 #[derive(Default)]
 struct Inbox {
     packets: RefCell<VecDeque<Bytes>>,
     came: Notify,
+    listener: Cell<u64>,
 }
 
 impl Inbox {
@@ -187,8 +192,12 @@ impl Inbox {
         self.came.notify_one();
     }
 
-    async fn take(&self) -> Bytes {
+    async fn take(&self, listener: Listener) -> Bytes {
         loop {
+            if self.listener.get() != listener.0 {
+                // Another one listens now.
+                std::future::pending::<()>().await;
+            }
             if let Some(packet) = self.packets.borrow_mut().pop_front() {
                 return packet;
             }
@@ -332,9 +341,13 @@ impl Peer {
         for base in gone {
             core.forget(base);
         }
+        let bare = core.sockets.is_empty();
         drop(core);
-        // A NAT may have forgotten what it knew of the socket.
-        self.gather();
+        // A NAT may have forgotten what it knew of the socket. A server that stands in the open hasn't moved.
+        if bare || !shared.settings.transport.lite {
+            self.gather();
+        }
+        shared.bell.notify_one();
     }
 
     /// How connected it is.
@@ -427,24 +440,37 @@ impl Peer {
         shared.bell.notify_one();
     }
 
-    /// A packet of the other side's, decrypted. There is one who listens: a line, a relay's side, a room's member.
-    pub(crate) async fn receive_rtp(&self) -> Bytes {
-        self.0.shared.rtp.take().await
+    /// From now on whoever asks with this gets what comes, and nobody else.
+    pub fn listen(&self) -> Listener {
+        let shared = &self.0.shared;
+        let listener = shared.rtp.listener.get() + 1;
+        for inbox in [&shared.rtp, &shared.rtcp] {
+            inbox.listener.set(listener);
+            inbox.came.notify_waiters();
+        }
+        Listener(listener)
     }
 
-    pub(crate) async fn receive_rtcp(&self) -> Bytes {
-        self.0.shared.rtcp.take().await
+    /// A packet of the other side's, decrypted.
+    pub async fn receive_rtp(&self, listener: Listener) -> Bytes {
+        self.0.shared.rtp.take(listener).await
+    }
+
+    /// A report of the other side's, decrypted.
+    pub async fn receive_rtcp(&self, listener: Listener) -> Bytes {
+        self.0.shared.rtcp.take(listener).await
     }
 
     /// Sends a packet, encrypted, if the transport is up.
-    pub(crate) async fn send_rtp(&self, packet: &[u8]) {
+    pub async fn send_rtp(&self, packet: &[u8]) {
         let shared = &self.0.shared;
         if shared.core.borrow_mut().transport.send_rtp(shared.host.now(), packet) {
             shared.flush().await;
         }
     }
 
-    pub(crate) async fn send_rtcp(&self, packet: &[u8]) {
+    /// Sends a report, encrypted, if the transport is up.
+    pub async fn send_rtcp(&self, packet: &[u8]) {
         let shared = &self.0.shared;
         if shared.core.borrow_mut().transport.send_rtcp(shared.host.now(), packet) {
             shared.flush().await;

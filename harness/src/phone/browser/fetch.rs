@@ -1,6 +1,24 @@
 //! Fetching: HTTP/1.1 as a page has it.
 
+use std::io;
+use std::time::Duration;
+
 use bytes::Bytes;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use super::url::Url;
+use crate::net::TcpStream;
+use crate::world::Host;
+
+/// What an answer's head may have, in bytes, and what its body may.
+const LONGEST_HEAD: usize = 256 << 10;
+const LONGEST_BODY: usize = 64 << 20;
+/// How often a browser follows a redirect (Fetch, "HTTP-redirect fetch").
+const REDIRECTS: usize = 20;
+/// What a request that outlives its page may carry (Fetch, "HTTP-network-or-cache fetch").
+pub(super) const LONGEST_KEEPALIVE: usize = 64 << 10;
+/// How long a browser waits for a connection: Chrome's limit.
+const CONNECT: Duration = Duration::from_secs(240);
 
 /// What a page asks a server.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -89,4 +107,237 @@ pub enum FetchError {
     /// The page has given it up.
     #[error("the request was aborted")]
     Aborted,
+}
+
+fn network(why: impl Into<String>) -> FetchError {
+    FetchError::Network(why.into())
+}
+
+fn failed(error: io::Error) -> FetchError {
+    network(error.to_string())
+}
+
+/// Asks a server, and follows it to where it points.
+pub(super) async fn fetch(
+    host: &Host,
+    mut request: FetchRequest,
+    origin: &str,
+    user_agent: &str,
+) -> Result<FetchResponse, FetchError> {
+    for _ in 0..=REDIRECTS {
+        let url = Url::read(&request.url, "http", "https").map_err(|error| network(error.message))?;
+        let response = exchange(host, &url, &request, origin, user_agent).await?;
+        let Some(location) = response.header("Location").filter(|_| matches!(response.status, 301..=303 | 307 | 308))
+        else {
+            return Ok(response);
+        };
+        request.url = url.join(location);
+        let becomes_get = match response.status {
+            303 => request.method != "HEAD",
+            301 | 302 => request.method == "POST",
+            _ => false,
+        };
+        if becomes_get {
+            request.method = "GET".to_owned();
+            request.body = Bytes::new();
+            request.headers.retain(|(name, _)| !name.to_ascii_lowercase().starts_with("content-"));
+        }
+    }
+    Err(network(format!("more than {REDIRECTS} redirects")))
+}
+
+/// One request and its answer, on a connection of their own.
+async fn exchange(
+    host: &Host,
+    url: &Url,
+    request: &FetchRequest,
+    origin: &str,
+    user_agent: &str,
+) -> Result<FetchResponse, FetchError> {
+    let head = write_head(url, request, origin, user_agent)?;
+    let mut stream = tokio::select! {
+        biased;
+        connected = host.connect((url.host.as_str(), url.port)) => connected.map_err(failed)?,
+        () = host.sleep(CONNECT) => return Err(network("nobody answers")),
+    };
+    // What can't be written may still be answered: a server may refuse a body that it hasn't read.
+    let written = async {
+        stream.write_all(&head).await?;
+        stream.write_all(&request.body).await?;
+        stream.flush().await
+    };
+    let written = written.await;
+    let mut reader = Reader { stream, read: Vec::new() };
+    let answer = reader.response(request.method == "HEAD").await;
+    match (answer, written) {
+        (Err(_), Err(error)) => Err(failed(error)),
+        (answer, _) => answer,
+    }
+}
+
+fn is_token(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b))
+}
+
+fn write_head(url: &Url, request: &FetchRequest, origin: &str, user_agent: &str) -> Result<Vec<u8>, FetchError> {
+    if !is_token(&request.method) {
+        return Err(network(format!("{:?} is no method", request.method)));
+    }
+    let mut head = format!("{} {} HTTP/1.1\r\nHost: {}\r\n", request.method, url.path, url.authority());
+    let mut field = |name: &str, value: &str| {
+        if !is_token(name) || value.chars().any(|c| c.is_control() && c != '\t') {
+            return Err(network(format!("{name:?} is no header field, or its value has a line break")));
+        }
+        head.push_str(&format!("{name}: {value}\r\n"));
+        Ok(())
+    };
+    for (name, value) in &request.headers {
+        // What a page may not say (Fetch, "forbidden request-header").
+        let forbidden = ["host", "connection", "content-length", "transfer-encoding", "origin"];
+        if !forbidden.contains(&name.to_ascii_lowercase().as_str()) {
+            field(name, value)?;
+        }
+    }
+    let gives = |name: &str| request.headers.iter().any(|(other, _)| other.eq_ignore_ascii_case(name));
+    if !gives("User-Agent") {
+        field("User-Agent", user_agent)?;
+    }
+    if !gives("Accept") {
+        field("Accept", "*/*")?;
+    }
+    let sends = !matches!(request.method.as_str(), "GET" | "HEAD");
+    if sends {
+        field("Origin", origin)?;
+    }
+    if sends || !request.body.is_empty() {
+        field("Content-Length", &request.body.len().to_string())?;
+    }
+    field("Connection", "close")?;
+    head.push_str("\r\n");
+    Ok(head.into_bytes())
+}
+
+/// Reads an answer (RFC 9112).
+struct Reader {
+    stream: TcpStream,
+    /// What has come and isn't used yet.
+    read: Vec<u8>,
+}
+
+impl Reader {
+    async fn response(&mut self, no_body: bool) -> Result<FetchResponse, FetchError> {
+        let mut response = loop {
+            let response = self.head().await?;
+            // Interim answers are for others.
+            if response.status >= 200 {
+                break response;
+            }
+        };
+        if no_body || matches!(response.status, 204 | 304) {
+            return Ok(response);
+        }
+        let chunked = response.header("Transfer-Encoding").is_some_and(|coding| {
+            coding.rsplit(',').next().is_some_and(|last| last.trim().eq_ignore_ascii_case("chunked"))
+        });
+        let body = if chunked {
+            self.chunks().await?
+        } else if let Some(length) = response.header("Content-Length") {
+            let length = length.parse().map_err(|_| network("the answer's length is no number"))?;
+            self.take(length).await?
+        } else {
+            self.rest().await?
+        };
+        response.body = body.into();
+        Ok(response)
+    }
+
+    async fn more(&mut self) -> Result<bool, FetchError> {
+        let mut buffer = [0; 16 << 10];
+        let count = self.stream.read(&mut buffer).await.map_err(failed)?;
+        self.read.extend_from_slice(&buffer[..count]);
+        Ok(count > 0)
+    }
+
+    /// A line, without its end.
+    async fn line(&mut self) -> Result<String, FetchError> {
+        loop {
+            if let Some(end) = memchr::memchr(b'\n', &self.read) {
+                let line: Vec<u8> = self.read.drain(..=end).collect();
+                let line = line.strip_suffix(b"\n").unwrap_or(&line);
+                let line = line.strip_suffix(b"\r").unwrap_or(line);
+                return String::from_utf8(line.to_vec()).map_err(|_| network("the answer's head is no text"));
+            }
+            if self.read.len() > LONGEST_HEAD {
+                return Err(network("the answer's head doesn't end"));
+            }
+            if !self.more().await? {
+                return Err(network("the server has closed the connection without an answer"));
+            }
+        }
+    }
+
+    async fn head(&mut self) -> Result<FetchResponse, FetchError> {
+        let start = self.line().await?;
+        let no_http = || network(format!("this is no HTTP: {start:?}"));
+        let rest = start.strip_prefix("HTTP/1.").and_then(|rest| rest.split_once(' ')).ok_or_else(no_http)?.1;
+        let (status, text) = rest.split_once(' ').unwrap_or((rest, ""));
+        let good = status.len() == 3 && status.bytes().all(|b| b.is_ascii_digit());
+        let status: u16 = status.parse().ok().filter(|status| good && *status >= 100).ok_or_else(no_http)?;
+        let mut response =
+            FetchResponse { status, status_text: text.to_owned(), headers: Vec::new(), body: Bytes::new() };
+        let mut size = 0;
+        loop {
+            let line = self.line().await?;
+            if line.is_empty() {
+                return Ok(response);
+            }
+            size += line.len();
+            if size > LONGEST_HEAD {
+                return Err(network("the answer's head doesn't end"));
+            }
+            let (name, value) = line.split_once(':').ok_or_else(|| network(format!("{line:?} is no header field")))?;
+            response.headers.push((name.to_owned(), value.trim().to_owned()));
+        }
+    }
+
+    async fn take(&mut self, length: usize) -> Result<Vec<u8>, FetchError> {
+        if length > LONGEST_BODY {
+            return Err(network(format!("the answer has more than {LONGEST_BODY} bytes")));
+        }
+        while self.read.len() < length {
+            if !self.more().await? {
+                return Err(network("the answer is shorter than it says"));
+            }
+        }
+        Ok(self.read.drain(..length).collect())
+    }
+
+    async fn chunks(&mut self) -> Result<Vec<u8>, FetchError> {
+        let mut body = Vec::new();
+        loop {
+            let line = self.line().await?;
+            let size = line.split(';').next().unwrap_or_default().trim();
+            let size = usize::from_str_radix(size, 16).map_err(|_| network("a chunk's size is no number"))?;
+            if size == 0 {
+                while !self.line().await?.is_empty() {}
+                return Ok(body);
+            }
+            if size > LONGEST_BODY || body.len() + size > LONGEST_BODY {
+                return Err(network(format!("the answer has more than {LONGEST_BODY} bytes")));
+            }
+            body.extend(self.take(size).await?);
+            if !self.line().await?.is_empty() {
+                return Err(network("a chunk is longer than it says"));
+            }
+        }
+    }
+
+    async fn rest(&mut self) -> Result<Vec<u8>, FetchError> {
+        while self.more().await? {
+            if self.read.len() > LONGEST_BODY {
+                return Err(network(format!("the answer has more than {LONGEST_BODY} bytes")));
+            }
+        }
+        Ok(std::mem::take(&mut self.read))
+    }
 }

@@ -1,0 +1,9 @@
+//! The browser, by its pages, its tabs and the packets that leave its computer.
+
+mod ends;
+mod fetching;
+mod lifecycle;
+mod microphone;
+mod sockets;
+mod storing;
+mod support;

@@ -1,0 +1,5 @@
+//! WebRTC on hosts' sockets: two peers, and what is between them.
+
+mod support;
+mod talk;
+mod traversal;
