@@ -59,9 +59,11 @@ fn a_server_that_is_gone_for_long_is_tried_less_and_less() {
         seconds(&u, 1).await;
         server.host().crash();
         // Nobody sees a crash before something is sent: a keepalive or a refresh.
-        assert!(within(&u, Duration::from_secs(150), || alice.screen().registration == Registration::Unreachable)
-            .await
-            .is_some());
+        assert!(
+            within(&u, Duration::from_secs(150), || alice.screen().registration == Registration::Unreachable)
+                .await
+                .is_some()
+        );
         seconds(&u, 4 * 3_600).await;
         assert_eq!(alice.screen().registration, Registration::Unreachable);
         server.host().restart();
