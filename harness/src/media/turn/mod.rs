@@ -6,10 +6,14 @@
 //! - `message`: bytes from and to `rtc-stun`'s messages, and the framing of a stream. `transaction`: how often a request
 //!   is repeated. `books`: what the server knows, sans-I/O. `program`: its sockets.
 
+mod books;
 mod client;
+mod message;
+mod program;
 mod server;
 mod settings;
 mod stun;
+mod transaction;
 
 use std::net::SocketAddrV4;
 
@@ -60,6 +64,9 @@ pub enum TurnError {
     /// What came from the server is no TURN.
     #[error("the TURN server's answer makes no sense: {0}")]
     Nonsense(String),
+    /// Nobody refreshed it.
+    #[error("the TURN allocation ran out")]
+    RanOut,
     /// The connection to the server is gone.
     #[error("the connection to the TURN server is lost")]
     ConnectionLost,

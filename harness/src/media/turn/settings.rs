@@ -1,6 +1,7 @@
 //! How a STUN and TURN server is set up.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::Ipv4Addr;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
@@ -34,6 +35,8 @@ pub struct TurnSettings {
     pub nonce_lifetime: Duration,
     /// The ports of relayed addresses.
     pub relay_ports: RangeInclusive<u16>,
+    /// Whom it relays nothing to: 403. Loopback and multicast addresses are forbidden anyway.
+    pub forbidden_peers: BTreeSet<Ipv4Addr>,
     /// Whether TURN's requests are refused: a server for mapped addresses alone.
     pub stun_only: bool,
     /// The port that it listens on, UDP and TCP.
@@ -53,6 +56,7 @@ impl TurnSettings {
             longest_lifetime: Duration::from_secs(3_600),
             nonce_lifetime: Duration::from_secs(600),
             relay_ports: 49_152..=65_535,
+            forbidden_peers: BTreeSet::new(),
             stun_only: false,
             port: PORT,
             keeps_for_ever: false,

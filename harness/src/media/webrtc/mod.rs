@@ -1,16 +1,23 @@
-//! WebRTC by the thin layer: ICE, DTLS and SRTP without a peer connection around them.
+//! WebRTC by the thin layer: ICE, DTLS and SRTP without a peer connection around them. All but the peer is sans-I/O.
 //!
-//! - [`transport`]: one ICE session with its DTLS association and its SRTP, for one bundled stream; sans-I/O.
+//! - [`transport`]: one ICE session with its DTLS association and its SRTP, for one bundled stream. Inside: `ice` and
+//!   `consent`, `dtls`, `srtp`, what `stun` says in passing.
 //! - [`candidate`]: where an end may be reached. [`certificate`]: what it shows in the handshake, and its fingerprint.
-//! - [`data`]: data channels; sans-I/O.
-//! - [`clock`]: the universe's time, as the crates underneath want it.
+//! - [`data`]: data channels.
+//! - [`clock`]: the universe's time, as the crates underneath want it; `provider`: their ciphers.
 //! - [`peer`](Peer): all of that on a host's sockets.
 
 pub mod candidate;
 pub mod certificate;
 pub mod clock;
+mod consent;
 pub mod data;
+mod dtls;
+mod ice;
 mod peer;
+mod provider;
+mod srtp;
+mod stun;
 pub mod transport;
 
 pub use super::sdp::{Fingerprint, Secure, Setup};

@@ -723,7 +723,7 @@ impl Core {
     /// The next thing to send.
     fn next_datagram(&mut self, now: SimTime) -> Option<Out> {
         if let Some(data) = &mut self.data {
-            while let Some(record) = data.poll_transmit(now) {
+            while let Some(record) = data.poll_transmit() {
                 self.transport.send_data(now, &record);
             }
         }

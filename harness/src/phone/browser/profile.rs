@@ -1,6 +1,6 @@
 //! A profile: what outlives tabs, and what the tabs of a site share.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::{Rc, Weak};
 use std::time::Duration;
@@ -13,6 +13,7 @@ use super::settings::{BrowserSettings, Permission};
 use super::socket::{Ending, Socket};
 use super::storage::Store;
 use super::window::Window;
+use crate::media::webrtc::Certificate;
 use crate::world::Host;
 
 /// How long after a change the store is synced: Chrome's default [modelled].
@@ -33,6 +34,8 @@ pub(super) struct Profile {
     farewells: RefCell<Vec<Weak<Socket>>>,
     /// The requests that outlive their pages.
     keepalives: RefCell<Vec<AbortHandle>>,
+    /// What its calls show in their handshakes.
+    certificate: OnceCell<Certificate>,
 }
 
 /// Somebody who has a lock, or waits for it.
@@ -58,7 +61,14 @@ impl Profile {
             locks: RefCell::default(),
             farewells: RefCell::default(),
             keepalives: RefCell::default(),
+            certificate: OnceCell::new(),
         }
+    }
+
+    /// What its calls show in their handshakes. (A page of a real browser has one of its own for each connection, which
+    /// costs the CPU time of a call and tells nobody more.)
+    pub(super) fn certificate(&self) -> Certificate {
+        self.certificate.get_or_init(Certificate::generate).clone()
     }
 
     /// A browser starts: what it knows, it knows from the disk.

@@ -139,7 +139,8 @@ impl Web {
     pub fn peer_connection(&self, configuration: RtcConfiguration) -> PeerId {
         let id = PeerId(self.window.next_id());
         if self.window.is_alive() {
-            let peer = PeerConnection::new(self, id, configuration);
+            let seat = self.window.seat(id);
+            let peer = PeerConnection::new(seat, configuration);
             self.window.state.borrow_mut().peers.insert(id, peer);
         }
         id

@@ -10,7 +10,7 @@ use tokio::task::AbortHandle;
 
 use super::event::{ElementId, PeerId, RequestId, SocketId, TabId, WebEvent};
 use super::media::{MediaError, MediaStream, MediaStreamTrack, TrackId, TrackSource};
-use super::peer_connection::PeerConnection;
+use super::peer_connection::{PeerConnection, Seat};
 use super::profile::Profile;
 use super::settings::{Autoplay, Permission};
 use super::socket::{Ending, Socket};
@@ -271,6 +271,22 @@ impl Window {
     /// A track of this page.
     pub(super) fn new_track(self: &Rc<Self>, source: TrackSource) -> MediaStreamTrack {
         MediaStreamTrack::new(self, TrackId(self.next_id()), source)
+    }
+
+    /// What a connection of this page needs of its browser.
+    pub(super) fn seat(self: &Rc<Self>, peer: PeerId) -> Seat {
+        let page = Rc::downgrade(self);
+        Seat {
+            host: self.host.clone(),
+            certificate: self.profile.certificate(),
+            random: Random::stream(self.state.borrow_mut().random.next_u64(), "peer"),
+            incoming: self.new_track(TrackSource::Peer(peer)),
+            tell: Rc::new(move |event| {
+                if let Some(page) = page.upgrade() {
+                    page.post(WebEvent::Peer { peer, event });
+                }
+            }),
+        }
     }
 
     pub(super) fn is_capturing(&self) -> bool {
