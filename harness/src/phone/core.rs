@@ -151,7 +151,7 @@ impl Core {
     }
 
     /// A test has changed its mind.
-    pub(super) fn behaviour_changed(&mut self) {
+    pub(super) fn behaviour_changed(&self) {
         let behaviour = self.behaviour();
         for leg in &self.legs {
             if let Some(audio) = &leg.audio {

@@ -10,6 +10,7 @@
 //!   its servers) or a tab ([`webphone`]).
 //! - `account`: the registration and its servers.
 //! - `call`, `audio`: calls and what is heard in them; `transfer`: handing them on; `mending`: when nothing is heard.
+//! - [`browser`]: tabs and the Web APIs, for pages.
 
 mod account;
 mod audio;
@@ -260,14 +261,19 @@ impl Phone {
     /// Changes what it does well or badly, from now on.
     pub fn behave(&self, change: impl FnOnce(&mut Behaviour)) {
         change(&mut self.shared().borrow_mut().behaviour);
-        self.touch(|core, _| core.behaviour_changed());
+        self.see(|core, _| core.behaviour_changed());
+        if let Body::Desk(desk) = &self.body {
+            desk.inbox.bell.notify_one();
+        }
     }
 
     /// Changes how it's provisioned. What it is told only at its boot (transport, port, domain, SIP quirks) is as it was
     /// until then.
     pub fn provision(&self, change: impl FnOnce(&mut PhoneSettings)) {
         change(&mut self.shared().borrow_mut());
-        self.touch(|_, _| ());
+        if let Body::Desk(desk) = &self.body {
+            desk.inbox.bell.notify_one();
+        }
     }
 
     /// Changes what only a webphone has. A page that's loaded already has it from its next loading on.

@@ -5,8 +5,8 @@ use std::time::Duration;
 use busyhour::Universe;
 use busyhour::media::tone::{Voice, present};
 use busyhour::phone::{LineState, Phone, PhoneSettings, TransferState};
-use busyhour::sip::ua::Ending;
 use busyhour::simulate;
+use busyhour::sip::ua::Ending;
 
 use crate::relay::Relay;
 use crate::{calls, millis, one, seconds, webphone, within};

@@ -140,9 +140,11 @@ fn who_comes_to_a_server_without_websockets_says_that_none_answers() {
     simulate(1, |u| async move {
         let nobody = u.host("server");
         let alice = webphone(&u, "alice", &nobody);
-        assert!(within(&u, Duration::from_secs(15), || {
-            alice.screen().registration == Registration::Unreachable
-        }).await.is_some());
+        assert!(
+            within(&u, Duration::from_secs(15), || { alice.screen().registration == Registration::Unreachable })
+                .await
+                .is_some()
+        );
         assert_eq!(alice.dial(&format!("bob@{DOMAIN}")), Ok(()));
         seconds(&u, 1).await;
         assert_eq!(alice.screen().message, "no connection to the server");

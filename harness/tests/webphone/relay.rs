@@ -26,7 +26,7 @@ pub(crate) struct Book {
     ways: BTreeMap<String, Flow>,
     /// Answers nothing.
     pub(crate) is_mute: bool,
-    /// Swallows keepalives: a TCP connection whose other end hangs. (They're answered below; so this closes the door.)
+    /// The keepalives that came.
     pub(crate) pings: usize,
 }
 
