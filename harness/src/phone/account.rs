@@ -136,7 +136,9 @@ impl Core {
     /// True if a request that's due won't be sent, since the phone is that way.
     fn is_withheld(&self) -> bool {
         let registered = matches!(self.account.registration.state(), RegistrationState::Registered { .. });
-        self.account.on && registered && self.behaviour().never_refreshes
+        let behaviour = self.behaviour();
+        let forgets = behaviour.web.forgets_to_register_again && self.account.was_registered;
+        self.account.on && (registered && behaviour.never_refreshes || forgets && self.account.claimed.is_none())
     }
 
     /// When a refresh that's due leaves, in a phone that waits for the last moment.
@@ -175,9 +177,7 @@ impl Core {
         if !self.account.on {
             return self.renew_calls(now);
         }
-        if !(self.account.was_registered && self.behaviour().web.forgets_to_register_again) {
-            self.account.registration.register(now);
-        }
+        self.account.registration.register(now);
     }
 
     /// The other side of each call learns by which way we're to be reached now.

@@ -26,6 +26,8 @@ pub(crate) struct Book {
     ways: BTreeMap<String, Flow>,
     /// Answers nothing.
     pub(crate) is_mute: bool,
+    /// The connections that came.
+    pub(crate) connections: usize,
     /// The keepalives that came.
     pub(crate) pings: usize,
 }
@@ -76,6 +78,7 @@ async fn serve(host: Host, book: Rc<RefCell<Book>>) {
         let received = transports.receive().await;
         let mut book = book.borrow_mut();
         match received {
+            Received::Connected { .. } => book.connections += 1,
             _ if book.is_mute => {}
             Received::Message { message, .. } if !message.is_request() => {
                 book.responses.push((message.status().unwrap(), message.clone()));

@@ -276,10 +276,11 @@ impl Window {
     /// What a connection of this page needs of its browser.
     pub(super) fn seat(self: &Rc<Self>, peer: PeerId) -> Seat {
         let page = Rc::downgrade(self);
+        let random = Random::stream(self.state.borrow_mut().random.next_u64(), "peer");
         Seat {
             host: self.host.clone(),
             certificate: self.profile.certificate(),
-            random: Random::stream(self.state.borrow_mut().random.next_u64(), "peer"),
+            random,
             incoming: self.new_track(TrackSource::Peer(peer)),
             tell: Rc::new(move |event| {
                 if let Some(page) = page.upgrade() {
