@@ -203,8 +203,12 @@ impl Phone {
 
     /// Calls with WebRTC.
     pub async fn calls_by_webrtc(&self, to: &str) -> CallId {
+        self.invites_by_webrtc(self.outgoing(to)).await
+    }
+
+    pub async fn invites_by_webrtc(&self, outgoing: Outgoing) -> CallId {
         let mut media = self.open_media().await;
-        let outgoing = self.outgoing(to).offering(media.offer(Direction::SendRecv));
+        let outgoing = outgoing.offering(media.offer(Direction::SendRecv));
         let call = self.act(|ua, now| ua.call(now, outgoing));
         self.state.borrow_mut().media.insert(call, media);
         call
