@@ -6,7 +6,7 @@ use busyhour::Universe;
 use busyhour::media::sdp::{Local, Source};
 use busyhour::media::tone::{self, Voice};
 use busyhour::media::webrtc::{Certificate, Peer, PeerEvent, PeerSettings, Setup};
-use busyhour::media::{AudioLine, Codec};
+use busyhour::media::{AudioLine, Codec, cadence};
 use busyhour::trace::SimTime;
 use busyhour::world::{Host, Random};
 
@@ -86,6 +86,7 @@ pub fn heard(u: &Universe, host: &Host, voice: Voice, since: SimTime) -> bool {
 /// Whether both are heard by each other in the next half second.
 pub async fn talk(u: &Universe, one: &End, other: &End) -> [bool; 2] {
     let since = u.now();
+    cadence::attend(since + Duration::from_millis(500));
     u.sleep(Duration::from_millis(500)).await;
     [heard(u, &other.host, one.voice, since), heard(u, &one.host, other.voice, since)]
 }
