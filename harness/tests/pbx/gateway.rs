@@ -16,7 +16,7 @@ use busyhour::{Universe, simulate};
 
 use crate::hearing::{NOBODY, NUMBER, heard, is_loud, phone, seconds, voice, with_customer};
 use crate::phone::{Manner, Phone};
-use crate::{install, settings};
+use crate::{install, registered, settings};
 
 /// A page on that host, registered; its user speaks with the voice of that number.
 pub(crate) async fn page_on(u: &Universe, host: &Host, server: &Server, user: &str, number: u32) -> Phone {
@@ -414,4 +414,90 @@ fn a_server_that_answers_in_plain_rtp_is_one_with_its_switch_turned() {
     };
     assert!(answers_in_plain_rtp(true));
     assert!(!answers_in_plain_rtp(false));
+}
+
+/// RFC 5589 7: she has talked to both, and they go on without her. Two ends of hers, and none afterwards.
+#[test]
+fn a_page_joins_her_two_calls() {
+    for media in [MediaPath::Relay, MediaPath::Direct] {
+        simulate(1, move |u| async move {
+            let server = install(&u, ServerSettings { media, ..settings() }).await;
+            let alice = page(&u, &server, "alice", 1).await;
+            let (bob, carol) = (phone(&u, &server, "bob", 2).await, phone(&u, &server, "carol", 3).await);
+            let first = talk(&u, &alice, &bob).await;
+            alice.offers_by_webrtc(first, Direction::SendOnly);
+            seconds(&u, 1).await;
+            let second = talk(&u, &alice, &carol).await;
+            assert_eq!(server.peers(), 2);
+            alice.act(|ua, now| {
+                let replaces = ua.replaces(second).unwrap().replace(';', "%3B").replace('=', "%3D");
+                ua.refer(now, first, &format!("<sip:carol@pbx.test?Replaces={replaces}>"), "<sip:alice@pbx.test>");
+            });
+            alice.ends(first).await;
+            alice.ends(second).await;
+            seconds(&u, 3).await;
+            assert_eq!(heard(&u, &[bob.host(), carol.host()]).await, [vec![3], vec![2]], "{media:?}");
+            assert_eq!(server.peers(), 0);
+            carol.hang_up().unwrap();
+            nothing_is_left(&u, &server).await;
+        });
+    }
+}
+
+/// RFC 3891: a page picks a call up that two others had, wherever their audio went.
+#[test]
+fn a_page_takes_the_place_of_a_phone() {
+    for media in [MediaPath::Relay, MediaPath::Direct] {
+        simulate(1, move |u| async move {
+            let server = install(&u, ServerSettings { media, ..settings() }).await;
+            let (alice, bob) = (registered(&u, &server, "alice").await, phone(&u, &server, "bob", 2).await);
+            let carol = page(&u, &server, "carol", 3).await;
+            let out = alice.calls("bob");
+            seconds(&u, 1).await;
+            bob.answer().unwrap();
+            alice.is_answered(out).await;
+            let replaces = alice.act(|ua, _| ua.replaces(out)).unwrap();
+            let taken = carol.invites_by_webrtc(carol.outgoing("bob").with("Replaces", replaces)).await;
+            carol.is_answered(taken).await;
+            alice.ends(out).await;
+            seconds(&u, 3).await;
+            assert_eq!(heard(&u, &[&carol.host, bob.host()]).await, [vec![2], vec![3]], "{media:?}");
+            bob.hang_up().unwrap();
+            assert_eq!(carol.ends(taken).await, Ending::PeerHungUp);
+            nothing_is_left(&u, &server).await;
+        });
+    }
+}
+
+/// What Chrome offers: Opus first, several rates of digits, and nothing known of its address, which isn't hold
+/// (RFC 8829 5.2.1). Of it the hardphone is offered what can be passed on, and Chrome gets what was agreed.
+#[test]
+fn of_what_a_browser_offers_the_telephone_s_part_is_passed_on() {
+    const CHROME: &str = "v=0\r\no=- 4962303333179871722 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n\
+        a=group:BUNDLE 0\r\na=extmap-allow-mixed\r\na=msid-semantic: WMS s\r\n\
+        m=audio 9 UDP/TLS/RTP/SAVPF 111 63 9 0 8 13 126 110\r\nc=IN IP4 0.0.0.0\r\na=rtcp:9 IN IP4 0.0.0.0\r\n\
+        a=ice-ufrag:Ejxc\r\na=ice-pwd:N4mYgNWT6vZ8mfRy5gmYmZNe\r\na=ice-options:trickle\r\n\
+        a=fingerprint:sha-256 19:E2:1C:3B:4B:9F:81:E6:B8:5C:F4:A5:A8:D8:73:04:BB:05:2F:70:9F:04:A9:0E:05:E9:26:33:E8:70:88:A2\r\n\
+        a=setup:actpass\r\na=mid:0\r\na=sendrecv\r\na=msid:s t\r\na=rtcp-mux\r\na=rtcp-rsize\r\n\
+        a=rtpmap:111 opus/48000/2\r\na=rtcp-fb:111 transport-cc\r\na=fmtp:111 minptime=10;useinbandfec=1\r\n\
+        a=rtpmap:63 red/48000/2\r\na=rtpmap:9 G722/8000\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:8 PCMA/8000\r\n\
+        a=rtpmap:13 CN/8000\r\na=rtpmap:126 telephone-event/8000\r\na=rtpmap:110 telephone-event/48000\r\n\
+        a=ssrc:3570614608 cname:4TOk42mSjXCkVIa6\r\na=ssrc:3570614608 msid:s t\r\n";
+    simulate(1, |u| async move {
+        let server = install(&u, settings()).await;
+        let (alice, bob) = (page(&u, &server, "alice", 1).await, registered(&u, &server, "bob").await);
+        let outgoing = alice.outgoing("bob").offering(CHROME);
+        let out = alice.act(|ua, now| ua.call(now, outgoing));
+        let inside = bob.rings().await;
+        let offer = String::from_utf8(bob.offer_of(inside).to_vec()).unwrap();
+        assert!(offer.contains(" RTP/AVP 0 8 126\r\n") && offer.contains("a=sendrecv\r\n"), "{offer}");
+        assert!(offer.contains("telephone-event/8000") && !offer.contains("opus"), "{offer}");
+        let answer = String::from_utf8(alice.is_answered(out).await.body().to_vec()).unwrap();
+        assert!(answer.contains(" UDP/TLS/RTP/SAVPF 0 126\r\n"), "{answer}");
+        assert!(answer.contains("a=mid:0\r\n") && answer.contains("a=sendrecv\r\n"), "{answer}");
+        // Nobody is behind it: that's noticed as ever.
+        assert_eq!(alice.ends(out).await, Ending::PeerHungUp);
+        assert_eq!(server.records()[0].ending, CallEnding::NeverConnected);
+        nothing_is_left(&u, &server).await;
+    });
 }

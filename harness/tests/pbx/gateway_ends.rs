@@ -262,6 +262,7 @@ fn a_restarted_server_has_no_end_left_and_takes_calls() {
         assert_eq!(server.peers(), 0);
         assert_eq!(server.records()[0].ending, CallEnding::ServerRestarted);
         alice.is_closed();
+        seconds(&u, 1).await;
         assert_eq!(alice.register_device().await.status(), Some(200));
         assert_eq!(bob.register().await, 200);
         bob.looks_away();

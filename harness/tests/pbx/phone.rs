@@ -37,6 +37,7 @@ struct State {
     connection: Option<Flow>,
     cut: bool,
     forgives_plain_rtp: bool,
+    holds_on: bool,
     seen: Vec<(SimTime, Event)>,
     manner: Manner,
     local: Local,
@@ -82,6 +83,7 @@ impl Phone {
             connection: None,
             cut: false,
             forgives_plain_rtp: false,
+            holds_on: false,
             seen: Vec::new(),
             manner: Manner::Answers,
             local,
@@ -115,7 +117,9 @@ impl Phone {
                         && let Some(flow) = state.connection.take()
                     {
                         transports.close(flow);
-                        state.ua.flow_failed(me.now(), flow);
+                        if !std::mem::take(&mut state.holds_on) {
+                            state.ua.flow_failed(me.now(), flow);
+                        }
                     }
                     work(&mut state, me.now());
                     while let Some(transmit) = state.ua.poll_transmit() {
@@ -157,6 +161,12 @@ impl Phone {
         self.wake.notify_one();
     }
 
+    /// The same, and it goes on to wait for answers: it will have another connection soon.
+    pub fn holds_on_without_its_connection(&self) {
+        self.state.borrow_mut().holds_on = true;
+        self.loses_its_connection();
+    }
+
     /// Its tab is closed: the connection goes, and its WebRTC without a word.
     pub fn is_closed(&self) {
         self.state.borrow_mut().media.clear();
@@ -193,8 +203,12 @@ impl Phone {
 
     /// Calls with WebRTC.
     pub async fn calls_by_webrtc(&self, to: &str) -> CallId {
+        self.invites_by_webrtc(self.outgoing(to)).await
+    }
+
+    pub async fn invites_by_webrtc(&self, outgoing: Outgoing) -> CallId {
         let mut media = self.open_media().await;
-        let outgoing = self.outgoing(to).offering(media.offer(Direction::SendRecv));
+        let outgoing = outgoing.offering(media.offer(Direction::SendRecv));
         let call = self.act(|ua, now| ua.call(now, outgoing));
         self.state.borrow_mut().media.insert(call, media);
         call
@@ -490,7 +504,7 @@ fn work(state: &mut State, now: SimTime) {
                 }
             }
             Event::Answered { call, response, wants_answer: false } | Event::OfferAnswered { call, response }
-                if state.media.contains_key(call) =>
+                if state.media.contains_key(call) && !response.body().is_empty() =>
             {
                 let agreed = state.media.get_mut(call).expect("it's there").agree(response.body());
                 assert!(agreed || state.forgives_plain_rtp, "it is answered with WebRTC");

@@ -252,7 +252,7 @@ fn an_answer_follows_a_caller_who_has_reconnected_while_it_rang() {
         let out = alice.calls("bob");
         let inside = bob.rings().await;
         seconds(&u, 2).await;
-        alice.loses_its_connection();
+        alice.holds_on_without_its_connection();
         seconds(&u, 2).await;
         assert_eq!(alice.register_device().await.status(), Some(200));
         seconds(&u, 10).await;
