@@ -15,6 +15,8 @@ use sealer::{Sealer, rtp};
 
 /// One less than a round of sequence numbers.
 const PACKETS: u16 = 65_000;
+/// So many packets are measured at once.
+const LOT: usize = 50;
 const FROM: [u8; 6] = [10, 0, 0, 1, 0x0f, 0xa0];
 const TO: [u8; 6] = [10, 0, 0, 2, 0x13, 0x88];
 
@@ -99,13 +101,17 @@ fn measure(sealer: Option<&Sealer>) -> f64 {
             sealer.map_or(plain.clone(), |sealer| sealer.seal(&plain, 0))
         })
         .collect();
-    wire.spent = Duration::ZERO;
-    for packet in &packets {
-        wire.pass(FROM, TO, packet);
+    // The median of small lots: whatever else the machine does is in few of them.
+    let mut lots: Vec<Duration> = Vec::new();
+    for lot in packets.chunks_exact(LOT) {
+        wire.spent = Duration::ZERO;
+        lot.iter().for_each(|packet| wire.pass(FROM, TO, packet));
+        lots.push(wire.spent);
     }
+    lots.sort_unstable();
     let verdict = wire.panel.verdict(&[]).expect("no name was said");
     assert!(verdict.passed(), "{verdict}");
-    wire.spent.as_nanos() as f64 / f64::from(PACKETS)
+    lots[lots.len() / 2].as_nanos() as f64 / LOT as f64
 }
 
 fn main() {
