@@ -221,7 +221,11 @@ impl AGoneTabEndsItsCalls {
         let last = signs.checked.map(|at| at.max(accepted));
         let over = around.web_socket_over(leg.host, leg.ends.0, leg.ends.1);
         let over = over.filter(|_| !self.keepers.contains(&leg.host));
-        let over = over.map(|over| of(Sign::SocketOver, over, last.map_or(over, |last| over.max(last + SILENT))));
+        // Without any check there was no media yet: it's silent from the end of its WebSocket on.
+        let over = over.map(|over| {
+            let silent = last.unwrap_or(over.max(accepted)) + SILENT;
+            of(Sign::SocketOver, over, over.max(silent))
+        });
         let silent = last.map(|last| of(Sign::Silence, last, last + CONSENT));
         [alerted, over, silent].into_iter().flatten().min_by_key(|end| end.due)
     }

@@ -25,12 +25,15 @@ use crate::witness::{Judgement, Witness};
 /// A description may come later than the handshake that it describes.
 const LATER: Duration = Duration::from_secs(5);
 
+/// What a description gives: the SHA-256 of a certificate, or none that can be compared.
+type Fingerprint = Option<[u8; 32]>;
+
 /// The witness of this rule; see the [module](self).
 #[derive(Debug)]
 pub struct FingerprintsMatch {
     judgement: Judgement,
     /// The fingerprints in descriptions, by host, whether it sent them or was told, and the describing side's fragment.
-    described: FxHashMap<(HostId, Way, u64), Vec<Option<[u8; 32]>>>,
+    described: FxHashMap<(HostId, Way, u64), Vec<Fingerprint>>,
     seen: FxHashSet<(HostId, Way, u64, [u8; 32])>,
     dues: Dues<Presented>,
     /// When a host last sent media or data from there.

@@ -4,11 +4,9 @@
 //! A [`Session`] opens what one side's master key protects. The index of a packet is estimated from what was opened
 //! before (RFC 3711 section 3.3.1), and the tag tells whether key and index are right: a false key opens nothing.
 
-use aes::Aes128Enc;
-use aes::cipher::{InnerIvInit, KeyInit, StreamCipher, StreamCipherCoreWrapper};
+use aes::cipher::{BlockEncrypt, KeyInit};
+use aes::{Aes128Enc, Block};
 use aes_gcm::{AeadInPlace, Aes128Gcm};
-use ctr::CtrCore;
-use ctr::flavors::Ctr128BE;
 use hmac::{Hmac, Mac};
 use rustc_hash::FxHashMap;
 use sha1::Sha1;
@@ -67,13 +65,28 @@ pub struct Index {
 /// The keys of one direction of one kind (section 4.3).
 #[derive(Clone)]
 enum Lock {
-    AesCm { cipher: Aes128Enc, tag: Box<Hmac<Sha1>>, salt: [u8; SALT] },
+    AesCm { cipher: Box<Aes128Enc>, tag: Box<Hmac<Sha1>>, salt: [u8; SALT] },
     AesGcm { cipher: Box<Aes128Gcm>, salt: [u8; 12] },
 }
 
+/// So many blocks are encrypted at once, which is faster than one after the other.
+const BLOCKS: usize = 8;
+
+/// Section 4.1.1: the bytes are combined with the encrypted numbers from `iv` on.
 fn counter_mode(cipher: &Aes128Enc, iv: &[u8; 16], bytes: &mut [u8]) {
-    let core: CtrCore<Aes128Enc, Ctr128BE> = CtrCore::inner_iv_init(cipher.clone(), iv.into());
-    StreamCipherCoreWrapper::from_core(core).apply_keystream(bytes);
+    let mut counter = u128::from_be_bytes(*iv);
+    for chunk in bytes.chunks_mut(BLOCKS * 16) {
+        let mut stream = [Block::default(); BLOCKS];
+        let count = chunk.len().div_ceil(16);
+        for block in &mut stream[..count] {
+            *block = counter.to_be_bytes().into();
+            counter = counter.wrapping_add(1);
+        }
+        cipher.encrypt_blocks(&mut stream[..count]);
+        for (byte, key) in chunk.iter_mut().zip(stream.iter().flatten()) {
+            *byte ^= key;
+        }
+    }
 }
 
 /// Section 4.3.3, at a key derivation rate of zero.
@@ -98,7 +111,7 @@ impl Lock {
 
     fn aes_cm(key: &[u8; 16], tag: &[u8; 20], salt: [u8; SALT]) -> Lock {
         let tag = <Hmac<Sha1> as Mac>::new_from_slice(tag).expect("HMAC takes keys of any length");
-        Lock::AesCm { cipher: Aes128Enc::new(key.into()), tag: Box::new(tag), salt }
+        Lock::AesCm { cipher: Box::new(Aes128Enc::new(key.into())), tag: Box::new(tag), salt }
     }
 
     fn aes_gcm(key: &[u8; 16], salt: [u8; 12]) -> Lock {

@@ -11,6 +11,7 @@ mod packets;
 mod panel;
 mod play;
 mod rtc;
+mod sealer;
 mod sip;
 mod stream;
 mod tabs;

@@ -74,10 +74,11 @@ fn each_kind_of_end_has_its_time() {
     // With and without a Close frame.
     let closed = |talk: &mut Talk| talk.socket.close(&mut talk.play);
     let killed = |talk: &mut Talk| talk.socket.finish(&mut talk.play);
-    let kinds: [(&dyn Fn(&mut Talk), u64, &str); 3] = [
-        (&alert, 2_000, "its DTLS alert came"),
-        (&closed, 7_000, "its WebSocket was over"),
-        (&killed, 7_000, "its WebSocket was over"),
+    type How = fn(&mut Talk);
+    let kinds: [(How, u64, &str); 3] = [
+        (alert, 2_000, "its DTLS alert came"),
+        (closed, 7_000, "its WebSocket was over"),
+        (killed, 7_000, "its WebSocket was over"),
     ];
     for (how, due, sign) in kinds {
         let good = ends(how, due - 100);
