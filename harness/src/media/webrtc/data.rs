@@ -9,7 +9,8 @@ use std::time::Instant;
 use bytes::{BufMut, Bytes};
 use rtc_sctp::{
     Association, AssociationHandle, ClientConfig, DatagramEvent, Endpoint, EndpointConfig, Event, Payload,
-    PayloadProtocolIdentifier as Ppid, ServerConfig, StreamEvent, TransportConfig, max_payload_size_for_mtu,
+    PayloadProtocolIdentifier as Ppid, ServerConfig, StreamEvent, TimerConfig, TransportConfig,
+    max_payload_size_for_mtu,
 };
 use rtc_shared::TransportProtocol;
 
@@ -144,7 +145,11 @@ impl DataChannels {
     pub fn new(clock: Clock, now: SimTime, is_client: bool) -> DataChannels {
         let mut config = EndpointConfig::new();
         config.max_payload_size(max_payload_size_for_mtu(MTU as u32));
-        let transport = TransportConfig::default().with_max_message_size(MAX_MESSAGE as u32);
+        // Whether the path is lost is ICE's to say. Without this the association falls silent for ever when five
+        // repetitions in a row are lost.
+        let timers =
+            TimerConfig { max_t3_rtx_retrans: usize::MAX, max_reconfig_retrans: usize::MAX, ..TimerConfig::default() };
+        let transport = TransportConfig::default().with_max_message_size(MAX_MESSAGE as u32).with_timer_config(timers);
         let server = (!is_client).then(|| Arc::new(ServerConfig::new(transport.clone())));
         let mut endpoint = Endpoint::new(NOBODY, TransportProtocol::UDP, Arc::new(config), server);
         let associations = if is_client {
@@ -327,6 +332,7 @@ impl DataChannels {
 
     /// Lets the associations tell what happened, until there's nothing more, and collects their packets.
     fn work(&mut self, now: Instant) {
+        let mut ended = Vec::new();
         loop {
             let told =
                 self.associations.iter_mut().enumerate().find_map(|(index, (_, one))| Some((index, one.poll()?)));
@@ -334,7 +340,13 @@ impl DataChannels {
             match event {
                 Event::Connected => self.connected(now, index),
                 Event::HandshakeFailed { .. } => self.over(),
-                Event::AssociationLost { id, .. } => self.forget(ChannelId(id)),
+                Event::AssociationLost { id, .. } => {
+                    let id = ChannelId(id);
+                    if self.channels.get(&id).is_some_and(|channel| !channel.closing) {
+                        ended.push(id);
+                    }
+                    self.forget(id);
+                }
                 Event::Stream(StreamEvent::Readable { id }) => self.read(now, index, ChannelId(id)),
                 Event::Stream(StreamEvent::BufferedAmountReleased { id, n_bytes }) => {
                     if let Some(channel) = self.channels.get_mut(&ChannelId(id)) {
@@ -346,6 +358,23 @@ impl DataChannels {
                 _ => {}
             }
         }
+        let told = self.packets.len();
+        self.collect(now);
+        // The other side has closed these, and waits for us to do the same (RFC 8831 6.7). The association does that by
+        // itself, but not where the request overtook the last message: then the stream is made again, just to end it.
+        ended.retain(|id| !self.packets.iter().skip(told).any(|packet| resets(packet, *id)));
+        for id in ended {
+            if let Some((_, association)) = self.associations.first_mut().filter(|(_, one)| !one.is_closed()) {
+                let _ = association.open_stream(id.0, Ppid::Binary).and_then(|mut stream| stream.close(now));
+            }
+            self.collect(now);
+        }
+        if self.state == State::Connected && self.associations.iter().all(|(_, association)| association.is_closed()) {
+            self.over();
+        }
+    }
+
+    fn collect(&mut self, now: Instant) {
         for (_, association) in &mut self.associations {
             // We know our streams by what comes on them.
             while association.accept_stream().is_some() {}
@@ -355,9 +384,6 @@ impl DataChannels {
                     self.packets.extend(packets);
                 }
             }
-        }
-        if self.state == State::Connected && self.associations.iter().all(|(_, association)| association.is_closed()) {
-            self.over();
         }
     }
 
@@ -484,6 +510,30 @@ fn read_open(message: &[u8]) -> Option<String> {
         return None;
     }
     String::from_utf8(rest[..label].to_vec()).ok()
+}
+
+/// Whether a packet says that nothing more comes on a stream: a RE-CONFIG chunk with an Outgoing SSN Reset Request
+/// (RFC 6525 3.1, 4.1).
+fn resets(packet: &[u8], id: ChannelId) -> bool {
+    let chunks = packet.get(12..).unwrap_or_default();
+    parts(chunks, |head| u16::from(head[0])).any(|(kind, chunk)| {
+        kind == 130
+            && parts(chunk, |head| u16::from_be_bytes([head[0], head[1]])).any(|(kind, request)| {
+                let streams = request.get(12..).unwrap_or_default();
+                kind == 13 && streams.chunks_exact(2).any(|stream| stream == id.0.to_be_bytes())
+            })
+    })
+}
+
+/// The chunks of a packet, or the parameters of a chunk: each has its length behind its kind, and is padded to 4 bytes.
+fn parts(mut bytes: &[u8], kind: fn([u8; 4]) -> u16) -> impl Iterator<Item = (u16, &[u8])> {
+    std::iter::from_fn(move || {
+        let head = *bytes.first_chunk::<4>()?;
+        let length = usize::from(u16::from_be_bytes([head[2], head[3]]));
+        let body = bytes.get(4..length)?;
+        bytes = bytes.get(length.next_multiple_of(4)..).unwrap_or_default();
+        Some((kind(head), body))
+    })
 }
 
 #[cfg(test)]
