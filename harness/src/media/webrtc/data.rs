@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::fmt::{self, Display};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::{BufMut, Bytes};
 use rtc_sctp::{
@@ -27,6 +27,10 @@ pub const MAX_MESSAGE: usize = 65536;
 const NOBODY: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 5000);
 /// Stream 65535 doesn't exist (RFC 8832 6).
 const LAST_STREAM: u16 = 65534;
+
+/// How long an answer is waited for before a packet is repeated, at first and at most (RFC 9260 16).
+const FIRST_WAIT: Duration = Duration::from_secs(1);
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
 /// RFC 8832 8.2.1.
 const MESSAGE_OPEN: u8 = 0x03;
@@ -118,7 +122,18 @@ pub struct DataChannels {
     /// What is to be sent as soon as the association stands.
     waiting: VecDeque<(ChannelId, Ppid, Bytes)>,
     packets: VecDeque<Bytes>,
+    /// What we said to the other side's closing, as long as it hasn't said that it knows.
+    resets: Vec<Reset>,
     events: VecDeque<DataEvent>,
+}
+
+/// A packet that closes our direction of a stream after the other side closed its own. The association sends it once:
+/// its timer knows nothing of it.
+struct Reset {
+    request: u32,
+    packet: Bytes,
+    due: Instant,
+    wait: Duration,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -167,6 +182,7 @@ impl DataChannels {
             next: Some(u16::from(!is_client)),
             waiting: VecDeque::new(),
             packets: VecDeque::new(),
+            resets: Vec::new(),
             events: VecDeque::new(),
         };
         channels.work(clock.instant(now));
@@ -254,6 +270,7 @@ impl DataChannels {
     /// Takes a packet that came in a DTLS record.
     pub fn receive(&mut self, now: SimTime, packet: &[u8]) {
         let now = self.clock.instant(now);
+        self.resets.retain(|reset| !answers(packet, reset.request));
         let Some((handle, event)) = self.endpoint.handle(now, NOBODY, None, Bytes::copy_from_slice(packet)) else {
             return;
         };
@@ -278,12 +295,18 @@ impl DataChannels {
         for (_, association) in &mut self.associations {
             association.handle_timeout(now);
         }
+        for reset in self.resets.iter_mut().filter(|reset| reset.due <= now) {
+            self.packets.push_back(reset.packet.clone());
+            reset.wait = (reset.wait * 2).min(LONGEST_WAIT);
+            reset.due = now + reset.wait;
+        }
         self.work(now);
     }
 
     /// When something is due.
     pub fn poll_timeout(&self) -> Option<SimTime> {
-        let due = self.associations.iter().filter_map(|(_, association)| association.poll_timeout()).min();
+        let due = self.associations.iter().filter_map(|(_, association)| association.poll_timeout());
+        let due = due.chain(self.resets.iter().map(|reset| reset.due)).min();
         due.map(|instant| self.clock.time(instant))
     }
 
@@ -362,8 +385,12 @@ impl DataChannels {
         self.collect(now);
         // The other side has closed these, and waits for us to do the same (RFC 8831 6.7). The association does that by
         // itself, but not where the request overtook the last message: then the stream is made again, just to end it.
-        ended.retain(|id| !self.packets.iter().skip(told).any(|packet| resets(packet, *id)));
         for id in ended {
+            let mut sent = self.packets.iter().skip(told);
+            if let Some((request, packet)) = sent.find_map(|packet| Some((reset_of(packet, id)?, packet.clone()))) {
+                self.resets.push(Reset { request, packet, due: now + FIRST_WAIT, wait: FIRST_WAIT });
+                continue;
+            }
             if let Some((_, association)) = self.associations.first_mut().filter(|(_, one)| !one.is_closed()) {
                 let _ = association.open_stream(id.0, Ppid::Binary).and_then(|mut stream| stream.close(now));
             }
@@ -412,6 +439,7 @@ impl DataChannels {
     fn over(&mut self) {
         self.state = State::Over;
         self.waiting.clear();
+        self.resets.clear();
         while let Some((&id, _)) = self.channels.first_key_value() {
             self.forget(id);
         }
@@ -512,17 +540,31 @@ fn read_open(message: &[u8]) -> Option<String> {
     String::from_utf8(rest[..label].to_vec()).ok()
 }
 
-/// Whether a packet says that nothing more comes on a stream: a RE-CONFIG chunk with an Outgoing SSN Reset Request
-/// (RFC 6525 3.1, 4.1).
-fn resets(packet: &[u8], id: ChannelId) -> bool {
-    let chunks = packet.get(12..).unwrap_or_default();
-    parts(chunks, |head| u16::from(head[0])).any(|(kind, chunk)| {
-        kind == 130
-            && parts(chunk, |head| u16::from_be_bytes([head[0], head[1]])).any(|(kind, request)| {
-                let streams = request.get(12..).unwrap_or_default();
-                kind == 13 && streams.chunks_exact(2).any(|stream| stream == id.0.to_be_bytes())
-            })
+/// The number of the request in a packet that says that nothing more comes on a stream: an Outgoing SSN Reset Request
+/// (RFC 6525 4.1).
+fn reset_of(packet: &[u8], id: ChannelId) -> Option<u32> {
+    reconfigurations(packet).find_map(|(kind, request)| {
+        let streams = request.get(12..)?;
+        let names = kind == 13 && streams.chunks_exact(2).any(|stream| stream == id.0.to_be_bytes());
+        names.then(|| number(request))?
     })
+}
+
+/// Whether a packet answers a request of this number (RFC 6525 4.4).
+fn answers(packet: &[u8], request: u32) -> bool {
+    reconfigurations(packet).any(|(kind, answer)| kind == 16 && number(answer) == Some(request))
+}
+
+fn number(parameter: &[u8]) -> Option<u32> {
+    parameter.first_chunk().map(|bytes| u32::from_be_bytes(*bytes))
+}
+
+/// The parameters of a packet's RE-CONFIG chunks (RFC 6525 3.1).
+fn reconfigurations(packet: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
+    let chunks = parts(packet.get(12..).unwrap_or_default(), |head| u16::from(head[0]));
+    chunks
+        .filter(|(kind, _)| *kind == 130)
+        .flat_map(|(_, chunk)| parts(chunk, |head| u16::from_be_bytes([head[0], head[1]])))
 }
 
 /// The chunks of a packet, or the parameters of a chunk: each has its length behind its kind, and is padded to 4 bytes.
