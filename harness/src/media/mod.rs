@@ -1,13 +1,13 @@
 //! Media: what a call sounds like, from a microphone's samples to packets and back to a speaker.
 //!
-//! Law 2 is at home here too: all but the last three files are sans-I/O. `now`, samples and datagrams go in; samples and
+//! Law 2 is at home here too: all but the last three files, and one in [`turn`], are sans-I/O. `now`, samples and datagrams go in; samples and
 //! datagrams come out.
 //!
 //! - [`g711`]: the codecs. [`rtp`], [`rtcp`]: packets, and what a receiver knows of a source. [`noise`]: comfort noise.
 //! - [`dtmf`]: digits as events. [`jitter`]: the playout buffer, with concealment. [`mos`]: the E-model.
 //! - [`sdp`]: descriptions, offers and answers. [`mixer`]: everybody but oneself.
 //! - [`tone`]: whose voice is heard. [`cadence`]: how many frames are really sent.
-//! - [`turn`]: STUN and TURN, the clients and the server.
+//! - [`turn`]: STUN and TURN: the clients, sans-I/O, and the server, a program.
 //! - [`stream`](Stream): all of that for one end of a call.
 //! - [`line`](AudioLine), [`relay`](Relay), [`room`](Conference): the same on a host's sockets.
 
