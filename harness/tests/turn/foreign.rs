@@ -188,12 +188,13 @@ fn their_client_relays_by_our_server() {
         let SocketAddr::V4(at_server) = relayed else { panic!("IPv4 only") };
         assert_eq!(server.allocations()[0].relayed, at_server);
         alice.client.relay(relayed).unwrap().create_permission(Instant::now(), peers_address).unwrap();
-        alice
+        let permitted = alice
             .until(|event| match event {
-                Event::CreatePermissionResponse(_, permitted) => Some(assert_eq!(permitted, peers_address)),
+                Event::CreatePermissionResponse(_, permitted) => Some(permitted),
                 other => panic!("there's no permission: {other:?}"),
             })
             .await;
+        assert_eq!(permitted, peers_address);
         // It refreshes everything itself, and binds a channel.
         for second in 0..1200 {
             alice.client.relay(relayed).unwrap().send_to(Instant::now(), b"ping", peers_address).unwrap();
