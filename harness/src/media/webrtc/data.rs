@@ -1,8 +1,17 @@
 //! Data channels: SCTP in DTLS records (RFC 8261), and how a channel is opened and closed on it (RFC 8831, RFC 8832).
 
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt::{self, Display};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Instant;
 
-use bytes::Bytes;
+use bytes::{BufMut, Bytes};
+use rtc_sctp::{
+    Association, AssociationHandle, ClientConfig, DatagramEvent, Endpoint, EndpointConfig, Event, Payload,
+    PayloadProtocolIdentifier as Ppid, ServerConfig, StreamEvent, TransportConfig, max_payload_size_for_mtu,
+};
+use rtc_shared::TransportProtocol;
 
 use super::clock::Clock;
 use crate::trace::SimTime;
@@ -12,6 +21,15 @@ pub const MTU: usize = 1200 - 64;
 
 /// The largest message that is sent, and taken: what a description without `a=max-message-size` allows (RFC 8841 6.1).
 pub const MAX_MESSAGE: usize = 65536;
+
+/// SCTP wants addresses; inside of DTLS there are none.
+const NOBODY: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 5000);
+/// Stream 65535 doesn't exist (RFC 8832 6).
+const LAST_STREAM: u16 = 65534;
+
+/// RFC 8832 8.2.1.
+const MESSAGE_OPEN: u8 = 0x03;
+const MESSAGE_ACK: u8 = 0x02;
 
 /// A channel: its stream's number (RFC 8832 6).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -64,25 +82,109 @@ pub enum DataError {
 }
 
 /// The data channels of one peer, sans-I/O: ordered and reliable ones.
+///
+/// ```
+/// use busyhour::media::webrtc::{Clock, DataChannels, DataEvent};
+/// use busyhour::trace::SimTime;
+///
+/// let now = SimTime::ZERO;
+/// let clock = Clock::at(now);
+/// let (mut alice, mut bob) = (DataChannels::new(clock, now, true), DataChannels::new(clock, now, false));
+/// let chat = alice.open(now, "chat")?;
+/// alice.send_text(now, chat, "hello")?;
+/// for _ in 0..8 {
+///     while let Some(packet) = alice.poll_transmit() {
+///         bob.receive(now, &packet);
+///     }
+///     while let Some(packet) = bob.poll_transmit() {
+///         alice.receive(now, &packet);
+///     }
+/// }
+/// assert_eq!(bob.poll_event(), Some(DataEvent::Open { id: chat, label: "chat".into() }));
+/// assert_eq!(bob.poll_event(), Some(DataEvent::Message { id: chat, text: true, payload: "hello".into() }));
+/// # Ok::<(), busyhour::media::webrtc::DataError>(())
+/// ```
 pub struct DataChannels {
     clock: Clock,
+    endpoint: Endpoint,
+    /// Just one, once it stands. Before, the side that waits for it makes another one of each INIT that comes, as it
+    /// can't know which of its answers arrives.
+    associations: Vec<(AssociationHandle, Association)>,
+    state: State,
+    channels: BTreeMap<ChannelId, Channel>,
+    /// The stream of our next channel. None is used twice: a late packet about its former life could end its second.
+    next: Option<u16>,
+    /// What is to be sent as soon as the association stands.
+    waiting: VecDeque<(ChannelId, Ppid, Bytes)>,
+    packets: VecDeque<Bytes>,
+    events: VecDeque<DataEvent>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Connecting,
+    Connected,
+    Over,
+}
+
+#[derive(Debug)]
+struct Channel {
+    label: String,
+    /// We have closed it, and the other side hasn't yet.
+    closing: bool,
+    /// Bytes of messages that aren't acknowledged.
+    buffered: usize,
+    /// The same of what isn't a message's own: the opening, and the byte that stands for an empty one.
+    overhead: usize,
 }
 
 impl DataChannels {
-    /// Those of a peer whose DTLS handshake is done. The DTLS client begins the association and opens the even streams
-    /// (RFC 8832 6).
+    /// Those of a peer whose DTLS handshake is done. The DTLS client begins the association, and opens the even streams
+    /// (RFC 8832 6). The entropy that SCTP wants is the universe's.
     pub fn new(clock: Clock, now: SimTime, is_client: bool) -> DataChannels {
-        let _ = (now, is_client);
-        DataChannels { clock }
+        let mut config = EndpointConfig::new();
+        config.max_payload_size(max_payload_size_for_mtu(MTU as u32));
+        let transport = TransportConfig::default().with_max_message_size(MAX_MESSAGE as u32);
+        let server = (!is_client).then(|| Arc::new(ServerConfig::new(transport.clone())));
+        let mut endpoint = Endpoint::new(NOBODY, TransportProtocol::UDP, Arc::new(config), server);
+        let associations = if is_client {
+            let first = endpoint.connect(clock.instant(now), ClientConfig::new(transport), NOBODY);
+            vec![first.expect("an endpoint without associations has room for one")]
+        } else {
+            Vec::new()
+        };
+        let mut channels = DataChannels {
+            clock,
+            endpoint,
+            associations,
+            state: State::Connecting,
+            channels: BTreeMap::new(),
+            next: Some(u16::from(!is_client)),
+            waiting: VecDeque::new(),
+            packets: VecDeque::new(),
+            events: VecDeque::new(),
+        };
+        channels.work(clock.instant(now));
+        channels
     }
 
-    /// Opens a channel. What is sent on it before it's open waits until the association stands.
+    /// Opens a channel. It's open as soon as the association stands; what is sent before waits for that.
     ///
     /// # Errors
     /// There's no room for it.
     pub fn open(&mut self, now: SimTime, label: &str) -> Result<ChannelId, DataError> {
-        let _ = (self.clock.instant(now), label);
-        unimplemented!()
+        let stream = self.next.filter(|_| self.state != State::Over).ok_or(DataError::Full)?;
+        self.next = stream.checked_add(2).filter(|&next| next <= LAST_STREAM);
+        let id = ChannelId(stream);
+        let label = label.to_owned();
+        let open = write_open(&label).ok_or(DataError::TooLong(label.len()))?;
+        if self.state == State::Connected {
+            self.events.push_back(DataEvent::Open { id, label: label.clone() });
+        }
+        let overhead = open.len();
+        self.channels.insert(id, Channel { label, closing: false, buffered: 0, overhead });
+        self.put(now, id, Ppid::Dcep, open);
+        Ok(id)
     }
 
     /// Sends text.
@@ -90,8 +192,7 @@ impl DataChannels {
     /// # Errors
     /// The channel is closed, or the text too long.
     pub fn send_text(&mut self, now: SimTime, id: ChannelId, text: &str) -> Result<(), DataError> {
-        let _ = (now, id, text);
-        unimplemented!()
+        self.message(now, id, text.as_bytes(), Ppid::String, Ppid::StringEmpty)
     }
 
     /// Sends bytes.
@@ -99,47 +200,291 @@ impl DataChannels {
     /// # Errors
     /// The channel is closed, or they're too many.
     pub fn send(&mut self, now: SimTime, id: ChannelId, bytes: &[u8]) -> Result<(), DataError> {
-        let _ = (now, id, bytes);
-        unimplemented!()
+        self.message(now, id, bytes, Ppid::Binary, Ppid::BinaryEmpty)
+    }
+
+    fn message(&mut self, now: SimTime, id: ChannelId, bytes: &[u8], some: Ppid, none: Ppid) -> Result<(), DataError> {
+        if bytes.len() > MAX_MESSAGE {
+            return Err(DataError::TooLong(bytes.len()));
+        }
+        let channel = self.channels.get_mut(&id).filter(|channel| !channel.closing).ok_or(DataError::Closed(id))?;
+        channel.buffered += bytes.len();
+        // SCTP knows no empty message: a byte that nobody reads stands for it (RFC 8831 6.6).
+        let (ppid, bytes) = if bytes.is_empty() {
+            channel.overhead += 1;
+            (none, Bytes::from_static(&[0]))
+        } else {
+            (some, Bytes::copy_from_slice(bytes))
+        };
+        self.put(now, id, ppid, bytes);
+        Ok(())
     }
 
     /// Closes a channel: what was sent arrives before.
     pub fn close(&mut self, now: SimTime, id: ChannelId) {
-        let _ = (now, id);
-        unimplemented!()
+        let Some(channel) = self.channels.get_mut(&id).filter(|channel| !channel.closing) else { return };
+        channel.closing = true;
+        let now = self.clock.instant(now);
+        if self.state == State::Connected {
+            if self.reset(now, id) {
+                self.work(now);
+            } else {
+                self.forget(id);
+            }
+        } else if !self.waiting.iter().any(|(one, ..)| *one == id) {
+            self.forget(id);
+        }
     }
 
     /// How many bytes of a channel's messages the other side hasn't acknowledged.
     pub fn buffered(&self, id: ChannelId) -> usize {
-        let _ = id;
-        unimplemented!()
+        self.channels.get(&id).map_or(0, |channel| channel.buffered)
+    }
+
+    /// What a channel is called by who opened it.
+    pub fn label(&self, id: ChannelId) -> Option<&str> {
+        self.channels.get(&id).map(|channel| channel.label.as_str())
     }
 
     /// Takes a packet that came in a DTLS record.
     pub fn receive(&mut self, now: SimTime, packet: &[u8]) {
-        let _ = (now, packet);
-        unimplemented!()
+        let now = self.clock.instant(now);
+        let Some((handle, event)) = self.endpoint.handle(now, NOBODY, None, Bytes::copy_from_slice(packet)) else {
+            return;
+        };
+        match event {
+            // An INIT that comes late, or again: its sender knows by now which association it's in.
+            DatagramEvent::NewAssociation(_) if self.state != State::Connecting => {}
+            DatagramEvent::NewAssociation(association) => self.associations.push((handle, association)),
+            DatagramEvent::AssociationEvent(event) => {
+                let known = self.associations.iter_mut().find(|(one, _)| *one == handle);
+                if let Some((_, association)) = known {
+                    association.handle_event(event);
+                }
+            }
+            _ => {}
+        }
+        self.work(now);
     }
 
     /// Does what is due.
     pub fn handle_timeout(&mut self, now: SimTime) {
-        let _ = now;
-        unimplemented!()
+        let now = self.clock.instant(now);
+        for (_, association) in &mut self.associations {
+            association.handle_timeout(now);
+        }
+        self.work(now);
     }
 
     /// When something is due.
     pub fn poll_timeout(&self) -> Option<SimTime> {
-        unimplemented!()
+        let due = self.associations.iter().filter_map(|(_, association)| association.poll_timeout()).min();
+        due.map(|instant| self.clock.time(instant))
     }
 
     /// The next packet, for a DTLS record of its own.
-    pub fn poll_transmit(&mut self, now: SimTime) -> Option<Bytes> {
-        let _ = now;
-        unimplemented!()
+    pub fn poll_transmit(&mut self) -> Option<Bytes> {
+        self.packets.pop_front()
     }
 
     /// What happened.
     pub fn poll_event(&mut self) -> Option<DataEvent> {
-        unimplemented!()
+        self.events.pop_front()
+    }
+
+    /// Sends a message, now or as soon as it can be.
+    fn put(&mut self, now: SimTime, id: ChannelId, ppid: Ppid, bytes: Bytes) {
+        let now = self.clock.instant(now);
+        match self.state {
+            State::Connecting => self.waiting.push_back((id, ppid, bytes)),
+            State::Connected => {
+                self.write(now, id, ppid, &bytes);
+                self.work(now);
+            }
+            State::Over => {}
+        }
+    }
+
+    fn write(&mut self, now: Instant, id: ChannelId, ppid: Ppid, bytes: &Bytes) {
+        let Some((_, association)) = self.associations.first_mut() else { return };
+        let is_new = ppid == Ppid::Dcep && bytes.first() == Some(&MESSAGE_OPEN);
+        let stream = if is_new { association.open_stream(id.0, Ppid::Binary) } else { association.stream(id.0) };
+        // A stream that the other side has just reset takes nothing more, as if it had come a little later.
+        let _ = stream.and_then(|mut stream| stream.write_chunk_with_ppi(now, bytes, ppid));
+    }
+
+    /// Says to the other side that nothing more comes on a stream (RFC 6525). False: there's none.
+    fn reset(&mut self, now: Instant, id: ChannelId) -> bool {
+        let Some((_, association)) = self.associations.first_mut() else { return false };
+        association.stream(id.0).and_then(|mut stream| stream.close(now)).is_ok()
+    }
+
+    fn forget(&mut self, id: ChannelId) {
+        if self.channels.remove(&id).is_some() {
+            self.events.push_back(DataEvent::Closed { id });
+        }
+    }
+
+    /// Lets the associations tell what happened, until there's nothing more, and collects their packets.
+    fn work(&mut self, now: Instant) {
+        loop {
+            let told =
+                self.associations.iter_mut().enumerate().find_map(|(index, (_, one))| Some((index, one.poll()?)));
+            let Some((index, event)) = told else { break };
+            match event {
+                Event::Connected => self.connected(now, index),
+                Event::HandshakeFailed { .. } => self.over(),
+                Event::AssociationLost { id, .. } => self.forget(ChannelId(id)),
+                Event::Stream(StreamEvent::Readable { id }) => self.read(now, index, ChannelId(id)),
+                Event::Stream(StreamEvent::BufferedAmountReleased { id, n_bytes }) => {
+                    if let Some(channel) = self.channels.get_mut(&ChannelId(id)) {
+                        let overhead = n_bytes.min(channel.overhead);
+                        channel.overhead -= overhead;
+                        channel.buffered = channel.buffered.saturating_sub(n_bytes - overhead);
+                    }
+                }
+                _ => {}
+            }
+        }
+        for (_, association) in &mut self.associations {
+            // We know our streams by what comes on them.
+            while association.accept_stream().is_some() {}
+            while association.poll_endpoint_event().is_some() {}
+            while let Some(transmit) = association.poll_transmit(now) {
+                if let Payload::RawEncode(packets) = transmit.message {
+                    self.packets.extend(packets);
+                }
+            }
+        }
+        if self.state == State::Connected && self.associations.iter().all(|(_, association)| association.is_closed()) {
+            self.over();
+        }
+    }
+
+    fn connected(&mut self, now: Instant, index: usize) {
+        if self.state != State::Connecting {
+            return;
+        }
+        self.state = State::Connected;
+        let chosen = self.associations.swap_remove(index);
+        self.associations = vec![chosen];
+        for (id, ppid, bytes) in std::mem::take(&mut self.waiting) {
+            let is_open = ppid == Ppid::Dcep && bytes.first() == Some(&MESSAGE_OPEN);
+            self.write(now, id, ppid, &bytes);
+            if let Some(channel) = self.channels.get(&id).filter(|_| is_open) {
+                self.events.push_back(DataEvent::Open { id, label: channel.label.clone() });
+            }
+        }
+        let closing: Vec<ChannelId> =
+            self.channels.iter().filter(|(_, channel)| channel.closing).map(|(&id, _)| id).collect();
+        for id in closing {
+            self.reset(now, id);
+        }
+    }
+
+    /// Nothing comes and goes any more.
+    fn over(&mut self) {
+        self.state = State::Over;
+        self.waiting.clear();
+        while let Some((&id, _)) = self.channels.first_key_value() {
+            self.forget(id);
+        }
+    }
+
+    /// Takes the messages that are whole on a stream.
+    fn read(&mut self, now: Instant, index: usize, id: ChannelId) {
+        loop {
+            let (_, association) = &mut self.associations[index];
+            let Ok(mut stream) = association.stream(id.0) else { return };
+            match stream.read_sctp() {
+                Ok(Some(message)) => {
+                    let ppid = message.ppi;
+                    let payload = message.to_payload(usize::MAX).unwrap_or_default().freeze();
+                    self.take(now, id, ppid, payload);
+                }
+                Ok(None) => return,
+                // We closed it, and what still comes can't be read. The association would now wait for that before it
+                // lets the other side close too: for us it's closed.
+                Err(_) => return self.forget(id),
+            }
+        }
+    }
+
+    fn take(&mut self, now: Instant, id: ChannelId, ppid: Ppid, payload: Bytes) {
+        if ppid == Ppid::Dcep {
+            if let Some(label) = read_open(&payload) {
+                self.opened(now, id, label);
+            }
+            return;
+        }
+        // Nobody knows what a message is about that comes on a channel which was never opened.
+        if !self.channels.contains_key(&id) {
+            return;
+        }
+        let (text, payload) = match ppid {
+            Ppid::String => (true, payload),
+            Ppid::StringEmpty => (true, Bytes::new()),
+            Ppid::Binary => (false, payload),
+            Ppid::BinaryEmpty => (false, Bytes::new()),
+            _ => return,
+        };
+        self.events.push_back(DataEvent::Message { id, text, payload });
+    }
+
+    /// The other side opens a channel.
+    fn opened(&mut self, now: Instant, id: ChannelId, label: String) {
+        let ours = self.next.unwrap_or(LAST_STREAM) % 2;
+        if id.0 % 2 == ours || self.channels.contains_key(&id) {
+            // RFC 8832 6: it's our side's to open, or in use.
+            if !self.channels.contains_key(&id) {
+                self.reset(now, id);
+            }
+            return;
+        }
+        let ack = Bytes::from_static(&[MESSAGE_ACK]);
+        self.channels.insert(id, Channel { label: label.clone(), closing: false, buffered: 0, overhead: ack.len() });
+        self.events.push_back(DataEvent::Open { id, label });
+        match self.state {
+            State::Connected => self.write(now, id, Ppid::Dcep, &ack),
+            _ => self.waiting.push_back((id, Ppid::Dcep, ack)),
+        }
     }
 }
+
+impl fmt::Debug for DataChannels {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DataChannels").field("state", &self.state).field("channels", &self.channels).finish()
+    }
+}
+
+/// DATA_CHANNEL_OPEN of an ordered, reliable channel without a protocol (RFC 8832 5.1); none for a label that's too long.
+fn write_open(label: &str) -> Option<Bytes> {
+    let length = u16::try_from(label.len()).ok()?;
+    let mut open = Vec::with_capacity(12 + label.len());
+    open.put_u8(MESSAGE_OPEN);
+    // Reliable; priority 256: normal (RFC 8831 6.4); no limit to repetitions.
+    open.put_u8(0);
+    open.put_u16(256);
+    open.put_u32(0);
+    open.put_u16(length);
+    open.put_u16(0);
+    open.put_slice(label.as_bytes());
+    Some(open.into())
+}
+
+/// The label of a DATA_CHANNEL_OPEN; none if it isn't one.
+fn read_open(message: &[u8]) -> Option<String> {
+    let (head, rest) = message.split_first_chunk::<12>()?;
+    if head[0] != MESSAGE_OPEN {
+        return None;
+    }
+    let label = usize::from(u16::from_be_bytes([head[8], head[9]]));
+    let protocol = usize::from(u16::from_be_bytes([head[10], head[11]]));
+    if rest.len() < label + protocol {
+        return None;
+    }
+    String::from_utf8(rest[..label].to_vec()).ok()
+}
+
+#[cfg(test)]
+mod tests;
