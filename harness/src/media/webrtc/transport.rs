@@ -841,6 +841,7 @@ impl Transport {
             (Some(_), ..) => as_state(current.standing),
             (None, Some(since), _) if since + self.settings.connects_within <= now => {
                 current.fail();
+                self.previous = None;
                 IceState::Failed
             }
             (None, Some(_), _) => IceState::Checking,
