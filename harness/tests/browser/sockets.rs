@@ -113,7 +113,9 @@ fn what_a_page_may_not_say_is_an_exception_of_the_name_that_browsers_give_it() {
         connect(&tab, &url, &["sip"]);
         let send = with_socket(&tab, |web, socket| web.socket_send(socket, "too early"));
         assert_eq!(send.unwrap_err().kind, Exception::InvalidState);
-        let close = |code, reason: &str| with_socket(&tab, |web, socket| web.socket_close(socket, code, reason).map_err(|error| error.kind));
+        let close = |code, reason: &str| {
+            with_socket(&tab, |web, socket| web.socket_close(socket, code, reason).map_err(|error| error.kind))
+        };
         for code in [1001, 1006, 2999, 5000] {
             assert_eq!(close(Some(code), ""), Err(Exception::InvalidAccess), "{code}");
         }
@@ -257,7 +259,8 @@ fn a_page_may_have_many_connections_and_each_is_its_own() {
         assert_eq!(scene.diary(), ["load", "open sip", "open sip", "open sip"]);
         tab.press(|_: &mut Script, web| web.socket_close(sockets[1], Some(1000), "").unwrap());
         scene.seconds(3).await;
-        let states = tab.press(|_: &mut Script, web| sockets.iter().map(|socket| web.socket_state(*socket)).collect::<Vec<_>>());
+        let states =
+            tab.press(|_: &mut Script, web| sockets.iter().map(|socket| web.socket_state(*socket)).collect::<Vec<_>>());
         assert_eq!(states.unwrap(), [ReadyState::Open, ReadyState::Closed, ReadyState::Open]);
     });
 }

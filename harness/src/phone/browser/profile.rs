@@ -1,6 +1,6 @@
 //! A profile: what outlives tabs, and what the tabs of a site share.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::{Rc, Weak};
 use std::time::Duration;
@@ -9,10 +9,12 @@ use tokio::task::AbortHandle;
 
 use super::error::WebError;
 use super::event::{RequestId, WebEvent};
+use super::fetch::Pool;
 use super::settings::{BrowserSettings, Permission};
 use super::socket::{Ending, Socket};
 use super::storage::Store;
 use super::window::Window;
+use crate::media::webrtc::Certificate;
 use crate::world::Host;
 
 /// How long after a change the store is synced: Chrome's default [modelled].
@@ -33,6 +35,10 @@ pub(super) struct Profile {
     farewells: RefCell<Vec<Weak<Socket>>>,
     /// The requests that outlive their pages.
     keepalives: RefCell<Vec<AbortHandle>>,
+    /// The connections that wait for another request.
+    pub(super) pool: Pool,
+    /// What its calls prove themselves by: one for a profile, made when the first call needs it.
+    certificate: OnceCell<Certificate>,
 }
 
 /// Somebody who has a lock, or waits for it.
@@ -58,7 +64,13 @@ impl Profile {
             locks: RefCell::default(),
             farewells: RefCell::default(),
             keepalives: RefCell::default(),
+            pool: Pool::default(),
+            certificate: OnceCell::new(),
         }
+    }
+
+    pub(super) fn certificate(&self) -> Certificate {
+        self.certificate.get_or_init(Certificate::generate).clone()
     }
 
     /// A browser starts: what it knows, it knows from the disk.
@@ -69,6 +81,7 @@ impl Profile {
         self.locks.borrow_mut().clear();
         self.farewells.borrow_mut().clear();
         self.keepalives.borrow_mut().clear();
+        self.pool.clear();
     }
 
     /// A connection's page is gone.
@@ -93,6 +106,7 @@ impl Profile {
         for request in self.keepalives.borrow_mut().drain(..) {
             request.abort();
         }
+        self.pool.clear();
     }
 
     pub(super) fn join(&self, window: &Rc<Window>) {

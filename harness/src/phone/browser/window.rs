@@ -380,7 +380,10 @@ impl State {
 
     /// Whether it plays what somebody else says. Chrome listens whether there's sound in it [modelled: there is].
     fn is_audible(&self) -> bool {
-        let heard = |track: &MediaStreamTrack| track.is_live() && matches!(track.source(), TrackSource::Peer(_));
+        let heard = |track: &MediaStreamTrack| match track.source() {
+            TrackSource::Peer(peer) => track.is_live() && self.peers.get(&peer).is_some_and(PeerConnection::is_in_use),
+            TrackSource::Microphone => track.is_live(),
+        };
         self.elements.values().any(|stream| stream.audio_tracks().iter().any(heard))
     }
 
