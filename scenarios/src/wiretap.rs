@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex};
 use busyhour_oracle::read::ipv4::{self, Packet};
 use busyhour_oracle::read::srtp::{Profile, Session};
 use busyhour_oracle::read::{stun, tcp, udp};
-use busyhour_trace::{Event, HostId, Log, Loss, PacketSeen, SimTime, Stage};
+use busyhour_trace::{Event, HostId, Log, Loss, PacketId, PacketSeen, SimTime, Stage};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::argument::CandidateName;
@@ -50,7 +50,8 @@ impl Media {
 /// A TCP connection that became a WebSocket, as the server's end sees it.
 #[derive(Debug, Clone, Copy)]
 struct Connection {
-    client: HostId,
+    /// Not known before the server's answer has found its way through the NAT.
+    client: Option<HostId>,
     server: HostId,
     is_open: bool,
 }
@@ -73,6 +74,8 @@ pub(crate) struct Wiretap {
     reflexive: BTreeMap<HostId, BTreeSet<SocketAddrV4>>,
     /// Client and server.
     connections: BTreeMap<(SocketAddrV4, SocketAddrV4), Connection>,
+    /// Servers' answers to handshakes that are on their way.
+    answers: FxHashMap<PacketId, (SocketAddrV4, SocketAddrV4)>,
 }
 
 impl Wiretap {
@@ -119,7 +122,7 @@ impl Wiretap {
             }
             // Nobody closes the connections of a host that lost its power, nor of an address that's nobody's any more.
             ("crash" | "address", Some(host)) => {
-                let of_host = |one: &&mut Connection| one.client == host || one.server == host;
+                let of_host = |one: &&mut Connection| one.client == Some(host) || one.server == host;
                 self.connections.values_mut().filter(of_host).for_each(|one| one.is_open = false);
             }
             _ => {}
@@ -173,11 +176,8 @@ impl Wiretap {
 
     fn is_sealed(&mut self, from: HostId, to: HostId, wrapped: bool, packet: &[u8]) -> bool {
         let shook_hands = |host: &HostId| self.handshakes.contains(host);
-        let concerned = if wrapped {
-            shook_hands(&from) || shook_hands(&to)
-        } else {
-            shook_hands(&from) && shook_hands(&to)
-        };
+        let concerned =
+            if wrapped { shook_hands(&from) || shook_hands(&to) } else { shook_hands(&from) && shook_hands(&to) };
         if !concerned {
             return false;
         }
@@ -193,35 +193,28 @@ impl Wiretap {
         false
     }
 
-    fn connection(
-        &mut self,
-        seen: &PacketSeen<'_>,
-        from: SocketAddrV4,
-        to: SocketAddrV4,
-        segment: &tcp::Segment<'_>,
-    ) {
+    fn connection(&mut self, seen: &PacketSeen<'_>, from: SocketAddrV4, to: SocketAddrV4, segment: &tcp::Segment<'_>) {
         let over = segment.flags.fin() || segment.flags.rst();
         let begins = segment.payload.starts_with(b"HTTP/1.1 101");
         if !over && !begins {
             return;
         }
-        // A NAT box is between the two: what arrives at the server, and what leaves it, has the addresses that it knows.
+        // A NAT box may be between the two: what arrives at the server, and what leaves it, has the addresses that it
+        // knows; who the client is shows when the answer has arrived.
         match seen.stage {
             Stage::Sent => {
-                if begins && let (Some(server), Some(client)) = (seen.from, seen.to) {
-                    self.connections.insert((to, from), Connection { client, server, is_open: true });
+                if begins && let Some(server) = seen.from {
+                    self.connections.insert((to, from), Connection { client: seen.to, server, is_open: true });
+                    self.answers.insert(seen.id, (to, from));
                 }
                 if over && let Some(connection) = self.connections.get_mut(&(to, from)) {
                     connection.is_open = false;
                 }
             }
             Stage::Arrived => {
-                // Where the client wasn't known when it left.
-                if begins
-                    && let (Some(server), Some(client)) = (seen.from, seen.to)
-                    && !self.connections.values().any(|one| one.client == client && one.server == server && one.is_open)
-                {
-                    self.connections.insert((to, from), Connection { client, server, is_open: true });
+                let answered = self.answers.remove(&seen.id).and_then(|key| self.connections.get_mut(&key));
+                if let Some(connection) = answered {
+                    connection.client = seen.to;
                 }
                 if over && let Some(connection) = self.connections.get_mut(&(from, to)) {
                     connection.is_open = false;
@@ -266,7 +259,7 @@ impl Wiretap {
 
     /// The WebSockets that are open from one host to another: the clients' addresses, as the server sees them.
     pub(crate) fn open_sockets(&self, client: HostId, server: HostId) -> Vec<SocketAddrV4> {
-        let between = |one: &Connection| one.client == client && one.server == server && one.is_open;
+        let between = |one: &Connection| one.client == Some(client) && one.server == server && one.is_open;
         self.connections.iter().filter(|(_, one)| between(one)).map(|((from, _), _)| *from).collect()
     }
 }

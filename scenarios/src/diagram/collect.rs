@@ -125,7 +125,8 @@ impl Stream {
                     Ok(Some((handshake, taken))) => {
                         let words = if asks { "WebSocket" } else { "WebSocket is open" };
                         let protocols = handshake.protocols.join(", ");
-                        let told = if protocols.is_empty() { words.to_owned() } else { format!("{words}, {protocols}") };
+                        let told =
+                            if protocols.is_empty() { words.to_owned() } else { format!("{words}, {protocols}") };
                         self.framing = Framing::Frames(websocket::Reader::default(), false);
                         Ok(Some((Piece::Told(told), taken)))
                     }

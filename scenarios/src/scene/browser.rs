@@ -103,7 +103,10 @@ impl Scene {
     }
 
     /// The first browser of each of these agents, with the devices that are tabs of it.
-    pub(super) fn browsers(&mut self, who: &argument::Agent) -> Result<Vec<(Agent, Browser, Vec<Device>)>, StepFailure> {
+    pub(super) fn browsers(
+        &mut self,
+        who: &argument::Agent,
+    ) -> Result<Vec<(Agent, Browser, Vec<Device>)>, StepFailure> {
         let agents = self.agents(who)?;
         let of = |agent: Agent| {
             let Some((browser, host)) =
@@ -129,7 +132,12 @@ impl Scene {
         self.browsers(who)?.into_iter().map(of).collect()
     }
 
-    fn open_tabs(&mut self, who: &argument::Agent, tab: usize, deed: &str) -> Result<Vec<(Agent, Device, Tab)>, StepFailure> {
+    fn open_tabs(
+        &mut self,
+        who: &argument::Agent,
+        tab: usize,
+        deed: &str,
+    ) -> Result<Vec<(Agent, Device, Tab)>, StepFailure> {
         let of = |(agent, _, device): (Agent, Browser, Device)| match device.open_tab() {
             Some(open) => Ok((agent, device, open)),
             None => Err(cant(&agent.name, &format!("{deed} {}", which(tab)), "it isn't open")),
@@ -229,26 +237,32 @@ impl Scene {
         Ok(self.center()?.pin(&agent.name, first + tab, &opened))
     }
 
-    /// Opens the tab of a device that's to do something, if it isn't there, and waits until its page is. A page that's
-    /// to be told another password mustn't register before.
+    /// Opens the tabs of devices that are to do something, where they aren't there, and waits until their pages are. Pages
+    /// that are to be told another password mustn't register before. True: a page was opened.
     pub(super) async fn open_for(
         &mut self,
-        agent: &Agent,
-        device: &Device,
+        devices: &[(Agent, Device)],
         by_itself: bool,
-    ) -> Result<Phone, StepFailure> {
-        if device.browser.is_none() || device.has_page() {
-            return Ok(device.phone.clone());
+    ) -> Result<Vec<(Phone, bool)>, StepFailure> {
+        let mut phones = Vec::new();
+        for (agent, device) in devices {
+            if device.browser.is_none() || device.has_page() {
+                phones.push((device.phone.clone(), false));
+                continue;
+            }
+            let of_browser = |one: &&Device| one.browser.is_some() && one.host.id() == device.host.id();
+            let id_of = |device: &Device| device.phone.tab().map(|tab| tab.id());
+            let mut tabs = agent.devices.iter().filter(of_browser);
+            let tab = tabs.position(|one| id_of(one) == id_of(device)).unwrap_or(0);
+            device.phone.provision_page(|settings| settings.registers_on_load = by_itself);
+            phones.push((self.load(agent, device, tab)?, true));
         }
-        let of_browser = |one: &&Device| one.browser.is_some() && one.host.id() == device.host.id();
-        let tabs: Vec<&Device> = agent.devices.iter().filter(of_browser).collect();
-        let is_meant = |one: &&Device| one.phone.tab().map(|tab| tab.id()) == device.phone.tab().map(|tab| tab.id());
-        let tab = if tabs.len() > 1 { tabs.iter().position(is_meant).unwrap_or(0) } else { 0 };
-        device.phone.provision_page(|settings| settings.registers_on_load = by_itself);
-        let phone = self.load(agent, device, tab)?;
-        wait_until(&self.universe, Some(PATIENCE), || phone.screen().power).await;
-        device.phone.provision_page(|settings| settings.registers_on_load = true);
-        Ok(phone)
+        let there = || phones.iter().all(|(phone, opened)| !opened || phone.screen().power);
+        wait_until(&self.universe, Some(PATIENCE), there).await;
+        for (phone, _) in phones.iter().filter(|(_, opened)| *opened) {
+            phone.provision_page(|settings| settings.registers_on_load = true);
+        }
+        Ok(phones)
     }
 
     /// Pages that were just loaded register by themselves: waits as a person would, until they show how that went.
@@ -353,8 +367,7 @@ impl Scene {
     pub(crate) fn microphone(&mut self, who: &argument::Agent, state: Microphone) -> StepResult {
         match state {
             Microphone::Denied | Microphone::Allowed => {
-                let permission =
-                    if state == Microphone::Denied { Permission::Denied } else { Permission::Granted };
+                let permission = if state == Microphone::Denied { Permission::Denied } else { Permission::Granted };
                 for (_, browser, tabs) in self.browsers(who)? {
                     if let Some(site) = tabs[0].phone.site() {
                         browser.set_microphone(site, permission);
@@ -363,11 +376,17 @@ impl Scene {
             }
             Microphone::Unplugged => {
                 let agents = self.agents(who)?;
-                agents.iter().flat_map(|agent| &agent.devices).for_each(|device| device.host.room().unplug_microphone());
+                agents
+                    .iter()
+                    .flat_map(|agent| &agent.devices)
+                    .for_each(|device| device.host.room().unplug_microphone());
             }
             Microphone::PluggedIn => {
                 let agents = self.agents(who)?;
-                agents.iter().flat_map(|agent| &agent.devices).for_each(|device| device.host.room().plug_in_microphone());
+                agents
+                    .iter()
+                    .flat_map(|agent| &agent.devices)
+                    .for_each(|device| device.host.room().plug_in_microphone());
             }
         }
         Ok(())

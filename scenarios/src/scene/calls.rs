@@ -96,12 +96,11 @@ impl Scene {
 
     /// Phones register, with the password that they have or with another.
     pub(crate) async fn register(&mut self, phone: &argument::AgentPhone, password: Option<&str>) -> StepResult {
+        let devices = self.phones(phone)?;
         let mut phones = Vec::new();
-        for (agent, device) in self.phones(phone)? {
-            // A page that's opened for it registers by itself, unless somebody has switched that off.
-            let opened = device.browser.is_some() && !device.has_page();
-            let phone = self.open_for(&agent, &device, password.is_none()).await?;
+        for (phone, opened) in self.open_for(&devices, password.is_none()).await? {
             match password {
+                // A page that's opened for it registers by itself, unless somebody has switched that off.
                 None if opened && phone.screen().registration != Registration::Off => {}
                 None => phone.register()?,
                 Some(password) => phone.register_with(password)?,
@@ -152,11 +151,8 @@ impl Scene {
             }
             device.host.restart();
         }
-        let mut shown = Vec::new();
-        for (agent, device) in &phones {
-            shown.push(self.open_for(agent, device, true).await?);
-        }
-        let phones = shown;
+        let phones: Vec<Phone> =
+            self.open_for(&phones, true).await?.into_iter().map(|(phone, _)| phone).collect();
         self.settle(&phones, BOOT, |screen| {
             screen.power && screen.message != "starting" && is_settled(screen.registration)
         })
@@ -181,7 +177,8 @@ impl Scene {
         if device.browser.is_some() {
             // A page is reached by its connection or not at all, and another page's contact is none of its own.
             let (own, wiretap) = (device.phone.contact(), self.wiretap.clone());
-            let is_open = |client| wiretap.as_ref().is_none_or(|tap| tap.lock().expect("no tap panics").is_open(client));
+            let is_open =
+                |client| wiretap.as_ref().is_none_or(|tap| tap.lock().expect("no tap panics").is_open(client));
             return Ok(device.has_page()
                 && contacts.into_iter().any(|contact| {
                     let client = contact.flow.remote;

@@ -18,9 +18,9 @@ use crate::argument::{self, Callee, Customer, Party, PhoneKind};
 use crate::phrase::{StepFailure, StepResult};
 use busyhour::media::Codec;
 use busyhour::media::tone::Voice;
+use busyhour::media::turn::StunTurnServer;
 use busyhour::pbx::carrier::{CallState, CarrierSettings};
 use busyhour::pbx::customer::Behaviour;
-use busyhour::media::turn::StunTurnServer;
 use busyhour::pbx::{Carrier, LostConnection, Server, ServerSettings};
 use busyhour::phone::browser::{Browser, BrowserSettings, Tab};
 use busyhour::phone::webphone::WebphoneSettings;
@@ -222,7 +222,7 @@ impl Center {
             let service = format!("_sip._{}.{DOMAIN}", transport.parameter());
             return network.announce(&service, priority, 0, address.port(), &name).map_err(failed);
         }
-        // Where a page's server is says an address of the domain itself.
+        // Browsers know nothing of services: a page's server is the one that has the domain's name.
         if priority == FIRST {
             self.universe.network().name_address(DOMAIN, server.address()).map_err(failed)?;
         }
@@ -263,6 +263,9 @@ impl Center {
         }
         let host = self.universe.try_host("server2").map_err(failed)?;
         self.announce(&host, SECOND)?;
+        if self.settings.lost_connection == LostConnection::KeepsUntilExpiry {
+            self.tell_setting(&host);
+        }
         let program = self.servers[0].program.is_some().then(|| Server::install(&host, self.settings.clone()));
         self.servers.push(Seat { host, program });
         Ok(())
@@ -340,9 +343,19 @@ impl Center {
 
     /// The server keeps what came by a connection that's lost.
     pub(crate) fn keeps_lost_contacts(&mut self) {
+        for seat in &self.servers {
+            self.tell_setting(&seat.host);
+        }
         self.settings.lost_connection = LostConnection::KeepsUntilExpiry;
         self.running().for_each(|server| {
             server.change(|settings| settings.lost_connection = LostConnection::KeepsUntilExpiry);
+        });
+    }
+
+    /// Writes down how a server is set where others are set otherwise: who watches has to know.
+    fn tell_setting(&self, host: &Host) {
+        self.universe.note("server-setting", |event| {
+            event.on(host.id()).with("lost_connection", "keeps-until-expiry")
         });
     }
 
@@ -479,6 +492,11 @@ impl Center {
     pub(super) fn hosts_of(&self, name: &str) -> Option<Vec<Host>> {
         let agent = self.agents.iter().find(|agent| agent.name == name)?;
         Some(agent.devices.iter().map(|device| device.host.clone()).collect())
+    }
+
+    /// The addresses of the servers behind the first.
+    pub(super) fn standbys(&self) -> Vec<std::net::Ipv4Addr> {
+        self.servers.iter().skip(1).map(|seat| seat.host.address()).collect()
     }
 
     /// Every host at which media could end: servers, carrier, agents.

@@ -234,7 +234,8 @@ impl Scene {
                 StepFailure::because(format!("{} can't open a page for messages: {error}", agent.name))
             })?);
         }
-        let [asked, asks]: [Tab; 2] = tabs.try_into().map_err(|_| StepFailure::because("a page for messages is missing"))?;
+        let [asked, asks]: [Tab; 2] =
+            tabs.try_into().map_err(|_| StepFailure::because("a page for messages is missing"))?;
         let tabs = [asks, asked];
         let is_open = |tab: &Tab| tab.page(|page: &Messages| page.channel.is_some()) == Some(true);
         super::wait_until(&self.universe, Some(PATIENCE), || tabs.iter().all(is_open)).await;

@@ -7,11 +7,11 @@ use std::time::Duration;
 use busyhour::media::cadence;
 use busyhour::media::turn::{StunTurnServer, TurnAccount, TurnSettings, TurnTransport};
 use busyhour::media::webrtc::Reach;
-use busyhour::net::packet::Protocol;
 use busyhour::net::Only;
+use busyhour::net::packet::Protocol;
 use busyhour::world::Host;
 
-use super::center::{Agent, Center};
+use super::center::{Agent, Center, WEB_SOCKET};
 use super::{LOOK_AGAIN, Scene, wait_until};
 use crate::argument::{self, CandidateName, Route};
 use crate::phrase::{StepFailure, StepResult};
@@ -95,6 +95,7 @@ impl Center {
 
     /// All that was said of ways for media is so from here on. Everybody who could be at the other end is known by now.
     pub(super) fn arrange_ways(&mut self) -> StepResult {
+        self.name_standbys();
         self.give_reach()?;
         for (name, but) in std::mem::take(&mut self.firewalls) {
             cadence::under_fault();
@@ -109,6 +110,17 @@ impl Center {
         Ok(())
     }
 
+    /// Pages that are loaded from now on know which servers take over.
+    fn name_standbys(&self) {
+        let standbys = self.standbys();
+        if standbys.is_empty() {
+            return;
+        }
+        let devices = self.agents.iter().flat_map(|agent| &agent.devices);
+        let urls: Vec<String> = standbys.iter().map(|address| format!("ws://{address}:{WEB_SOCKET}/")).collect();
+        devices.for_each(|device| device.phone.provision_page(|settings| settings.standbys.clone_from(&urls)));
+    }
+
     /// Webphones behind a NAT are given a STUN and TURN server, and so is everybody when there is one: with the
     /// configuration that their page has when it's loaded next.
     fn give_reach(&mut self) -> StepResult {
@@ -118,7 +130,9 @@ impl Center {
         }
         let Some(turn) = self.turn.clone() else { return Ok(()) };
         for index in 0..self.agents.len() {
-            if !self.agents[index].turn_password.is_empty() || self.agents[index].devices.iter().all(|one| one.browser.is_none()) {
+            if !self.agents[index].turn_password.is_empty()
+                || self.agents[index].devices.iter().all(|one| one.browser.is_none())
+            {
                 continue;
             }
             let password = format!("turn-{:016x}", self.random.next_u64());
@@ -181,7 +195,11 @@ impl Scene {
         center.turn_host()?;
         for name in self.names_of(who)? {
             let center = self.center()?;
-            center.agents.iter_mut().filter(|agent| agent.name == name).for_each(|agent| agent.turn_password_is_wrong = true);
+            center
+                .agents
+                .iter_mut()
+                .filter(|agent| agent.name == name)
+                .for_each(|agent| agent.turn_password_is_wrong = true);
         }
         Ok(())
     }
@@ -212,7 +230,8 @@ impl Scene {
         let judged = || ways().iter().any(|way| way.open > 0) || ways().iter().all(|way| way.sealed > 0);
         wait_until(&self.universe, Some(within), judged).await;
         let ways = ways();
-        let (open, sealed): (u64, u64) = (ways.iter().map(|way| way.open).sum(), ways.iter().map(|way| way.sealed).sum());
+        let (open, sealed): (u64, u64) =
+            (ways.iter().map(|way| way.open).sum(), ways.iter().map(|way| way.sealed).sum());
         let wanted = || format!("encrypted media {route}");
         if open > 0 {
             let seen = format!("{open} of {} packets that no key of a handshake opens", open + sealed);
@@ -263,7 +282,9 @@ impl Scene {
                 }
                 if self.universe.now() >= deadline {
                     let wanted = match way {
-                        MediaWay::Direct => format!("a second in which {}'s media goes straight, both ways", agent.name),
+                        MediaWay::Direct => {
+                            format!("a second in which {}'s media goes straight, both ways", agent.name)
+                        }
                         MediaWay::Relayed => {
                             format!("a second in which {}'s media goes through the TURN relay, both ways", agent.name)
                         }
@@ -297,7 +318,8 @@ impl Scene {
                 }
                 if self.universe.now() >= deadline {
                     let wanted = format!("a {kind} candidate of {}'s", agent.name);
-                    let seen = chosen.map_or_else(|| format!("no media of hers, and {}", agent.seen()), |kind| kind.to_string());
+                    let seen = chosen
+                        .map_or_else(|| format!("no media of hers, and {}", agent.seen()), |kind| kind.to_string());
                     return Err(StepFailure::differs(wanted, seen));
                 }
                 self.universe.sleep(LOOK_AGAIN.min(deadline.since(self.universe.now()))).await;

@@ -74,12 +74,14 @@ pub(super) const PHRASES: &[Phrase] = &[
         .doc("The lid is opened, and everything that was due happens at once.")
         .example("When alice's laptop wakes")
         .sought_as(&["alice opens the laptop lid", "alice's computer wakes up", "alice resumes the laptop"]),
-    Phrase::arranges_around("{agent} change(s) network{to}", |world, matches| Box::pin(changes_network(world, matches)))
-        .fault()
-        .doc("Her computer has another address at once, and whatever NAT was there is behind it: \"4G\" unless it's said.")
-        .example("When alice changes network to \"4G\"")
-        .variants(&["When alice changes network", "When every agent changes network to \"home wifi\""])
-        .sought_as(&["alice switches to 4G", "alice switches networks", "alice's IP address changes"]),
+    Phrase::arranges_around("{agent} change(s) network{to}", |world, matches| {
+        Box::pin(changes_network(world, matches))
+    })
+    .fault()
+    .doc("Her computer has another address at once, and whatever NAT was there is behind it: \"4G\" unless it's said.")
+    .example("When alice changes network to \"4G\"")
+    .variants(&["When alice changes network", "When every agent changes network to \"home wifi\""])
+    .sought_as(&["alice switches to 4G", "alice switches networks", "alice's IP address changes"]),
     Phrase::acts("{agent} deny/denies the microphone", |world, matches| {
         Box::pin(microphone(world, matches, Microphone::Denied))
     })
