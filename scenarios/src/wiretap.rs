@@ -18,6 +18,8 @@ use crate::argument::CandidateName;
 
 /// The port of STUN and TURN.
 const TURN: u16 = 3478;
+/// The port of names.
+const DNS: u16 = 53;
 /// RTP's second byte is none of these: they are RTCP's (RFC 5761 4).
 const RTCP: std::ops::RangeInclusive<u8> = 192..=223;
 const RTP_HEADER: usize = 12;
@@ -131,6 +133,10 @@ impl Wiretap {
 
     fn datagram(&mut self, seen: &PacketSeen<'_>, packet: &Packet<'_>, arrived: bool) {
         let Ok(datagram) = udp::Datagram::read(packet.payload) else { return };
+        // An answer of DNS may begin as RTP does: its number is any.
+        if datagram.source_port == DNS || datagram.destination_port == DNS {
+            return;
+        }
         let of_server = datagram.source_port == TURN || datagram.destination_port == TURN;
         let source = SocketAddrV4::new(packet.source, datagram.source_port);
         if is_rtp(datagram.payload) {

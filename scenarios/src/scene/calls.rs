@@ -151,8 +151,7 @@ impl Scene {
             }
             device.host.restart();
         }
-        let phones: Vec<Phone> =
-            self.open_for(&phones, true).await?.into_iter().map(|(phone, _)| phone).collect();
+        let phones: Vec<Phone> = self.open_for(&phones, true).await?.into_iter().map(|(phone, _)| phone).collect();
         self.settle(&phones, BOOT, |screen| {
             screen.power && screen.message != "starting" && is_settled(screen.registration)
         })

@@ -354,9 +354,7 @@ impl Center {
 
     /// Writes down how a server is set where others are set otherwise: who watches has to know.
     fn tell_setting(&self, host: &Host) {
-        self.universe.note("server-setting", |event| {
-            event.on(host.id()).with("lost_connection", "keeps-until-expiry")
-        });
+        self.universe.note("server-setting", |event| event.on(host.id()).with("lost_connection", "keeps-until-expiry"));
     }
 
     /// Where browsers leave each other mail: the first server's address.
