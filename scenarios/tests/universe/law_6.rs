@@ -181,7 +181,7 @@ fn an_invariant_that_nobody_knows_is_refused_before_anything_runs() {
     ];
     insta::assert_snapshot!(UniverseStage::default().prepare(&cases).unwrap_err(), @r#"
     features/f.feature:3: `s` has a tag @breaks:nothing_crosses_the_cut: no invariant is called "nothing_crosses_the_cut"; did you mean nothing_crosses_a_cut?
-    features/f.feature:3: `s` has a tag @breaks:gravity: no invariant is called "gravity"; there are nothing_unsent_arrives, nothing_crosses_a_cut, a_crashed_host_is_silent, every_request_is_answered, every_2xx_to_invite_is_acknowledged, when_one_leg_ends_the_other_ends, cseq_grows_and_tags_stay, no_zombie_calls, bindings_expire, established_means_heard, after_the_end_no_rtp, no_password_on_a_wire, retransmissions_follow_their_timers
+    features/f.feature:3: `s` has a tag @breaks:gravity: no invariant is called "gravity"; there are nothing_unsent_arrives, nothing_crosses_a_cut, a_crashed_host_is_silent, every_request_is_answered, every_2xx_to_invite_is_acknowledged, when_one_leg_ends_the_other_ends, cseq_grows_and_tags_stay, no_zombie_calls, bindings_expire, established_means_heard, after_the_end_no_rtp, no_password_on_a_wire, retransmissions_follow_their_timers, webrtc_media_is_encrypted, no_index_is_sent_twice, no_two_handshakes_share_randoms, no_media_before_dtls, fingerprints_match, without_consent_no_media, a_gone_tab_is_not_rung, a_gone_tab_ends_its_calls, no_relaying_after_expiry, one_contact_per_tab
     features/f.feature:3: `s` has a tag @breaks:nothing_unsent_arrive: no invariant is called "nothing_unsent_arrive"; did you mean nothing_unsent_arrives?
     3 problems; nothing was run.
     "#);
