@@ -61,7 +61,7 @@ pub(super) const PHRASES: &[Phrase] = &[
     .doc("Both browsers open a page for messages; they find each other through the server, and talk without it.")
     .example("When alice opens a data channel to bob")
     .twin("Then alice and bob exchange messages over a data channel")
-    .sought_as(&["alice connects to bob's browser", "alice sends bob a file", "alice chats with bob"]),
+    .sought_as(&["alice connects to bob's browser", "alice chats with bob"]),
     Phrase::checks("{name} and {name} exchange messages over a data channel{within}", |world, matches| {
         Box::pin(exchange_messages(world, matches, true))
     })
