@@ -1,7 +1,7 @@
 //! Media: what a call sounds like, from a microphone's samples to packets and back to a speaker.
 //!
-//! Law 2 is at home here too: all but those that hold a host's sockets are sans-I/O. `now`, samples and datagrams go in; samples and
-//! datagrams come out.
+//! Law 2 is at home here too: all but those that hold a host's sockets are sans-I/O. `now`, samples and datagrams go in;
+//! samples and datagrams come out.
 //!
 //! - [`g711`]: the codecs. [`rtp`], [`rtcp`]: packets, and what a receiver knows of a source. [`noise`]: comfort noise.
 //! - [`dtmf`]: digits as events. [`jitter`]: the playout buffer, with concealment. [`mos`]: the E-model.

@@ -372,6 +372,20 @@ impl Host {
         }
     }
 
+    /// Binds a UDP socket on the address that the host has now, and on no other: once the host has moved, nothing goes
+    /// out by it or comes in. Port 0 takes a free one.
+    ///
+    /// # Errors
+    /// The port is taken, or the host has crashed.
+    pub async fn udp_here(&self, port: u16) -> io::Result<UdpSocket> {
+        self.check_alive()?;
+        let mode = self.kernel().mode();
+        match mode {
+            Mode::Simulated => UdpSocket::bind(&the_net(), &self.state(), self.address(), port),
+            Mode::Live => LiveUdp::bind(self.id(), self.address(), port).await.map(UdpSocket::live),
+        }
+    }
+
     /// Listens for TCP connections; port 0 takes a free one.
     ///
     /// # Errors

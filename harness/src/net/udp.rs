@@ -246,6 +246,10 @@ impl SimUdp {
         }
         let mut wire = net.wire.borrow_mut();
         let address = if self.local.ip().is_unspecified() { wire.address(self.host) } else { *self.local.ip() };
+        if !wire.attachment(self.host).addresses.contains(&address) {
+            let message = format!("{} isn't at {address} any more", host.name());
+            return Err(io::Error::new(io::ErrorKind::AddrNotAvailable, message));
+        }
         wire.send_udp(&host, SocketAddrV4::new(address, self.local.port()), to, payload);
         drop(wire);
         net.stir();

@@ -24,50 +24,59 @@ async fn listen(host: Host, asked: Asked) {
     while let Ok((mut stream, _)) = listener.accept().await {
         let (host, asked) = (host.clone(), asked.clone());
         host.clone().spawn(async move {
-            let mut request = Vec::new();
-            let whole = |request: &[u8]| {
-                let text = String::from_utf8_lossy(request).into_owned();
-                let (head, body) = text.split_once("\r\n\r\n")?;
-                let length = head.lines().find_map(|line| line.strip_prefix("Content-Length: "));
-                (body.len() >= length.map_or(0, |length| length.parse().unwrap())).then(|| text.clone())
-            };
-            let text = loop {
-                let mut buffer = [0; 4096];
-                match stream.read(&mut buffer).await {
-                    Ok(0) | Err(_) => return,
-                    Ok(count) => request.extend_from_slice(&buffer[..count]),
-                }
-                if let Some(text) = whole(&request) {
-                    break text;
-                }
-            };
-            let path = text.split(' ').nth(1).unwrap().to_owned();
-            asked.borrow_mut().push(text);
-            let answer: &[u8] = match path.as_str() {
-                "/length" => b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nX-A: b\r\n\r\nhelloand more",
-                "/chunked" => {
-                    b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5;x=y\r\nhello\r\n6\r\n world\r\n0\r\nT: r\r\n\r\n"
-                }
-                "/end" => b"HTTP/1.0 200 OK\r\n\r\nuntil the end",
-                "/continue" => b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n",
-                "/empty" => b"HTTP/1.1 204 No Content\r\n\r\n",
-                "/short" => b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\nhello",
-                "/nonsense" => b"220 smtp.test ready\r\n",
-                "/moved" => b"HTTP/1.1 302 Found\r\nLocation: /length\r\nContent-Length: 0\r\n\r\n",
-                "/round" => b"HTTP/1.1 307 Temporary Redirect\r\nLocation: /round\r\nContent-Length: 0\r\n\r\n",
-                "/huge" => b"HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\n",
-                "/slow" => {
+            loop {
+                let mut request = Vec::new();
+                let whole = |request: &[u8]| {
+                    let text = String::from_utf8_lossy(request).into_owned();
+                    let (head, body) = text.split_once("\r\n\r\n")?;
+                    let length = head.lines().find_map(|line| line.strip_prefix("Content-Length: "));
+                    (body.len() >= length.map_or(0, |length| length.parse().unwrap())).then(|| text.clone())
+                };
+                let text = loop {
+                    let mut buffer = [0; 4096];
+                    match stream.read(&mut buffer).await {
+                        Ok(0) | Err(_) => return,
+                        Ok(count) => request.extend_from_slice(&buffer[..count]),
+                    }
+                    if let Some(text) = whole(&request) {
+                        break text;
+                    }
+                };
+                let path = text.split(' ').nth(1).unwrap().to_owned();
+                asked.borrow_mut().push(text);
+                if path == "/slow" {
                     host.sleep(super::support::SECOND).await;
-                    b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nslow"
                 }
-                _ => b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n",
-            };
-            let _ = stream.write_all(answer).await;
-            if path == "/length" {
-                // A connection that stays open: the length says where the answer ends.
-                host.sleep(super::support::MINUTE).await;
+                if stream.write_all(answer(&path)).await.is_err() || !path.starts_with("/kept") {
+                    return;
+                }
+                if path == "/kept/briefly" {
+                    host.sleep(super::support::MS).await;
+                    return;
+                }
             }
         });
+    }
+}
+
+fn answer(path: &str) -> &'static [u8] {
+    match path {
+        "/length" => b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nX-A: b\r\n\r\nhelloand more",
+        "/chunked" => {
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5;x=y\r\nhello\r\n6\r\n world\r\n0\r\nT: r\r\n\r\n"
+        }
+        "/end" => b"HTTP/1.0 200 OK\r\n\r\nuntil the end",
+        "/continue" => b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n",
+        "/empty" => b"HTTP/1.1 204 No Content\r\n\r\n",
+        "/short" => b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\nhello",
+        "/nonsense" => b"220 smtp.test ready\r\n",
+        "/moved" => b"HTTP/1.1 302 Found\r\nLocation: /length\r\nContent-Length: 0\r\n\r\n",
+        "/round" => b"HTTP/1.1 307 Temporary Redirect\r\nLocation: /round\r\nContent-Length: 0\r\n\r\n",
+        "/huge" => b"HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\n",
+        "/slow" => b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nslow",
+        "/kept" | "/kept/briefly" => b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nkept",
+        "/kept/closed" => b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 4\r\n\r\nkept",
+        _ => b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n",
     }
 }
 
@@ -217,5 +226,49 @@ fn a_fetch_that_nobody_answers_is_never_over_by_itself() {
         scene.u.network().between(&scene.alice, &scene.server).cut();
         scene.seconds(600).await;
         assert_eq!(scene.diary(), ["load"]);
+    });
+}
+
+/// RFC 9112 section 9.3: a connection serves one request after the other, until one end closes it.
+#[test]
+fn a_connection_is_used_again_unless_its_end_was_announced_or_has_come() {
+    fn connections(path: &'static str) -> usize {
+        scene(move |scene| async move {
+            serve(&scene);
+            let tab = blank(&scene);
+            scene.ms(1).await;
+            let begun = scene.now();
+            for _ in 0..3 {
+                assert_eq!(got(&scene, &tab, path).await, ["fetched 200 kept"]);
+            }
+            let syns = scene.words_since(begun).iter().filter(|what| *what == "SYN").count();
+            tab.close().unwrap();
+            scene.seconds(1).await;
+            let fins = scene.words_since(begun).iter().filter(|what| *what == "FIN").count();
+            assert_eq!(fins, syns, "none is left open when the browser ends");
+            syns
+        })
+    }
+    assert_eq!(connections("/kept"), 1);
+    assert_eq!(connections("/kept/closed"), 3);
+    assert_eq!(connections("/kept/briefly"), 3);
+}
+
+/// What its user sees is an answer, not a race between two ends that close.
+#[test]
+fn a_kept_connection_that_dies_under_a_request_is_replaced_and_the_request_sent_again() {
+    scene(|scene| async move {
+        let asked = serve(&scene);
+        let tab = blank(&scene);
+        scene.ms(1).await;
+        fetch(&tab, FetchRequest::get("http://server/kept/briefly"));
+        // The answer is there, the server's FIN isn't.
+        while !scene.diary().contains(&"fetched 200 kept".to_owned()) {
+            scene.ms(1).await;
+        }
+        fetch(&tab, FetchRequest::post("http://server/kept", "text/plain", "again"));
+        scene.seconds(5).await;
+        assert_eq!(scene.diary(), ["load", "fetched 200 kept", "fetched 200 kept"]);
+        assert_eq!(asked.borrow().len(), 2);
     });
 }

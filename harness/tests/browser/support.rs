@@ -159,7 +159,8 @@ where
     let tap = wire.clone();
     let outcome = Universe::seeded(seed).tap(tap).run(move |u| async move {
         let (alice, server) = (u.host("alice"), u.host("server"));
-        let (heard, connections) = (Diary::default(), Rc::default());
+        let heard = Diary::default();
+        let connections: Rc<RefCell<Vec<UnboundedSender<Say>>>> = Rc::default();
         server.boot({
             let (heard, connections) = (heard.clone(), Rc::clone(&connections));
             move |host| serve(host, heard.clone(), connections.clone())

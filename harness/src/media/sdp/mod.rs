@@ -129,3 +129,5 @@ pub fn is_noise(payload_type: u8) -> bool {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod webrtc_tests;

@@ -582,7 +582,8 @@ impl TurnClient {
         if let Phase::Up(allocation) = &self.phase
             && allocation.expires <= now
         {
-            let trouble = allocation.trouble.clone();
+            let silence = self.open.values().any(|open| open.what == What::Refresh);
+            let trouble = if silence { TurnError::NoAnswer } else { allocation.trouble.clone() };
             return self.end(trouble);
         }
         for what in self.due(now) {

@@ -221,3 +221,66 @@ impl Display for Candidate {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// RFC 8445 5.1.2.1.
+    #[test]
+    fn candidates_of_our_own_have_the_priorities_of_their_kinds() {
+        let (address, base) = ("198.51.100.7:5000".parse().unwrap(), "10.0.0.1:4000".parse().unwrap());
+        let all = [
+            Candidate::host(base),
+            Candidate::server_reflexive(address, base),
+            Candidate::relay(address, base),
+            Candidate::host(base).preferred(0),
+        ];
+        let priorities = all.each_ref().map(|candidate| candidate.priority);
+        assert_eq!(priorities, [2_130_706_431, 1_694_498_815, 16_777_215, 2_113_929_471]);
+        assert_eq!(all.each_ref().map(|candidate| candidate.related), [None, Some(base), Some(base), None]);
+    }
+
+    /// RFC 8445 5.1.1.3: the ports don't matter, kind and base do.
+    #[test]
+    fn a_foundation_is_shared_by_candidates_of_one_kind_and_base() {
+        let host = |address: &str| Candidate::host(address.parse().unwrap()).foundation;
+        assert_eq!(host("10.0.0.1:4000"), host("10.0.0.1:4002"));
+        assert_ne!(host("10.0.0.1:4000"), host("10.0.0.2:4000"));
+        let base = "10.0.0.1:4000".parse().unwrap();
+        assert_ne!(Candidate::server_reflexive(base, base).foundation, host("10.0.0.1:4000"));
+    }
+
+    /// RFC 8839 5.1, RFC 6544 4.5, RFC 8828: what others write, with extensions that nobody knows.
+    #[test]
+    fn candidates_that_we_cannot_use_are_read_all_the_same() {
+        let tcp = Candidate::read("a=candidate:3 1 TCP 2105524479 10.0.0.2 9 typ host tcptype active").unwrap();
+        assert_eq!((tcp.protocol, tcp.ip()), (Protocol::Tcp, None));
+        let line = "candidate:4 1 udp 2113937151 0b7ce9d1-5c3c.local 50321 typ host generation 0 network-cost 999 odd";
+        let named = Candidate::read(line).unwrap();
+        assert_eq!((named.ip(), &named.address), (None, &CandidateAddress::Name("0b7ce9d1-5c3c.local".into(), 50321)));
+        let six = Candidate::read("5 1 udp 1 2001:db8::1 5 typ srflx raddr :: rport 9").unwrap();
+        assert_eq!((six.ip(), six.related), (None, None));
+        let hidden = Candidate::read("candidate:6 2 udp 1 192.0.2.1 5 typ relay raddr 0.0.0.0 rport 0\r\n").unwrap();
+        assert_eq!((hidden.component, hidden.related), (2, Some("0.0.0.0:0".parse().unwrap())));
+    }
+
+    #[test]
+    fn what_is_no_candidate_is_refused() {
+        for line in [
+            "",
+            "candidate:",
+            "candidate:1 1 udp 1 10.0.0.1 5000",
+            "candidate:1 1 udp 1 10.0.0.1 5000 typ",
+            "candidate:1 1 udp 1 10.0.0.1 5000 host typ",
+            "candidate:1 1 udp 1 10.0.0.1 5000 typ ghost",
+            "candidate:1 1 udp 1 10.0.0.1 70000 typ host",
+            "candidate:1 1 udp -1 10.0.0.1 5000 typ host",
+            "candidate:1 256 udp 1 10.0.0.1 5000 typ host",
+            "candidate:1 1 sctp 1 10.0.0.1 5000 typ host",
+            "candidate:123456789012345678901234567890123 1 udp 1 10.0.0.1 5000 typ host",
+        ] {
+            assert_eq!(Candidate::read(line), Err(SdpError::Attribute("candidate", line.to_owned())));
+        }
+    }
+}

@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, VecDeque};
 use std::fmt::{self, Display};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::{BufMut, Bytes};
 use rtc_sctp::{
     Association, AssociationHandle, ClientConfig, DatagramEvent, Endpoint, EndpointConfig, Event, Payload,
-    PayloadProtocolIdentifier as Ppid, ServerConfig, StreamEvent, TransportConfig, max_payload_size_for_mtu,
+    PayloadProtocolIdentifier as Ppid, ServerConfig, StreamEvent, TimerConfig, TransportConfig,
+    max_payload_size_for_mtu,
 };
 use rtc_shared::TransportProtocol;
 
@@ -26,6 +27,10 @@ pub const MAX_MESSAGE: usize = 65536;
 const NOBODY: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 5000);
 /// Stream 65535 doesn't exist (RFC 8832 6).
 const LAST_STREAM: u16 = 65534;
+
+/// How long an answer is waited for before a packet is repeated, at first and at most (RFC 9260 16).
+const FIRST_WAIT: Duration = Duration::from_secs(1);
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
 /// RFC 8832 8.2.1.
 const MESSAGE_OPEN: u8 = 0x03;
@@ -117,7 +122,18 @@ pub struct DataChannels {
     /// What is to be sent as soon as the association stands.
     waiting: VecDeque<(ChannelId, Ppid, Bytes)>,
     packets: VecDeque<Bytes>,
+    /// What we said to the other side's closing, as long as it hasn't said that it knows.
+    resets: Vec<Reset>,
     events: VecDeque<DataEvent>,
+}
+
+/// A packet that closes our direction of a stream after the other side closed its own. The association sends it once:
+/// its timer knows nothing of it.
+struct Reset {
+    request: u32,
+    packet: Bytes,
+    due: Instant,
+    wait: Duration,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -144,7 +160,11 @@ impl DataChannels {
     pub fn new(clock: Clock, now: SimTime, is_client: bool) -> DataChannels {
         let mut config = EndpointConfig::new();
         config.max_payload_size(max_payload_size_for_mtu(MTU as u32));
-        let transport = TransportConfig::default().with_max_message_size(MAX_MESSAGE as u32);
+        // Whether the path is lost is ICE's to say. Without this the association falls silent for ever when five
+        // repetitions in a row are lost.
+        let timers =
+            TimerConfig { max_t3_rtx_retrans: usize::MAX, max_reconfig_retrans: usize::MAX, ..TimerConfig::default() };
+        let transport = TransportConfig::default().with_max_message_size(MAX_MESSAGE as u32).with_timer_config(timers);
         let server = (!is_client).then(|| Arc::new(ServerConfig::new(transport.clone())));
         let mut endpoint = Endpoint::new(NOBODY, TransportProtocol::UDP, Arc::new(config), server);
         let associations = if is_client {
@@ -162,6 +182,7 @@ impl DataChannels {
             next: Some(u16::from(!is_client)),
             waiting: VecDeque::new(),
             packets: VecDeque::new(),
+            resets: Vec::new(),
             events: VecDeque::new(),
         };
         channels.work(clock.instant(now));
@@ -249,6 +270,7 @@ impl DataChannels {
     /// Takes a packet that came in a DTLS record.
     pub fn receive(&mut self, now: SimTime, packet: &[u8]) {
         let now = self.clock.instant(now);
+        self.resets.retain(|reset| !answers(packet, reset.request));
         let Some((handle, event)) = self.endpoint.handle(now, NOBODY, None, Bytes::copy_from_slice(packet)) else {
             return;
         };
@@ -273,12 +295,18 @@ impl DataChannels {
         for (_, association) in &mut self.associations {
             association.handle_timeout(now);
         }
+        for reset in self.resets.iter_mut().filter(|reset| reset.due <= now) {
+            self.packets.push_back(reset.packet.clone());
+            reset.wait = (reset.wait * 2).min(LONGEST_WAIT);
+            reset.due = now + reset.wait;
+        }
         self.work(now);
     }
 
     /// When something is due.
     pub fn poll_timeout(&self) -> Option<SimTime> {
-        let due = self.associations.iter().filter_map(|(_, association)| association.poll_timeout()).min();
+        let due = self.associations.iter().filter_map(|(_, association)| association.poll_timeout());
+        let due = due.chain(self.resets.iter().map(|reset| reset.due)).min();
         due.map(|instant| self.clock.time(instant))
     }
 
@@ -327,6 +355,7 @@ impl DataChannels {
 
     /// Lets the associations tell what happened, until there's nothing more, and collects their packets.
     fn work(&mut self, now: Instant) {
+        let mut ended = Vec::new();
         loop {
             let told =
                 self.associations.iter_mut().enumerate().find_map(|(index, (_, one))| Some((index, one.poll()?)));
@@ -334,7 +363,13 @@ impl DataChannels {
             match event {
                 Event::Connected => self.connected(now, index),
                 Event::HandshakeFailed { .. } => self.over(),
-                Event::AssociationLost { id, .. } => self.forget(ChannelId(id)),
+                Event::AssociationLost { id, .. } => {
+                    let id = ChannelId(id);
+                    if self.channels.get(&id).is_some_and(|channel| !channel.closing) {
+                        ended.push(id);
+                    }
+                    self.forget(id);
+                }
                 Event::Stream(StreamEvent::Readable { id }) => self.read(now, index, ChannelId(id)),
                 Event::Stream(StreamEvent::BufferedAmountReleased { id, n_bytes }) => {
                     if let Some(channel) = self.channels.get_mut(&ChannelId(id)) {
@@ -346,6 +381,27 @@ impl DataChannels {
                 _ => {}
             }
         }
+        let told = self.packets.len();
+        self.collect(now);
+        // The other side has closed these, and waits for us to do the same (RFC 8831 6.7). The association does that by
+        // itself, but not where the request overtook the last message: then the stream is made again, just to end it.
+        for id in ended {
+            let mut sent = self.packets.iter().skip(told);
+            if let Some((request, packet)) = sent.find_map(|packet| Some((reset_of(packet, id)?, packet.clone()))) {
+                self.resets.push(Reset { request, packet, due: now + FIRST_WAIT, wait: FIRST_WAIT });
+                continue;
+            }
+            if let Some((_, association)) = self.associations.first_mut().filter(|(_, one)| !one.is_closed()) {
+                let _ = association.open_stream(id.0, Ppid::Binary).and_then(|mut stream| stream.close(now));
+            }
+            self.collect(now);
+        }
+        if self.state == State::Connected && self.associations.iter().all(|(_, association)| association.is_closed()) {
+            self.over();
+        }
+    }
+
+    fn collect(&mut self, now: Instant) {
         for (_, association) in &mut self.associations {
             // We know our streams by what comes on them.
             while association.accept_stream().is_some() {}
@@ -355,9 +411,6 @@ impl DataChannels {
                     self.packets.extend(packets);
                 }
             }
-        }
-        if self.state == State::Connected && self.associations.iter().all(|(_, association)| association.is_closed()) {
-            self.over();
         }
     }
 
@@ -386,6 +439,7 @@ impl DataChannels {
     fn over(&mut self) {
         self.state = State::Over;
         self.waiting.clear();
+        self.resets.clear();
         while let Some((&id, _)) = self.channels.first_key_value() {
             self.forget(id);
         }
@@ -484,6 +538,44 @@ fn read_open(message: &[u8]) -> Option<String> {
         return None;
     }
     String::from_utf8(rest[..label].to_vec()).ok()
+}
+
+/// The number of the request in a packet that says that nothing more comes on a stream: an Outgoing SSN Reset Request
+/// (RFC 6525 4.1).
+fn reset_of(packet: &[u8], id: ChannelId) -> Option<u32> {
+    reconfigurations(packet).find_map(|(kind, request)| {
+        let streams = request.get(12..)?;
+        let names = kind == 13 && streams.chunks_exact(2).any(|stream| stream == id.0.to_be_bytes());
+        names.then(|| number(request))?
+    })
+}
+
+/// Whether a packet answers a request of this number (RFC 6525 4.4).
+fn answers(packet: &[u8], request: u32) -> bool {
+    reconfigurations(packet).any(|(kind, answer)| kind == 16 && number(answer) == Some(request))
+}
+
+fn number(parameter: &[u8]) -> Option<u32> {
+    parameter.first_chunk().map(|bytes| u32::from_be_bytes(*bytes))
+}
+
+/// The parameters of a packet's RE-CONFIG chunks (RFC 6525 3.1).
+fn reconfigurations(packet: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
+    let chunks = parts(packet.get(12..).unwrap_or_default(), |head| u16::from(head[0]));
+    chunks
+        .filter(|(kind, _)| *kind == 130)
+        .flat_map(|(_, chunk)| parts(chunk, |head| u16::from_be_bytes([head[0], head[1]])))
+}
+
+/// The chunks of a packet, or the parameters of a chunk: each has its length behind its kind, and is padded to 4 bytes.
+fn parts(mut bytes: &[u8], kind: fn([u8; 4]) -> u16) -> impl Iterator<Item = (u16, &[u8])> {
+    std::iter::from_fn(move || {
+        let head = *bytes.first_chunk::<4>()?;
+        let length = usize::from(u16::from_be_bytes([head[2], head[3]]));
+        let body = bytes.get(4..length)?;
+        bytes = bytes.get(length.next_multiple_of(4)..).unwrap_or_default();
+        Some((kind(head), body))
+    })
 }
 
 #[cfg(test)]

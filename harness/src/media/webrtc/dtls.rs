@@ -68,7 +68,7 @@ pub(super) enum DtlsEvent {
 /// One association.
 pub(super) struct Dtls {
     clock: Clock,
-    settings: Arc<Setup>,
+    settings: Setup,
     endpoint: Endpoint,
     is_client: bool,
     state: DtlsState,
@@ -155,7 +155,7 @@ impl Dtls {
         };
         Dtls {
             clock,
-            settings: Arc::new(setup),
+            settings: setup,
             endpoint: endpoint(),
             is_client,
             state: DtlsState::New,

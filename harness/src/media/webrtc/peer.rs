@@ -256,7 +256,7 @@ impl Peer {
         certificate: Certificate,
         random: Random,
     ) -> io::Result<Peer> {
-        let socket = host.udp(0).await?;
+        let socket = host.udp_here(0).await?;
         let peer = Peer::new(host, settings, certificate, random);
         peer.0.shared.gather(host.now(), socket);
         Ok(peer)
@@ -899,7 +899,7 @@ async fn drive(shared: Rc<Shared>) {
             return shared.let_go(false);
         }
         if shared.core.borrow().wants_socket {
-            match shared.host.udp(0).await {
+            match shared.host.udp_here(0).await {
                 Ok(socket) => shared.gather(shared.host.now(), socket),
                 // Without a network there is no candidate.
                 Err(_) => shared.core.borrow_mut().wants_socket = false,

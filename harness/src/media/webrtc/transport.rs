@@ -759,8 +759,9 @@ impl Transport {
         let mut consents =
             std::iter::once(&self.current).chain(&self.previous).filter_map(|it| Some((it, it.consent.as_ref()?)));
         let allowed = consents.clone().find(|(generation, consent)| match generation.standing {
+            _ if consent.expires() <= now => false,
             Standing::Good => true,
-            Standing::Silent => self.settings.lite && consent.expires() > now,
+            Standing::Silent => self.settings.lite,
             Standing::Failed => false,
         });
         let anyway = || consents.next().filter(|_| self.settings.quirks.keeps_sending_without_consent);
@@ -840,6 +841,7 @@ impl Transport {
             (Some(_), ..) => as_state(current.standing),
             (None, Some(since), _) if since + self.settings.connects_within <= now => {
                 current.fail();
+                self.previous = None;
                 IceState::Failed
             }
             (None, Some(_), _) => IceState::Checking,

@@ -1,13 +1,17 @@
 //! Fetching: HTTP/1.1 as a page has it.
 
+use std::cell::RefCell;
 use std::io;
+use std::pin::Pin;
+use std::task::{Context, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, ReadBuf};
 
 use super::url::Url;
 use crate::net::TcpStream;
+use crate::trace::SimTime;
 use crate::world::Host;
 
 /// What an answer's head may have, in bytes, and what its body may.
@@ -19,6 +23,9 @@ const REDIRECTS: usize = 20;
 pub(super) const LONGEST_KEEPALIVE: usize = 64 << 10;
 /// How long a browser waits for a connection: Chrome's limit.
 const CONNECT: Duration = Duration::from_secs(240);
+/// How many connections to a server are kept, and for how long nobody may have used one: Chrome's limits.
+const KEPT: usize = 6;
+const IDLE: Duration = Duration::from_secs(300);
 
 /// What a page asks a server.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -120,13 +127,15 @@ fn failed(error: io::Error) -> FetchError {
 /// Asks a server, and follows it to where it points.
 pub(super) async fn fetch(
     host: &Host,
+    pool: &Pool,
     mut request: FetchRequest,
     origin: &str,
     user_agent: &str,
 ) -> Result<FetchResponse, FetchError> {
     for _ in 0..=REDIRECTS {
         let url = Url::read(&request.url, "http", "https").map_err(|error| network(error.message))?;
-        let response = exchange(host, &url, &request, origin, user_agent).await?;
+        let message = [write_head(&url, &request, origin, user_agent)?, request.body.to_vec()].concat();
+        let response = exchange(host, pool, &url, &message, request.method == "HEAD").await?;
         let Some(location) = response.header("Location").filter(|_| matches!(response.status, 301..=303 | 307 | 308))
         else {
             return Ok(response);
@@ -146,32 +155,92 @@ pub(super) async fn fetch(
     Err(network(format!("more than {REDIRECTS} redirects")))
 }
 
-/// One request and its answer, on a connection of their own.
+/// One request and its answer. A kept connection that turns out to be gone says nothing about the server: another is
+/// made, and the request is sent again, as browsers do.
 async fn exchange(
     host: &Host,
+    pool: &Pool,
     url: &Url,
-    request: &FetchRequest,
-    origin: &str,
-    user_agent: &str,
+    message: &[u8],
+    no_body: bool,
 ) -> Result<FetchResponse, FetchError> {
-    let head = write_head(url, request, origin, user_agent)?;
-    let mut stream = tokio::select! {
-        biased;
-        connected = host.connect((url.host.as_str(), url.port)) => connected.map_err(failed)?,
-        () = host.sleep(CONNECT) => return Err(network("nobody answers")),
-    };
-    // What can't be written may still be answered: a server may refuse a body that it hasn't read.
-    let written = async {
-        stream.write_all(&head).await?;
-        stream.write_all(&request.body).await?;
-        stream.flush().await
-    };
-    let written = written.await;
-    let mut reader = Reader { stream, read: Vec::new() };
-    let answer = reader.response(request.method == "HEAD").await;
-    match (answer, written) {
-        (Err(_), Err(error)) => Err(failed(error)),
-        (answer, _) => answer,
+    loop {
+        let kept = pool.take(url);
+        let is_kept = kept.is_some();
+        let stream = match kept {
+            Some(stream) => stream,
+            None => tokio::select! {
+                biased;
+                connected = host.connect((url.host.as_str(), url.port)) => connected.map_err(failed)?,
+                () = host.sleep(CONNECT) => return Err(network("nobody answers")),
+            },
+        };
+        let mut reader = Reader { stream, read: Vec::new(), heard: false, persists: false };
+        // What can't be written may still be answered: a server may refuse a body that it hasn't read.
+        let written = reader.stream.write_all(message).await;
+        let answer = reader.response(no_body).await;
+        match (answer, written) {
+            (Err(_), _) if is_kept && !reader.heard => {}
+            (Err(_), Err(error)) => return Err(failed(error)),
+            (Err(error), Ok(())) => return Err(error),
+            (Ok(response), _) => {
+                if reader.persists && reader.read.is_empty() {
+                    pool.keep(url, reader.stream, host.now());
+                }
+                return Ok(response);
+            }
+        }
+    }
+}
+
+/// The connections that are kept for another request.
+#[derive(Default)]
+pub(super) struct Pool(RefCell<Vec<Kept>>);
+
+struct Kept {
+    host: String,
+    port: u16,
+    stream: TcpStream,
+    since: SimTime,
+}
+
+impl Kept {
+    /// Whether the server has neither closed it nor said anything that nobody asked for.
+    fn is_quiet(&mut self) -> bool {
+        let mut buffer = [0; 1];
+        let mut cx = Context::from_waker(Waker::noop());
+        Pin::new(&mut self.stream).poll_read(&mut cx, &mut ReadBuf::new(&mut buffer)).is_pending()
+    }
+}
+
+impl Pool {
+    /// A connection to that server, the one that was used last.
+    fn take(&self, url: &Url) -> Option<TcpStream> {
+        let mut kept = self.0.borrow_mut();
+        loop {
+            let place = kept.iter().rposition(|kept| kept.host == url.host && kept.port == url.port)?;
+            let mut found = kept.remove(place);
+            if found.is_quiet() {
+                return Some(found.stream);
+            }
+        }
+    }
+
+    fn keep(&self, url: &Url, stream: TcpStream, now: SimTime) {
+        let mut kept = self.0.borrow_mut();
+        if kept.iter().filter(|kept| kept.host == url.host && kept.port == url.port).count() < KEPT {
+            kept.push(Kept { host: url.host.clone(), port: url.port, stream, since: now });
+        }
+    }
+
+    /// Closes those that the server has closed, and those that nobody has used for long.
+    pub(super) fn tidy(&self, now: SimTime) {
+        self.0.borrow_mut().retain_mut(|kept| now < kept.since + IDLE && kept.is_quiet());
+    }
+
+    /// Closes all.
+    pub(super) fn clear(&self) {
+        self.0.borrow_mut().clear();
     }
 }
 
@@ -212,7 +281,7 @@ fn write_head(url: &Url, request: &FetchRequest, origin: &str, user_agent: &str)
     if sends || !request.body.is_empty() {
         field("Content-Length", &request.body.len().to_string())?;
     }
-    field("Connection", "close")?;
+    field("Connection", "keep-alive")?;
     head.push_str("\r\n");
     Ok(head.into_bytes())
 }
@@ -222,6 +291,10 @@ struct Reader {
     stream: TcpStream,
     /// What has come and isn't used yet.
     read: Vec<u8>,
+    /// Something has come.
+    heard: bool,
+    /// The connection can be used again (RFC 9112 section 9.3).
+    persists: bool,
 }
 
 impl Reader {
@@ -233,6 +306,8 @@ impl Reader {
                 break response;
             }
         };
+        let closes = |value: &str| value.split(',').any(|option| option.trim().eq_ignore_ascii_case("close"));
+        self.persists &= !response.header("Connection").is_some_and(closes);
         if no_body || matches!(response.status, 204 | 304) {
             return Ok(response);
         }
@@ -245,6 +320,7 @@ impl Reader {
             let length = length.parse().map_err(|_| network("the answer's length is no number"))?;
             self.take(length).await?
         } else {
+            self.persists = false;
             self.rest().await?
         };
         response.body = body.into();
@@ -255,6 +331,7 @@ impl Reader {
         let mut buffer = [0; 16 << 10];
         let count = self.stream.read(&mut buffer).await.map_err(failed)?;
         self.read.extend_from_slice(&buffer[..count]);
+        self.heard |= count > 0;
         Ok(count > 0)
     }
 
@@ -279,6 +356,7 @@ impl Reader {
     async fn head(&mut self) -> Result<FetchResponse, FetchError> {
         let start = self.line().await?;
         let no_http = || network(format!("this is no HTTP: {start:?}"));
+        self.persists = start.starts_with("HTTP/1.1 ");
         let rest = start.strip_prefix("HTTP/1.").and_then(|rest| rest.split_once(' ')).ok_or_else(no_http)?.1;
         let (status, text) = rest.split_once(' ').unwrap_or((rest, ""));
         let good = status.len() == 3 && status.bytes().all(|b| b.is_ascii_digit());

@@ -278,7 +278,9 @@ impl Inner {
     /// Ends that run of the browser; any, if it isn't said which.
     fn stop_after_power_cut(&self, run: Option<u32>) {
         let gone = self.running.borrow_mut().take_if(|running| run.is_none_or(|run| run == running.run));
-        for tab in gone.into_iter().flat_map(|running| running.tabs) {
+        let Some(running) = gone else { return };
+        self.profile.pool.clear();
+        for tab in running.tabs {
             tab.vanish();
         }
     }
@@ -287,6 +289,7 @@ impl Inner {
         let gone = self.running.borrow_mut().take();
         if let Some(running) = gone {
             running.process.abort();
+            self.profile.pool.clear();
         }
     }
 
@@ -343,6 +346,7 @@ impl Process {
             let windows = self.inner.profile.windows();
             let now = host.address();
             if std::mem::replace(&mut address, now) != now {
+                self.inner.profile.pool.clear();
                 windows.iter().for_each(|window| window.address_changed());
             }
             let now = host.microphone().said(host.now(), &mut []).is_ok();
@@ -354,6 +358,7 @@ impl Process {
                     window.post(WebEvent::DeviceChange);
                 }
             }
+            self.inner.profile.pool.tidy(host.now());
             let capturing = windows.iter().any(|window| window.is_capturing());
             drop(windows);
             host.sleep(if capturing { LOOK_CLOSELY } else { LOOK }).await;

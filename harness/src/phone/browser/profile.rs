@@ -9,6 +9,7 @@ use tokio::task::AbortHandle;
 
 use super::error::WebError;
 use super::event::{RequestId, WebEvent};
+use super::fetch::Pool;
 use super::settings::{BrowserSettings, Permission};
 use super::socket::{Ending, Socket};
 use super::storage::Store;
@@ -34,7 +35,9 @@ pub(super) struct Profile {
     farewells: RefCell<Vec<Weak<Socket>>>,
     /// The requests that outlive their pages.
     keepalives: RefCell<Vec<AbortHandle>>,
-    /// What its calls show in their handshakes.
+    /// The connections that wait for another request.
+    pub(super) pool: Pool,
+    /// What its calls prove themselves by: one for a profile, made when the first call needs it.
     certificate: OnceCell<Certificate>,
 }
 
@@ -61,12 +64,11 @@ impl Profile {
             locks: RefCell::default(),
             farewells: RefCell::default(),
             keepalives: RefCell::default(),
+            pool: Pool::default(),
             certificate: OnceCell::new(),
         }
     }
 
-    /// What its calls show in their handshakes. (A page of a real browser has one of its own for each connection, which
-    /// costs the CPU time of a call and tells nobody more.)
     pub(super) fn certificate(&self) -> Certificate {
         self.certificate.get_or_init(Certificate::generate).clone()
     }
@@ -79,6 +81,7 @@ impl Profile {
         self.locks.borrow_mut().clear();
         self.farewells.borrow_mut().clear();
         self.keepalives.borrow_mut().clear();
+        self.pool.clear();
     }
 
     /// A connection's page is gone.
@@ -103,6 +106,7 @@ impl Profile {
         for request in self.keepalives.borrow_mut().drain(..) {
             request.abort();
         }
+        self.pool.clear();
     }
 
     pub(super) fn join(&self, window: &Rc<Window>) {

@@ -8,8 +8,8 @@ use bytes::Bytes;
 use super::error::{Exception, WebError};
 use super::event::{Data, ElementId, PeerId, ReadyState, RequestId, SocketId, TabId, TimerId, WebEvent};
 use super::fetch::{self, FetchError, FetchRequest, LONGEST_KEEPALIVE};
-use super::media::MediaStream;
-use super::peer_connection::{PeerConnection, RtcConfiguration};
+use super::media::{MediaStream, TrackSource};
+use super::peer_connection::{PeerConnection, RtcConfiguration, Seat, SignalingState};
 use super::socket::Socket;
 use super::window::{Window, Wish};
 use crate::trace::{Event, SimTime};
@@ -35,7 +35,9 @@ impl Web {
             return Ok(id);
         }
         let socket = Socket::open(&self.window, id, url, protocols)?;
-        self.window.state.borrow_mut().sockets.insert(id, socket);
+        let mut state = self.window.state.borrow_mut();
+        state.sockets.retain(|_, socket| socket.state() != ReadyState::Closed);
+        state.sockets.insert(id, socket);
         Ok(id)
     }
 
@@ -135,13 +137,15 @@ impl Web {
 
     // --- calls -----------------------------------------------------------------------------------------------------
 
-    /// `new RTCPeerConnection(configuration)`.
+    /// `new RTCPeerConnection(configuration)`. Those that are closed can be asked nothing more from then on.
     pub fn peer_connection(&self, configuration: RtcConfiguration) -> PeerId {
         let id = PeerId(self.window.next_id());
         if self.window.is_alive() {
-            let seat = self.window.seat(id);
-            let peer = PeerConnection::new(seat, configuration);
-            self.window.state.borrow_mut().peers.insert(id, peer);
+            let peer = PeerConnection::new(self.seat(id), configuration);
+            let mut state = self.window.state.borrow_mut();
+            // Nobody collects garbage here: what is closed is forgotten when there's something new.
+            state.peers.retain(|_, peer| peer.signaling_state() != SignalingState::Closed);
+            state.peers.insert(id, peer);
         }
         id
     }
@@ -281,6 +285,22 @@ impl Web {
         self.window.state.borrow().sockets.get(&socket).cloned()
     }
 
+    fn seat(&self, peer: PeerId) -> Seat {
+        let window = &self.window;
+        let page = Rc::downgrade(window);
+        Seat {
+            host: window.host.clone(),
+            certificate: window.profile.certificate(),
+            random: self.random(|random| Random::stream(random.next_u64(), "peer connection")),
+            incoming: window.new_track(TrackSource::Peer(peer)),
+            tell: Rc::new(move |event| {
+                if let Some(window) = page.upgrade() {
+                    window.post(WebEvent::Peer { peer, event });
+                }
+            }),
+        }
+    }
+
     fn set_timer(&self, wait: Duration, repeats: bool) -> TimerId {
         let id = TimerId(self.window.next_id());
         if self.window.is_alive() {
@@ -298,10 +318,10 @@ impl Web {
             return window.post(WebEvent::Fetched { request: id, outcome: Err(FetchError::Network(why)) });
         }
         let (host, origin) = (window.host.clone(), window.origin.clone());
-        let user_agent = window.profile.settings.user_agent.clone();
+        let profile = window.profile.clone();
         let page = Rc::downgrade(window);
         let task = window.host.spawn(async move {
-            let outcome = fetch::fetch(&host, request, &origin, &user_agent).await;
+            let outcome = fetch::fetch(&host, &profile.pool, request, &origin, &profile.settings.user_agent).await;
             let Some(window) = page.upgrade() else { return };
             let asked = window.state.borrow_mut().fetches.remove(&id).is_some();
             if asked {

@@ -10,7 +10,7 @@ use tokio::task::AbortHandle;
 
 use super::event::{ElementId, PeerId, RequestId, SocketId, TabId, WebEvent};
 use super::media::{MediaError, MediaStream, MediaStreamTrack, TrackId, TrackSource};
-use super::peer_connection::{PeerConnection, Seat};
+use super::peer_connection::PeerConnection;
 use super::profile::Profile;
 use super::settings::{Autoplay, Permission};
 use super::socket::{Ending, Socket};
@@ -273,22 +273,6 @@ impl Window {
         MediaStreamTrack::new(self, TrackId(self.next_id()), source)
     }
 
-    /// What a connection of this page needs of its browser.
-    pub(super) fn seat(self: &Rc<Self>, peer: PeerId) -> Seat {
-        let page = Rc::downgrade(self);
-        Seat {
-            host: self.host.clone(),
-            certificate: self.profile.certificate(),
-            random: Random::stream(self.state.borrow_mut().random.next_u64(), "peer"),
-            incoming: self.new_track(TrackSource::Peer(peer)),
-            tell: Rc::new(move |event| {
-                if let Some(page) = page.upgrade() {
-                    page.post(WebEvent::Peer { peer, event });
-                }
-            }),
-        }
-    }
-
     pub(super) fn is_capturing(&self) -> bool {
         self.state.borrow().capturing.iter().any(MediaStreamTrack::is_live)
     }
@@ -396,7 +380,10 @@ impl State {
 
     /// Whether it plays what somebody else says. Chrome listens whether there's sound in it [modelled: there is].
     fn is_audible(&self) -> bool {
-        let heard = |track: &MediaStreamTrack| track.is_live() && matches!(track.source(), TrackSource::Peer(_));
+        let heard = |track: &MediaStreamTrack| match track.source() {
+            TrackSource::Peer(peer) => track.is_live() && self.peers.get(&peer).is_some_and(PeerConnection::is_in_use),
+            TrackSource::Microphone => track.is_live(),
+        };
         self.elements.values().any(|stream| stream.audio_tracks().iter().any(heard))
     }
 
