@@ -1,46 +1,26 @@
 //! The account: the registration and its upkeep, and the servers that it may be kept at.
 
 use std::io;
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::net::SocketAddrV4;
 use std::time::Duration;
 
-use xxhash_rust::xxh3::xxh3_128;
-
-use super::program::{Core, Due, Finding};
-use super::{screen, servers};
+use super::call::Stage;
+use super::core::{Core, Due};
+use super::place::Place;
+use super::screen;
+use super::settings::PhoneSettings;
 use crate::sip::digest::Credentials;
 use crate::sip::ua::{
     Failure, Registration, RegistrationSettings, RegistrationState, Request, RequestId, RequestMethod,
 };
-use crate::sip::{Flow, Message, Transport, escape_user};
+use crate::sip::{Flow, Message};
 use crate::trace::SimTime;
-use crate::world::{Host, Random};
+use crate::world::Random;
 
-use super::settings::PhoneSettings;
-
-/// Where the phone remembers that its account is on, and a password that was typed in.
-const FILE: &str = "phone/account";
 /// How long after DNS had no answer it's asked again.
 const ASK_AGAIN: Duration = Duration::from_secs(10);
-
-/// Writes down whether the account is on. A disk that doesn't take it is no reason not to register now.
-pub(super) fn save(host: &Host, on: bool, password: Option<&str>) {
-    let disk = host.disk();
-    let state = if on { "on" } else { "off" };
-    let saved = disk.write(FILE, format!("{state}\n{}", password.unwrap_or_default())).and_then(|()| disk.sync(FILE));
-    if let Err(error) = saved {
-        host.claim("phone-disk", |event| event.with("error", error.to_string()));
-    }
-}
-
-/// What was written down: Some if the account is on, with the password that was typed in, if one was.
-#[allow(clippy::option_option)]
-pub(super) fn load(host: &Host) -> Option<Option<String>> {
-    let file = host.disk().read(FILE).ok()?;
-    let text = String::from_utf8(file).ok()?;
-    let (state, password) = text.split_once('\n')?;
-    (state == "on").then(|| (!password.is_empty()).then(|| password.to_owned()))
-}
+/// How long before the end a phone refreshes that waits for the last moment: in ns.
+const LAST_MOMENT: u64 = 100_000_000;
 
 pub(super) struct Account {
     pub(super) on: bool,
@@ -54,7 +34,7 @@ pub(super) struct Account {
     /// How many servers in a row have failed.
     failed: usize,
     looking_up: bool,
-    /// DNS knows no server.
+    /// DNS knows no server, or no connection to it can be had.
     nowhere: bool,
     /// A server that we prefer is asked if it's back.
     probe: Option<RequestId>,
@@ -63,6 +43,9 @@ pub(super) struct Account {
     not_before: SimTime,
     /// It was said that we're registered, with whom.
     claimed: Option<SocketAddrV4>,
+    was_registered: bool,
+    /// The calls that are up go on over another connection: as soon as the server knows it.
+    renews_calls: bool,
 }
 
 impl Account {
@@ -81,6 +64,8 @@ impl Account {
             bound: None,
             not_before: SimTime::ZERO,
             claimed: None,
+            was_registered: false,
+            renews_calls: false,
         }
     }
 
@@ -91,43 +76,22 @@ impl Account {
     }
 }
 
-/// The registration of a phone that can be reached there.
-pub(super) fn registration(
-    host: &Host,
-    settings: &PhoneSettings,
-    contact: String,
-    random: &mut Random,
-) -> Registration {
+/// The registration of a phone that is there.
+pub(super) fn registration(place: &dyn Place, settings: &PhoneSettings, random: &mut Random) -> Registration {
     let settings = RegistrationSettings {
         aor: settings.aor(),
         registrar: format!("sip:{}", settings.domain),
-        contact,
+        contact: place.contact(settings),
         expires: settings.expires,
-        instance: Some(instance(host, &settings.user)),
+        instance: Some(place.instance(settings)),
     };
     Registration::new(settings, random)
-}
-
-/// The URI of a contact.
-pub(super) fn contact(settings: &PhoneSettings, address: Ipv4Addr, port: u16) -> String {
-    let transport = match settings.transport {
-        Transport::Udp => String::new(),
-        other => format!(";transport={}", other.parameter()),
-    };
-    format!("sip:{}@{address}:{port}{transport}", escape_user(&settings.user))
-}
-
-/// What tells this device from the user's others, at whatever address it is: a UUID made of its name (RFC 5626 4.1).
-fn instance(host: &Host, user: &str) -> String {
-    let number = xxh3_128(format!("{user}@{}", host.name()).as_bytes());
-    let hex = format!("{number:032x}");
-    format!("urn:uuid:{}-{}-4{}-8{}-{}", &hex[..8], &hex[8..12], &hex[13..16], &hex[17..20], &hex[20..])
 }
 
 impl Core {
     /// Where we say that we can be reached.
     pub(super) fn contact_uri(&self) -> String {
-        contact(&self.settings.borrow(), self.address, self.port)
+        self.place.contact(&self.settings.borrow())
     }
 
     /// The way to the server that we're registered with, or try to be.
@@ -159,8 +123,7 @@ impl Core {
         }
         self.stop(Due::Keepalive);
         if self.behaviour().forgets_to_unregister {
-            let contact = self.contact_uri();
-            self.account.registration = registration(&self.host, &self.settings.borrow(), contact, &mut self.random);
+            self.account.registration = registration(&*self.place, &self.settings.borrow(), &mut self.random);
             self.account.request = None;
             self.account.claimed = None;
         } else {
@@ -173,18 +136,90 @@ impl Core {
     /// True if a request that's due won't be sent, since the phone is that way.
     fn is_withheld(&self) -> bool {
         let registered = matches!(self.account.registration.state(), RegistrationState::Registered { .. });
-        self.account.on && registered && self.behaviour().never_refreshes
+        let behaviour = self.behaviour();
+        let forgets = behaviour.web.forgets_to_register_again && self.account.was_registered;
+        self.account.on && (registered && behaviour.never_refreshes || forgets && self.account.claimed.is_none())
+    }
+
+    /// When a refresh that's due leaves, in a phone that waits for the last moment.
+    fn held_back(&self) -> Option<SimTime> {
+        let RegistrationState::Registered { until } = self.account.registration.state() else { return None };
+        let dawdles = self.account.on && self.behaviour().web.refreshes_at_the_last_moment;
+        (dawdles && self.account.claimed.is_some()).then(|| SimTime(until.0.saturating_sub(LAST_MOMENT)))
+    }
+
+    /// No connection leads to the server: whoever speaks now isn't heard. A phone on a host opens one when it needs it.
+    pub(super) fn is_offline(&self) -> bool {
+        self.is_page() && self.account.servers.is_empty()
+    }
+
+    /// The connection to the server is gone, and nobody knows what happens there.
+    pub(super) fn went_offline(&mut self) {
+        self.account.servers.clear();
+        self.account.claimed = None;
+        self.stop(Due::Keepalive);
+    }
+
+    /// It can't be had at the moment.
+    pub(super) fn stays_offline(&mut self, now: SimTime) {
+        self.account.nowhere = true;
+        // Who calls couldn't be answered any more: the server has long found somebody else, or nobody.
+        self.drop_calls(now, |leg| matches!(leg.stage, Stage::Coming | Stage::Ringing));
+    }
+
+    /// There's a connection to the server, and the way to it is that.
+    pub(super) fn went_online(&mut self, now: SimTime, server: SocketAddrV4) {
+        self.account.nowhere = false;
+        self.account.looking_up = false;
+        self.account.current = 0;
+        self.account.servers = vec![server];
+        self.account.renews_calls = !self.behaviour().web.never_renews_calls;
+        if !self.account.on {
+            return self.renew_calls(now);
+        }
+        self.account.registration.register(now);
+    }
+
+    /// The other side of each call learns by which way we're to be reached now.
+    fn renew_calls(&mut self, now: SimTime) {
+        if std::mem::take(&mut self.account.renews_calls) {
+            self.refresh_calls(now);
+        }
+    }
+
+    /// The page takes its leave: what can be said at once is said.
+    pub(super) fn say_goodbye(&mut self, now: SimTime) {
+        for id in self.legs.iter().map(|leg| leg.id).collect::<Vec<_>>() {
+            self.end(now, id);
+        }
+        if self.account.on && !self.behaviour().forgets_to_unregister {
+            // A page's library asks without credentials each time, and would have to live to hear the challenge.
+            let credentials = self.ua.settings().credentials.clone();
+            self.ua.set_credentials(credentials);
+            self.account.request = None;
+            self.account.registration.unregister(now);
+            self.account.on = false;
+        }
+        self.pump(now);
     }
 
     /// Sends what the registration wants sent, and sees to our own address.
     pub(super) fn upkeep(&mut self, now: SimTime) {
-        if self.host.address() != self.address && !self.behaviour().never_notices_moves {
+        if self.place.has_moved() && !self.behaviour().never_notices_moves {
             self.moved(now);
         }
         if self.account.request.is_some() || self.account.not_before > now || self.is_withheld() {
             return;
         }
+        if self.held_back().is_some_and(|at| at > now) {
+            return;
+        }
         let Some(flow) = self.server_flow() else { return };
+        let is_refresh = self.account.claimed.is_some() && self.account.registration.poll_timeout() <= Some(now);
+        if is_refresh && self.account.on && self.behaviour().web.new_call_id_each_refresh {
+            self.account.registration = registration(&*self.place, &self.settings.borrow(), &mut self.random);
+            self.account.registration.register(now);
+        }
         if let Some(request) = self.account.registration.next(now, flow) {
             self.account.request = Some(self.ua.request(now, request));
             self.account.request_is_stale = false;
@@ -198,7 +233,7 @@ impl Core {
             return None;
         }
         let due = account.registration.poll_timeout()?;
-        Some(due.max(account.not_before).max(now))
+        Some(due.max(account.not_before).max(self.held_back().unwrap_or(SimTime::ZERO)).max(now))
     }
 
     /// A request outside of calls was answered.
@@ -211,6 +246,12 @@ impl Core {
         }
         self.account.request = None;
         self.account.registration.answered(now, outcome, &mut self.random);
+        if outcome.as_ref().is_err_and(|failure| *failure == Failure::TimedOut)
+            && let Some(flow) = self.own_connection()
+        {
+            // RFC 5626 4.4: what carries no answer is no way to the server.
+            self.give_up(now, flow);
+        }
         let server = self.account.servers.get(self.account.current).copied();
         match self.account.registration.state() {
             RegistrationState::Registered { .. } => {
@@ -219,17 +260,20 @@ impl Core {
                 let is_new = self.account.claimed != server;
                 if is_new {
                     self.account.claimed = server;
-                    let (user, server) = (self.settings.borrow().user.clone(), server.map(|at| at.to_string()));
+                    let (user, server) = (self.settings.borrow().user.clone(), server.map(|at| self.place.name_of(at)));
                     let server = server.unwrap_or_default();
-                    self.host.claim("phone-registered", |event| event.with("user", user).with("server", server));
+                    self.place.claim("phone-registered", &[("user", &user), ("server", &server)]);
                 }
                 let keepalive = self.settings.borrow().keepalive;
                 if let Some(every) = keepalive
                     && self.account.on
                     && !self.is_set(Due::Keepalive)
                 {
-                    self.set(now + every, Due::Keepalive);
+                    let wait = self.until_keepalive(every);
+                    self.set(now + wait, Due::Keepalive);
                 }
+                self.account.was_registered = true;
+                self.renew_calls(now);
                 // Not at once: one that has just failed needs its time.
                 if !is_new {
                     self.probe(now);
@@ -239,7 +283,7 @@ impl Core {
                 self.account.bound = None;
                 self.account.claimed = None;
                 let user = self.settings.borrow().user.clone();
-                self.host.claim("phone-unregistered", |event| event.with("user", user));
+                self.place.claim("phone-unregistered", &[("user", &user)]);
             }
             RegistrationState::Refused(status) => {
                 self.account.claimed = None;
@@ -346,7 +390,7 @@ impl Core {
             self.account.registration.register(now);
         }
         // With another address there is more to tell, and it's told in a moment.
-        if self.host.address() == self.address {
+        if !self.place.has_moved() {
             self.refresh_calls(now);
         }
     }
@@ -354,8 +398,8 @@ impl Core {
     /// We have another address.
     fn moved(&mut self, now: SimTime) {
         let old = self.account.bound.take();
-        self.address = self.host.address();
-        self.ua.set_sent_by(format!("{}:{}", self.address, self.port));
+        self.place.settle();
+        self.ua.set_sent_by(self.place.sent_by());
         self.drop_connections(now);
         if self.account.on {
             if let (Some(old), Some(flow)) = (old, self.server_flow()) {
@@ -395,12 +439,7 @@ impl Core {
             return;
         }
         self.account.looking_up = true;
-        let (host, inbox) = (self.host.clone(), self.inbox.clone());
-        let (domain, transport) = (settings.domain.clone(), settings.transport);
-        self.host.spawn(async move {
-            let found = servers::find(&host, &domain, None, transport).await;
-            inbox.put(Finding::Servers(found));
-        });
+        self.place.look_up(&settings);
     }
 
     pub(super) fn servers_found(&mut self, now: SimTime, found: io::Result<Vec<SocketAddrV4>>) {
@@ -437,10 +476,19 @@ impl Core {
             let goes = matches!(state, RegistrationState::Registered { .. }) && account.request.is_some();
             return if goes { Registration::Trying } else { Registration::Off };
         }
+        if self.is_offline() {
+            return if account.nowhere { Registration::Unreachable } else { Registration::Trying };
+        }
         match state {
             RegistrationState::Unregistered => Registration::Off,
             RegistrationState::Registering if account.nowhere => Registration::Unreachable,
             RegistrationState::Registering => Registration::Trying,
+            // By another connection that was: nobody has confirmed it for this one.
+            RegistrationState::Registered { .. }
+                if self.is_page() && account.claimed.is_none() && !self.behaviour().web.shows_old_registration =>
+            {
+                Registration::Trying
+            }
             RegistrationState::Registered { until } if until > now => Registration::Registered,
             RegistrationState::Registered { .. } => Registration::Off,
             RegistrationState::Refused(status) => Registration::Refused(status),

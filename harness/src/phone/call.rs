@@ -1,20 +1,20 @@
 //! Calls: how they begin, what is heard in them, hold, and how they end.
 
-use std::io;
 use std::net::SocketAddrV4;
 use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::audio::Audio;
-use super::program::{Core, Due, Finding};
+use super::audio::{CallAudio, Described};
+use super::core::{Core, Due};
+use super::place::{Ready, Unready, Wanted};
 use super::screen::{Direction, Line, LineState, in_words};
-use super::servers::{self, SIP_PORT};
+use super::servers::SIP_PORT;
+use super::settings::Model;
 use crate::media::{self, StreamStats};
 use crate::sip::ua::{CallId, Ending, Outgoing};
 use crate::sip::{Flow, Message, Transport, Uri, escape_user, quote, unescape};
 use crate::trace::SimTime;
-use crate::world::Random;
 
 /// After so long without audio that should come, the screen says so.
 const SILENCE: Duration = Duration::from_secs(5);
@@ -40,6 +40,19 @@ pub(super) struct AfterHold {
     pub(super) refer_to: String,
 }
 
+/// What a description of ours is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Then {
+    /// To be the offer of our INVITE.
+    Call,
+    /// To be in our answer to their INVITE.
+    Accept,
+    /// To be the offer of a re-INVITE.
+    Offer,
+    /// To be in our answer to their re-INVITE.
+    AnswerOffer,
+}
+
 /// A call of ours that is being made, or was.
 #[derive(Debug)]
 pub(super) struct Dialed {
@@ -58,7 +71,7 @@ pub(super) struct Leg {
     pub(super) direction: Direction,
     pub(super) peer: String,
     pub(super) dialed: Option<Dialed>,
-    pub(super) audio: Option<Audio>,
+    pub(super) audio: Option<Box<dyn CallAudio>>,
     /// Their offer in the INVITE.
     offer: Option<Bytes>,
     /// Our description was an offer, and the answer is still to come.
@@ -74,6 +87,10 @@ pub(super) struct Leg {
     pub(super) reports_to: Option<CallId>,
     /// The call whose place this one takes (RFC 3891).
     replaces: Option<CallId>,
+    /// What the description is for that isn't complete yet.
+    pub(super) describes: Option<Then>,
+    /// The packets were lost, and it's being mended.
+    pub(super) mending: bool,
 }
 
 impl Leg {
@@ -94,6 +111,16 @@ impl Leg {
     /// The direction that we'd like the audio to take.
     fn wanted(&self) -> media::Direction {
         if self.we_hold { media::Direction::SendOnly } else { media::Direction::SendRecv }
+    }
+
+    /// The direction that an offer of ours asks for. A stream that they don't want to hear anyway is put on hold by
+    /// making it inactive.
+    pub(super) fn offered(&self) -> media::Direction {
+        match (self.we_hold, self.they_hold) {
+            (true, true) => media::Direction::Inactive,
+            (true, false) => media::Direction::SendOnly,
+            (false, _) => media::Direction::SendRecv,
+        }
     }
 }
 
@@ -226,53 +253,89 @@ impl Core {
 
     /// Offers to put the other side on hold, or to take it off (RFC 3264 section 8.4).
     pub(super) fn set_hold(&mut self, now: SimTime, id: LegId, hold: bool) {
-        let address = self.address;
         let Some(leg) = self.leg(id) else { return };
-        let (Some(call), Some(audio)) = (leg.call, &mut leg.audio) else { return };
+        let (Some(_), true) = (leg.call, leg.audio.is_some()) else { return };
         leg.we_hold = hold;
         leg.asks_hold = Some(hold);
-        // A stream that they don't want to hear anyway is put on hold by making it inactive.
-        let direction = match (hold, leg.they_hold) {
-            (true, true) => media::Direction::Inactive,
-            (true, false) => media::Direction::SendOnly,
-            (false, _) => media::Direction::SendRecv,
-        };
+        let direction = leg.offered();
+        let Some(audio) = &mut leg.audio else { return };
         audio.mute(hold);
-        let offer = audio.offer(address, direction);
-        self.ua.offer(now, call, Some(offer));
+        let offer = audio.offer(direction);
+        self.describe(now, id, Then::Offer, offer);
     }
 
     /// Tells the other side of each call where we are, and learns if it's still there.
     pub(super) fn refresh_calls(&mut self, now: SimTime) {
-        let (address, contact) = (self.address, format!("<{}>", self.contact_uri()));
-        for leg in &mut self.legs {
-            let (Some(call), Some(audio), Stage::Up) = (leg.call, &mut leg.audio, leg.stage) else { continue };
-            let direction = match (leg.we_hold, leg.they_hold) {
-                (true, true) => media::Direction::Inactive,
-                (true, false) => media::Direction::SendOnly,
-                (false, _) => media::Direction::SendRecv,
-            };
-            self.ua.set_contact(call, contact.as_str());
-            self.ua.offer(now, call, Some(audio.offer(address, direction)));
+        let up = |leg: &&Leg| leg.stage == Stage::Up;
+        let ids: Vec<LegId> = self.legs.iter().filter(up).map(|leg| leg.id).collect();
+        for id in ids {
+            self.refresh_call(now, id);
         }
     }
 
+    pub(super) fn refresh_call(&mut self, now: SimTime, id: LegId) {
+        let contact = self.own_contact();
+        let Some(leg) = self.leg(id) else { return };
+        let direction = leg.offered();
+        let (Some(call), Some(audio)) = (leg.call, &mut leg.audio) else { return };
+        let offer = audio.renew(direction);
+        self.ua.set_contact(call, contact);
+        self.describe(now, id, Then::Offer, offer);
+    }
+
     pub(super) fn offered(&mut self, now: SimTime, call: CallId, request: &Message) {
-        let address = self.address;
         let Some(leg) = self.leg_of(call) else { return self.ua.refuse_offer(now, call, 488) };
-        let wanted = leg.wanted();
+        let (id, wanted) = (leg.id, leg.wanted());
+        if leg.describes.is_some() {
+            // Ours is about to leave: a glare, only earlier.
+            return self.ua.refuse_offer(now, call, 491);
+        }
         let Some(audio) = &mut leg.audio else { return self.ua.refuse_offer(now, call, 488) };
         if request.body().is_empty() {
             leg.awaits_answer = true;
-            let offer = audio.offer(address, wanted);
-            return self.ua.answer_offer(now, call, Some(offer));
+            let offer = audio.offer(wanted);
+            return self.describe(now, id, Then::AnswerOffer, offer);
         }
-        match audio.answer(request.body(), address, wanted) {
+        match audio.answer(request.body(), wanted) {
             Some((answer, held)) => {
                 leg.they_hold = held;
-                self.ua.answer_offer(now, call, Some(answer));
+                self.describe(now, id, Then::AnswerOffer, answer);
             }
             None => self.ua.refuse_offer(now, call, 488),
+        }
+    }
+
+    /// A description of ours goes its way, now or when it's complete.
+    fn describe(&mut self, now: SimTime, id: LegId, then: Then, described: Described) {
+        match described {
+            Described::Now(description) => self.described(now, id, then, description),
+            Described::Soon => {
+                if let Some(leg) = self.leg(id) {
+                    leg.describes = Some(then);
+                }
+            }
+        }
+    }
+
+    /// A description of ours may be complete.
+    pub(super) fn is_described(&mut self, now: SimTime, id: LegId) {
+        let Some(leg) = self.leg(id) else { return };
+        let (Some(then), Some(audio)) = (leg.describes, &mut leg.audio) else { return };
+        let Some(description) = audio.description() else { return };
+        leg.describes = None;
+        self.described(now, id, then, description);
+    }
+
+    fn described(&mut self, now: SimTime, id: LegId, then: Then, description: Bytes) {
+        let Some(leg) = self.leg(id) else { return };
+        match (then, leg.call) {
+            (Then::Call, _) => self.invite(now, id, description),
+            (Then::Accept, Some(call)) => self.accept(now, id, call, description),
+            // It would be lost, and the call with it: it's made again when there's a connection.
+            (Then::Offer, Some(_)) if self.is_offline() => {}
+            (Then::Offer, Some(call)) => self.ua.offer(now, call, Some(description)),
+            (Then::AnswerOffer, Some(call)) => self.ua.answer_offer(now, call, Some(description)),
+            (_, None) => {}
         }
     }
 
@@ -295,6 +358,9 @@ impl Core {
             if let Some(audio) = &leg.audio {
                 audio.mute(!asked);
             }
+        }
+        if let Some(audio) = &mut leg.audio {
+            audio.refused();
         }
         self.message = format!("not possible: {status} {}", crate::sip::reason(status));
         self.after_hold(now, call);
@@ -344,6 +410,8 @@ impl Core {
             after_hold: None,
             reports_to: None,
             replaces: None,
+            describes: None,
+            mending: false,
         }
     }
 
@@ -359,72 +427,58 @@ impl Core {
         let mut leg = self.new_leg(Stage::Dialing, Direction::Outgoing, shown_as(&uri));
         let id = leg.id;
         let named = uri.params.value("transport").and_then(Transport::named);
-        let own = uri.host.eq_ignore_ascii_case(&settings.domain);
+        // From a browser there's one way to everybody.
+        let own = uri.host.eq_ignore_ascii_case(&settings.domain) || settings.model == Model::Webphone;
         let transport = if own { settings.transport } else { named.unwrap_or(settings.transport) };
         let known = if own { self.account.ways() } else { Vec::new() };
-        let (host, port) = (uri.host.to_owned(), uri.port);
+        let wanted = match uri.host.parse() {
+            _ if !known.is_empty() => Wanted::Known(known),
+            Ok(address) => Wanted::Known(vec![SocketAddrV4::new(address, uri.port.unwrap_or(SIP_PORT))]),
+            Err(_) => Wanted::Find { host: uri.host.to_owned(), port: uri.port, transport },
+        };
         leg.reports_to = reports_to;
         leg.dialed = Some(Dialed { target, headers, transport, ways: Vec::new(), way: 0 });
         self.legs.push(leg);
-        let own_host = self.host.clone();
-        self.prepare(id, async move {
-            match host.parse() {
-                _ if !known.is_empty() => Ok(known),
-                Ok(address) => Ok(vec![SocketAddrV4::new(address, port.unwrap_or(SIP_PORT))]),
-                Err(_) => servers::find(&own_host, &host, port, transport).await,
-            }
-        });
+        self.place.prepare(id, wanted);
         id
     }
 
-    /// Gets what a call needs, and tells of it.
-    fn prepare(&self, leg: LegId, ways: impl Future<Output = io::Result<Vec<SocketAddrV4>>> + 'static) {
-        let (host, inbox) = (self.host.clone(), self.inbox.clone());
-        let (codecs, behaviour) = (self.settings.borrow().codecs.clone(), self.behaviour());
-        let random = self.host.random(|random| Random::stream(random.next_u64(), "audio"));
-        self.host.spawn(async move {
-            let ways = ways.await;
-            let audio = Audio::open(&host, codecs, behaviour, random).await;
-            inbox.put(Finding::Ready { leg, audio, ways });
-        });
-    }
-
-    pub(super) fn ready(
-        &mut self,
-        now: SimTime,
-        id: LegId,
-        audio: io::Result<Audio>,
-        ways: io::Result<Vec<SocketAddrV4>>,
-    ) {
-        let (audio, ways) = match (audio, ways) {
-            (Ok(audio), Ok(ways)) => (audio, ways),
-            (Err(error), _) | (_, Err(error)) => {
-                self.message = error.to_string();
+    pub(super) fn ready(&mut self, now: SimTime, id: LegId, outcome: Result<Ready, Unready>) {
+        let Ready { audio, ways } = match outcome {
+            Ok(ready) => ready,
+            Err(Unready { why, status, ending }) => {
+                self.message = why;
                 let call = self.leg(id).and_then(|leg| leg.call);
                 match call {
-                    Some(call) => self.ua.reject(now, call, 500, &[]),
-                    None => self.closed(now, id, Ending::Refused(404)),
+                    Some(call) => self.ua.reject(now, call, status, &[]),
+                    None => self.closed(now, id, ending),
                 }
                 return;
             }
         };
-        let host = self.host.clone();
-        let Some(leg) = self.leg(id) else { return audio.close(&host) };
+        let Some(leg) = self.leg(id) else { return audio.close() };
         leg.audio = Some(audio);
         let answers = leg.answers;
         match &mut leg.dialed {
             Some(dialed) => {
                 dialed.ways = ways;
-                self.place(now, id);
+                self.place_call(now, id);
             }
             None if answers => self.answer(now, id),
             None => {}
         }
     }
 
+    /// Describes what the INVITE offers.
+    fn place_call(&mut self, now: SimTime, id: LegId) {
+        let Some(audio) = self.leg(id).and_then(|leg| leg.audio.as_mut()) else { return };
+        let offer = audio.offer(media::Direction::SendRecv);
+        self.describe(now, id, Then::Call, offer);
+    }
+
     /// Sends the INVITE.
-    fn place(&mut self, now: SimTime, id: LegId) {
-        let (address, contact) = (self.address, format!("<{}>", self.contact_uri()));
+    fn invite(&mut self, now: SimTime, id: LegId, offer: Bytes) {
+        let contact = self.own_contact();
         let from = {
             let settings = self.settings.borrow();
             match settings.display_name.as_str() {
@@ -433,13 +487,17 @@ impl Core {
             }
         };
         let Some(leg) = self.legs.iter_mut().find(|leg| leg.id == id) else { return };
-        let (Some(dialed), Some(audio)) = (&leg.dialed, &mut leg.audio) else { return };
+        let Some(dialed) = &leg.dialed else { return };
         let Some(way) = dialed.ways.get(dialed.way) else { return };
         let flow = Flow::to(dialed.transport, *way);
-        let mut outgoing = Outgoing::new(dialed.target.as_str(), from, contact, flow)
-            .offering(audio.offer(address, media::Direction::SendRecv));
+        let mut outgoing = Outgoing::new(dialed.target.as_str(), from, contact, flow).offering(offer);
         outgoing.headers.extend(dialed.headers.iter().cloned());
         leg.call = Some(self.ua.call(now, outgoing));
+    }
+
+    /// Where we can be reached, as the other side of a call hears it.
+    fn own_contact(&self) -> String {
+        format!("<{}>", self.place.contact_in_calls(&self.settings.borrow()))
     }
 
     pub(super) fn progress(&mut self, now: SimTime, call: CallId, response: &Message) {
@@ -466,7 +524,15 @@ impl Core {
         if let Some(audio) = &mut leg.audio {
             // Without a description here, the early one stands.
             if !response.body().is_empty() {
-                leg.they_hold = audio.agree(response.body(), false).unwrap_or(false);
+                match audio.agree(response.body(), false) {
+                    None if audio.needs_agreement() => {
+                        // RFC 3261 13.2.2.4: acknowledged it is, and then there's nothing to be heard.
+                        leg.reports_to = asked_in;
+                        self.message = "no audio in common".into();
+                        return self.end(now, id);
+                    }
+                    held => leg.they_hold = held.unwrap_or(false),
+                }
             } else {
                 audio.confirm();
             }
@@ -486,7 +552,7 @@ impl Core {
             Direction::Incoming => "incoming",
             Direction::Outgoing => "outgoing",
         };
-        self.host.claim("call-answered", |event| event.with("peer", leg.peer.as_str()).with("direction", direction));
+        self.place.claim("call-answered", &[("peer", &leg.peer), ("direction", direction)]);
     }
 
     // --- being called --------------------------------------------------------------------------------------------
@@ -514,9 +580,11 @@ impl Core {
         leg.replaces = replaces;
         leg.answers = replaces.is_some();
         self.legs.push(leg);
-        let contact = format!("<{}>", self.contact_uri());
+        let contact = self.own_contact();
         self.ua.set_contact(call, contact);
-        self.prepare(id, std::future::ready(Ok(Vec::new())));
+        if !self.place.asks_when_answering() || replaces.is_some() {
+            self.place.prepare(id, Wanted::Nowhere);
+        }
         if replaces.is_some() {
             return;
         }
@@ -536,18 +604,22 @@ impl Core {
         leg.stage = Stage::Ringing;
         let peer = leg.peer.clone();
         self.ua.ring(now, call, 180, None);
-        self.host.claim("phone-rings", |event| event.with("peer", peer));
+        self.place.claim("phone-rings", &[("peer", &peer)]);
     }
 
     /// It's time to answer: done as soon as there is audio.
     pub(super) fn answer(&mut self, now: SimTime, id: LegId) {
-        let address = self.address;
         let Some(leg) = self.leg(id) else { return };
         let (Some(call), Stage::Coming | Stage::Ringing) = (leg.call, leg.stage) else { return };
-        leg.answers = true;
-        let Some(audio) = &mut leg.audio else { return };
+        let asked = std::mem::replace(&mut leg.answers, true);
+        let Some(audio) = &mut leg.audio else {
+            if !asked && self.place.asks_when_answering() {
+                self.place.prepare(id, Wanted::Nowhere);
+            }
+            return;
+        };
         let description = match leg.offer.take() {
-            Some(offer) => match audio.answer(&offer, address, media::Direction::SendRecv) {
+            Some(offer) => match audio.answer(&offer, media::Direction::SendRecv) {
                 Some((answer, held)) => {
                     leg.they_hold = held;
                     answer
@@ -557,9 +629,14 @@ impl Core {
             },
             None => {
                 leg.awaits_answer = true;
-                audio.offer(address, media::Direction::SendRecv)
+                audio.offer(media::Direction::SendRecv)
             }
         };
+        self.describe(now, id, Then::Accept, description);
+    }
+
+    fn accept(&mut self, now: SimTime, id: LegId, call: CallId, description: Bytes) {
+        let Some(leg) = self.leg(id) else { return };
         leg.stage = Stage::Up;
         let replaced = leg.replaces.take();
         self.ua.accept(now, call, Some(description));
@@ -597,9 +674,20 @@ impl Core {
             dialed.way += 1;
             leg.call = None;
             self.server_is_dead(now, dead);
-            return self.place(now, id);
+            return self.place_call(now, id);
         }
         self.closed(now, id, ending);
+    }
+
+    /// Those calls are over, without a word to anybody: there's no way to say one.
+    pub(super) fn drop_calls(&mut self, now: SimTime, which: impl Fn(&Leg) -> bool) {
+        let calls: Vec<_> = self.legs.iter().filter(|leg| which(leg)).map(|leg| (leg.id, leg.call)).collect();
+        for (id, call) in calls {
+            self.closed(now, id, Ending::Lost);
+            if let Some(call) = call {
+                self.ua.end(now, call);
+            }
+        }
     }
 
     /// A call is over: nothing of it stays but a line on the screen.
@@ -608,14 +696,15 @@ impl Core {
         let leg = self.legs.remove(index);
         self.stop(Due::Ring(id));
         self.stop(Due::Answer(id));
+        self.stop(Due::Media(id));
         let never_answered = leg.stage != Stage::Up;
         if let Some(audio) = leg.audio {
             self.digits = audio.digits();
-            audio.close(&self.host);
+            audio.close();
         }
         let reason = in_words(&ending);
         let peer = leg.peer.clone();
-        self.host.claim("call-ended", |event| event.with("peer", peer).with("reason", reason));
+        self.place.claim("call-ended", &[("peer", &peer), ("reason", &reason)]);
         if let Some(asked_in) = leg.reports_to {
             let status = match ending {
                 Ending::Refused(status) => status,
@@ -644,7 +733,7 @@ impl Core {
     }
 
     pub(super) fn audio_stats(&self) -> Option<StreamStats> {
-        self.active_and_up().and_then(|leg| leg.audio.as_ref()).map(Audio::stats)
+        self.active_and_up().and_then(|leg| leg.audio.as_ref()).and_then(|audio| audio.stats())
     }
 
     /// What the screen says when nothing is heard that should be.
@@ -654,6 +743,12 @@ impl Core {
             leg.stage == Stage::Up && !leg.we_hold && !leg.they_hold && silent.is_some_and(|long| long >= SILENCE)
         };
         self.legs.iter().find(silent).map(|leg| format!("no audio from {}", leg.peer))
+    }
+
+    /// What is wrong with the audio of a call that's talked in.
+    pub(super) fn trouble(&self) -> Option<String> {
+        let talks = |leg: &&Leg| leg.stage == Stage::Up && !leg.we_hold;
+        self.legs.iter().filter(talks).find_map(|leg| leg.audio.as_ref()?.trouble())
     }
 
     /// The headers that a Refer-To URI wants in the INVITE, and the URI without them.

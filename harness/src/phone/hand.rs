@@ -1,7 +1,7 @@
 //! A phone's buttons.
 
-use super::program::Core;
-use super::{Phone, account};
+use super::core::Core;
+use super::{Body, Phone, desk};
 use crate::trace::SimTime;
 use crate::world::Power;
 
@@ -39,15 +39,20 @@ impl Phone {
         if self.host.power() != Power::Up {
             return Err(self.no_such("register"));
         }
-        // One that still boots finds it on its disk.
-        account::save(&self.host, true, password);
-        if let Some((_, core)) = &mut *self.shared.running.borrow_mut() {
-            let now = self.host.now();
-            core.switch_on(now, password);
-            core.pump(now);
+        if let Body::Desk(_) = self.body {
+            // One that still boots finds it on its disk.
+            desk::save(&self.host, true, password);
         }
-        self.shared.inbox.bell.notify_one();
-        Ok(())
+        let pressed = self.touch(|core, now| {
+            if core.is_page() {
+                core.place.remember(true, password);
+            }
+            core.switch_on(now, password);
+        });
+        match (pressed, &self.body) {
+            (None, Body::Tab { .. }) => Err(self.no_such("register")),
+            _ => Ok(()),
+        }
     }
 
     /// Switches the account off.
@@ -58,7 +63,7 @@ impl Phone {
         self.press_button("unregister", |core, now| {
             let was_on = core.switch_off(now);
             if was_on {
-                account::save(&core.host, false, None);
+                core.place.remember(false, None);
             }
             was_on
         })
@@ -163,14 +168,7 @@ impl Phone {
         button: &'static str,
         act: impl FnOnce(&mut Core, SimTime) -> bool,
     ) -> Result<(), NoSuchButton> {
-        let pressed = self.host.power() == Power::Up
-            && self.shared.running.borrow_mut().as_mut().is_some_and(|(_, core)| {
-                let now = self.host.now();
-                let pressed = act(core, now);
-                core.pump(now);
-                pressed
-            });
-        self.shared.inbox.bell.notify_one();
+        let pressed = self.touch(act) == Some(true);
         if pressed { Ok(()) } else { Err(self.no_such(button)) }
     }
 }

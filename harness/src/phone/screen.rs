@@ -131,7 +131,8 @@ impl fmt::Display for Screen {
     /// What is seen, in a sentence's tail: `registered, bob (talking)`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if !self.power {
-            return f.write_str("a dark screen");
+            f.write_str("a dark screen")?;
+            return if self.message.is_empty() { Ok(()) } else { write!(f, ", {:?}", self.message) };
         }
         match self.registration {
             Registration::Off => f.write_str("not registered")?,

@@ -3,6 +3,7 @@
 use std::net::SocketAddrV4;
 use std::time::Duration;
 
+use super::webphone::WebphoneBehaviour;
 use crate::media::Codec;
 use crate::sip::Transport;
 use crate::sip::transaction::Timers;
@@ -15,6 +16,8 @@ pub enum Model {
     Hardphone,
     /// The same on a computer, which sleeps and changes networks. It looks out for both.
     Softphone,
+    /// A page in a browser's tab.
+    Webphone,
 }
 
 /// How a phone is provisioned: what somebody typed into it once, which a power cut doesn't take away.
@@ -131,6 +134,8 @@ pub struct Behaviour {
     pub refuses_transfers: bool,
     /// When its transfer has succeeded, it stays in the call.
     pub clings_after_transfer: bool,
+    /// What only a phone in a browser can do wrong.
+    pub web: WebphoneBehaviour,
 }
 
 impl Default for Behaviour {
@@ -150,6 +155,7 @@ impl Default for Behaviour {
             sends_no_audio: false,
             refuses_transfers: false,
             clings_after_transfer: false,
+            web: WebphoneBehaviour::default(),
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::call::{AfterHold, LegId, Stage};
-use super::program::{Core, Due};
+use super::core::{Core, Due};
 use super::screen::TransferState;
 use crate::sip::ua::{CallId, Ending};
 use crate::sip::{Message, Name, Uri};
@@ -42,7 +42,7 @@ impl Core {
         else {
             return false;
         };
-        if self.under_way().is_some() {
+        if self.under_way().is_some() || self.is_offline() {
             return false;
         }
         self.hand_on(now, id, target, !we_hold);
@@ -88,7 +88,7 @@ impl Core {
 
     pub(super) fn complete_button(&mut self, now: SimTime) -> bool {
         let Some(Consultation { first, second }) = self.consultation else { return false };
-        if self.under_way().is_some() {
+        if self.under_way().is_some() || self.is_offline() {
             return false;
         }
         let first_call = self.leg(first).and_then(|leg| leg.call);

@@ -1,25 +1,23 @@
-//! What runs on the phone's host.
+//! The phone itself, wherever it is: what it's told and what is due go in, messages come out.
 
 use std::cell::RefCell;
 use std::collections::{BTreeSet, VecDeque};
-use std::io;
-use std::net::{Ipv4Addr, SocketAddrV4};
 use std::rc::Rc;
 use std::time::Duration;
 
+use super::Inbox;
 use super::account::{self, Account};
-use super::audio::Audio;
 use super::call::{Leg, LegId};
+use super::place::{Finding, Place};
 use super::screen::{Line, Screen};
 use super::settings::{Behaviour, Model, PhoneSettings};
 use super::transfer::{Consultation, Transfer};
-use super::{Inbox, Shared};
 use crate::sip::digest::Credentials;
-use crate::sip::transport::{Ports, Received, Transports};
+use crate::sip::transport::Received;
 use crate::sip::ua::{ALLOW, Event, Settings, UserAgent};
 use crate::sip::{Flow, Message, Method, Name, Transport, Writer};
 use crate::trace::SimTime;
-use crate::world::{Host, Random};
+use crate::world::Random;
 
 /// How often a softphone looks whether its computer slept, or has another address.
 const LOOK: Duration = Duration::from_secs(2);
@@ -27,14 +25,6 @@ const LOOK: Duration = Duration::from_secs(2);
 const SLEPT: Duration = Duration::from_secs(1);
 /// How long the other end of a connection has to answer a keepalive (RFC 5626 4.4.1).
 const PONG: Duration = Duration::from_secs(10);
-
-/// What a helper of the program found.
-pub(super) enum Finding {
-    /// The servers of the account's domain.
-    Servers(io::Result<Vec<SocketAddrV4>>),
-    /// What a call needs: its audio, and where it goes (nowhere for one that came in).
-    Ready { leg: LegId, audio: io::Result<Audio>, ways: io::Result<Vec<SocketAddrV4>> },
-}
 
 /// What is due at some time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,24 +43,24 @@ pub(super) enum Due {
     Answer(LegId),
     /// Nobody has told what became of a transfer.
     Transfer(LegId),
+    /// The packets of a call have had their time to come back.
+    Media(LegId),
 }
 
-/// What the main loop does with the transports for the phone.
-enum Out {
+/// What is to be done with connections.
+pub(super) enum Out {
     Ping(Flow),
     Close(Flow),
 }
 
-/// The phone, while it's on. Nothing in it waits: the main loop carries messages in and out, and helpers find what
+/// The phone, while it's on. Nothing in it waits: who runs it carries messages in and out, and its place finds what
 /// takes time.
 pub(super) struct Core {
-    pub(super) host: Host,
+    pub(super) place: Box<dyn Place>,
     pub(super) settings: Rc<RefCell<PhoneSettings>>,
     pub(super) inbox: Rc<Inbox>,
     pub(super) ua: UserAgent,
     pub(super) random: Random,
-    pub(super) address: Ipv4Addr,
-    pub(super) port: u16,
     pub(super) account: Account,
     pub(super) legs: Vec<Leg>,
     pub(super) next_leg: u32,
@@ -88,123 +78,32 @@ pub(super) struct Core {
     connections: BTreeSet<Flow>,
 }
 
-/// Runs the phone from power to power cut.
-pub(super) async fn run(host: Host, shared: Rc<Shared>) {
-    let settings = shared.settings.borrow().clone();
-    let life = shared.lives.get() + 1;
-    shared.lives.set(life);
-    // When it's installed it has been on for long.
-    if life > 1 {
-        host.sleep(settings.behaviour.boot_time).await;
-    }
-    let port = Some(settings.port);
-    let ports = match settings.transport {
-        Transport::Udp => Ports { udp: port, ..Ports::default() },
-        Transport::Tcp => Ports { tcp: port, ..Ports::default() },
-        Transport::Ws => Ports::default(),
-    };
-    let mut transports = match Transports::open(&host, ports).await {
-        Ok(transports) => transports,
-        Err(error) => {
-            *shared.broken.borrow_mut() = format!("no network: {error}");
-            return;
-        }
-    };
-    let port = transports.local_port(settings.transport).unwrap_or(settings.port);
-    let mut core = Core::new(&host, &shared, &settings, port);
-    core.begin(host.now());
-    *shared.running.borrow_mut() = Some((life, core));
-    let _on = On { shared: &shared, life };
-    loop {
-        let Some(wake) = shared.turn(&mut transports, host.now()) else { return };
-        // Far away stands for never.
-        let wait = wake.map_or(Duration::from_secs(86_400), |at| at.since(host.now()));
-        tokio::select! {
-            biased;
-            received = transports.receive() => shared.with(|core| core.received(host.now(), received)),
-            () = shared.inbox.bell.notified() => {}
-            () = host.sleep(wait) => shared.with(|core| core.time_passed(host.now())),
-        }
-    }
-}
-
-/// The phone is dark when this is gone: its life ends with its host's.
-struct On<'a> {
-    shared: &'a Shared,
-    life: u64,
-}
-
-impl Drop for On<'_> {
-    fn drop(&mut self) {
-        let mut running = self.shared.running.borrow_mut();
-        // The next life may have begun before the host got round to clearing up after this one.
-        let gone = running.take_if(|(life, _)| *life == self.life);
-        drop(running);
-        drop(gone);
-    }
-}
-
-impl Shared {
-    fn with(&self, work: impl FnOnce(&mut Core)) {
-        if let Some((_, core)) = &mut *self.running.borrow_mut() {
-            work(core);
-        }
-    }
-
-    /// Does all that can be done now; returns when the next thing is due. None: another life has begun.
-    #[allow(clippy::option_option)]
-    fn turn(&self, transports: &mut Transports, now: SimTime) -> Option<Option<SimTime>> {
-        let mut running = self.running.borrow_mut();
-        let (_, core) = running.as_mut()?;
-        loop {
-            let found = self.inbox.found.borrow_mut().pop_front();
-            let Some(finding) = found else { break };
-            core.found(now, finding);
-        }
-        core.pump(now);
-        for out in core.out.drain(..) {
-            match out {
-                Out::Ping(flow) => transports.ping(flow),
-                Out::Close(flow) => transports.close(flow),
-            }
-        }
-        // After the connections that are given up: nothing new should go there.
-        while let Some(transmit) = core.ua.poll_transmit() {
-            transports.send(transmit);
-        }
-        Some(core.next_due(now))
-    }
-}
-
 impl Core {
-    fn new(host: &Host, shared: &Shared, settings: &PhoneSettings, port: u16) -> Core {
-        let stream = |concern: &str| host.random(|random| Random::stream(random.next_u64(), concern));
-        let (mut random, for_ua) = (stream("phone"), stream("user agent"));
-        let address = host.address();
+    pub(super) fn new(place: Box<dyn Place>, shared: Rc<RefCell<PhoneSettings>>, inbox: Rc<Inbox>) -> Core {
+        let settings = shared.borrow().clone();
+        let (mut random, for_ua) = (place.random("phone"), place.random("user agent"));
         let ua = UserAgent::new(
             Settings {
                 user_agent: match settings.model {
                     Model::Hardphone => "busyhour hardphone".into(),
                     Model::Softphone => "busyhour softphone".into(),
+                    Model::Webphone => "busyhour webphone".into(),
                 },
                 timers: settings.timers,
                 session: settings.session,
                 quirks: settings.quirks,
                 credentials: Some(Credentials { user: settings.user.clone(), password: settings.password.clone() }),
-                ..Settings::at(format!("{address}:{port}"))
+                ..Settings::at(place.sent_by())
             },
             for_ua,
         );
-        let contact = account::contact(settings, address, port);
-        let account = Account::new(settings, account::registration(host, settings, contact, &mut random));
+        let account = Account::new(&settings, account::registration(&*place, &settings, &mut random));
         Core {
-            host: host.clone(),
-            settings: shared.settings.clone(),
-            inbox: shared.inbox.clone(),
+            place,
+            settings: shared,
+            inbox,
             ua,
             random,
-            address,
-            port,
             account,
             legs: Vec::new(),
             next_leg: 0,
@@ -221,22 +120,38 @@ impl Core {
     }
 
     /// What a phone does first.
-    fn begin(&mut self, now: SimTime) {
-        self.inbox.found.borrow_mut().clear();
+    pub(super) fn begin(&mut self, now: SimTime) {
         if self.settings.borrow().model == Model::Softphone {
             self.set(now + LOOK, Due::Look);
         }
-        if let Some(password) = account::load(&self.host) {
-            self.switch_on(now, password.as_deref());
+    }
+
+    /// Takes what was found, and lets everything happen that has been caused.
+    pub(super) fn settle(&mut self, now: SimTime) {
+        loop {
+            let found = self.inbox.found.borrow_mut().pop_front();
+            let Some(finding) = found else { break };
+            self.found(now, finding);
         }
+        self.pump(now);
+    }
+
+    /// What is to be done with connections, before anything is sent.
+    pub(super) fn outs(&mut self) -> impl Iterator<Item = Out> + '_ {
+        self.out.drain(..)
     }
 
     pub(super) fn behaviour(&self) -> Behaviour {
         self.settings.borrow().behaviour
     }
 
+    /// It's a page in a browser's tab.
+    pub(super) fn is_page(&self) -> bool {
+        self.settings.borrow().model == Model::Webphone
+    }
+
     /// A test has changed its mind.
-    pub(super) fn behaviour_changed(&mut self) {
+    pub(super) fn behaviour_changed(&self) {
         let behaviour = self.behaviour();
         for leg in &self.legs {
             if let Some(audio) = &leg.audio {
@@ -259,12 +174,12 @@ impl Core {
         self.due.iter().any(|(_, other)| *other == what)
     }
 
-    fn next_due(&mut self, now: SimTime) -> Option<SimTime> {
+    pub(super) fn next_due(&mut self, now: SimTime) -> Option<SimTime> {
         let own = self.due.iter().map(|(at, _)| *at).min();
         [own, self.ua.poll_timeout(), self.registration_due(now)].into_iter().flatten().min()
     }
 
-    fn time_passed(&mut self, now: SimTime) {
+    pub(super) fn time_passed(&mut self, now: SimTime) {
         self.ua.handle_timeout(now);
         while let Some(index) = self.due.iter().position(|(at, _)| *at <= now) {
             let (at, due) = self.due.remove(index);
@@ -277,13 +192,11 @@ impl Core {
                 }
                 Due::LookUp => self.look_up(now),
                 Due::Keepalive => self.keep_alive(now),
-                Due::Pong(flow) => {
-                    self.out.push_back(Out::Close(flow));
-                    self.broken(now, flow);
-                }
+                Due::Pong(flow) => self.give_up(now, flow),
                 Due::Ring(leg) => self.ring(now, leg),
                 Due::Answer(leg) => self.answer(now, leg),
                 Due::Transfer(leg) => self.transfer_unanswered(now, leg),
+                Due::Media(leg) => self.media_still_lost(now, leg),
             }
         }
     }
@@ -297,7 +210,7 @@ impl Core {
         }
     }
 
-    fn received(&mut self, now: SimTime, received: Received) {
+    pub(super) fn received(&mut self, now: SimTime, received: Received) {
         match received {
             Received::Message { message, flow } => {
                 self.connected(flow);
@@ -324,11 +237,31 @@ impl Core {
     }
 
     /// A connection is gone, or somebody said that nobody listens there.
-    fn broken(&mut self, now: SimTime, flow: Flow) {
+    pub(super) fn broken(&mut self, now: SimTime, flow: Flow) {
         self.connections.remove(&flow);
         self.stop(Due::Pong(flow));
         self.ua.flow_failed(now, flow);
         self.way_lost(now, flow);
+    }
+
+    /// A connection that's there and carries nothing.
+    pub(super) fn give_up(&mut self, now: SimTime, flow: Flow) {
+        self.out.push_back(Out::Close(flow));
+        self.broken(now, flow);
+    }
+
+    /// The connection that a phone in a browser has, which opens no other by itself.
+    pub(super) fn own_connection(&self) -> Option<Flow> {
+        self.connections.iter().find(|flow| flow.transport == Transport::Ws).copied()
+    }
+
+    /// How long until the next keepalive: on connections a random part of it, so that not all phones of a server send
+    /// theirs at once (RFC 5626 4.4.1).
+    pub(super) fn until_keepalive(&mut self, every: Duration) -> Duration {
+        if !self.is_page() {
+            return every;
+        }
+        Duration::from_millis(every.mul_f64(0.8 + 0.2 * self.random.unit()).as_millis() as u64)
     }
 
     /// None of the connections is worth anything any more.
@@ -340,12 +273,13 @@ impl Core {
         }
     }
 
-    fn keep_alive(&mut self, now: SimTime) {
+    pub(super) fn keep_alive(&mut self, now: SimTime) {
         let Some(every) = self.settings.borrow().keepalive else { return };
-        if !self.account.on {
+        if !self.account.on || self.behaviour().web.never_sends_keepalives {
             return;
         }
-        self.set(now + every, Due::Keepalive);
+        let wait = self.until_keepalive(every);
+        self.set(now + wait, Due::Keepalive);
         let Some(server) = self.server_flow() else { return };
         if server.transport == Transport::Udp {
             return self.out.push_back(Out::Ping(server));
@@ -363,7 +297,9 @@ impl Core {
     fn found(&mut self, now: SimTime, finding: Finding) {
         match finding {
             Finding::Servers(servers) => self.servers_found(now, servers),
-            Finding::Ready { leg, audio, ways } => self.ready(now, leg, audio, ways),
+            Finding::Ready { leg, outcome } => self.ready(now, leg, outcome),
+            Finding::Described(leg) => self.is_described(now, leg),
+            Finding::Media { leg, state } => self.media_changed(now, leg, state),
         }
     }
 
@@ -410,7 +346,7 @@ impl Core {
             registration: self.registration_shown(now),
             lines,
             transfer: self.transfer.as_ref().map(|transfer| transfer.state),
-            message: self.silence(now).unwrap_or_else(|| self.message.clone()),
+            message: self.trouble().or_else(|| self.silence(now)).unwrap_or_else(|| self.message.clone()),
         }
     }
 }
