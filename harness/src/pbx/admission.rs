@@ -186,6 +186,7 @@ impl Exchange {
                 if change != Change::None {
                     // Before the answer: what was answered is safe.
                     self.keep(&user);
+                    self.follow_device(now, &user, request, flow);
                 }
                 self.counters.registrations += 1;
                 self.grant(now, server, request, &user, change);

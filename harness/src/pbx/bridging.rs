@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use super::bridge::Bridge;
 use super::calls::{COURTESY, Due, Refusal, SessionId};
 use super::exchange::{Chore, Exchange};
 use super::leg::{OfferedFor, Place, Wish};
 use super::records::CallEnding;
-use super::settings::{Hold, MediaPath};
-use crate::media::{Feed, Relay, Side, tone};
+use super::settings::Hold;
+use crate::media::{Feed, Side, tone};
 use crate::sip::Message;
 use crate::sip::ua::{CallId, Ending};
 use crate::trace::SimTime;
@@ -18,18 +19,14 @@ use crate::world::audio::Sound;
 impl Exchange {
     /// A party offers another session: it holds, resumes, moves, or refreshes.
     pub(super) fn offered(&mut self, now: SimTime, call: CallId, request: &Message) {
+        let relayed = self.is_relayed(call);
         let Some(leg) = self.legs.get_mut(&call) else { return self.ua.refuse_offer(now, call, 488) };
         let body = (!request.body().is_empty()).then(|| request.body_bytes());
         let place = leg.place.clone();
-        let relayed = self.settings.media == MediaPath::Relay;
         let Some(body) = body else {
             // It asks for an offer of ours: what we have. The ACK brings its answer.
             let wish = leg.line.wish();
-            let offer = if relayed || matches!(place, Place::Room { .. }) {
-                Some(leg.line.offer(&wish))
-            } else {
-                leg.line.sent.clone()
-            };
+            let offer = if relayed { Some(leg.line.offer(&wish)) } else { leg.line.sent.clone() };
             leg.ack_answers = true;
             return self.ua.answer_offer(now, call, offer);
         };
@@ -55,7 +52,7 @@ impl Exchange {
 
     /// The other of the two is offered what one offers.
     fn pass_offer(&mut self, now: SimTime, id: SessionId, call: CallId, body: Bytes) {
-        let relayed = self.settings.media == MediaPath::Relay;
+        let relayed = self.is_relayed(call);
         let other = self.sessions.get(&id).and_then(|session| session.other(call));
         let wish = Wish::of(&body);
         if wish.is_none() && relayed {
@@ -111,12 +108,12 @@ impl Exchange {
 
     /// A leg has answered an offer of ours.
     pub(super) fn offer_answered(&mut self, now: SimTime, call: CallId, response: &Message) {
-        let relayed = self.settings.media == MediaPath::Relay;
+        let relayed = self.is_relayed(call);
         let Some(leg) = self.legs.get_mut(&call) else { return };
         // Without one it was the session's refresh, which nobody waits for.
         let Some(why) = leg.offered.take() else { return };
         let body = response.body_bytes();
-        if relayed || matches!(leg.place, Place::Room { .. }) {
+        if relayed {
             if !leg.line.agree(&body) {
                 return self.offer_failed(now, call, why, 488);
             }
@@ -145,7 +142,7 @@ impl Exchange {
 
     /// Who waits for the other side's answer gets it.
     pub(super) fn answer_waiting(&mut self, now: SimTime, waiting: CallId, answerer: CallId) {
-        let relayed = self.settings.media == MediaPath::Relay;
+        let relayed = self.is_relayed(waiting);
         let Some(answered) = self.legs.get(&answerer) else { return };
         let (wish, passed) = (answered.line.wish_agreed(), answered.line.received.clone());
         let address = self.address;
@@ -165,7 +162,7 @@ impl Exchange {
 
     /// The second of two who were strangers is offered what the first agreed to.
     pub(super) fn join_second(&mut self, now: SimTime, second: CallId, first: CallId) {
-        let relayed = self.settings.media == MediaPath::Relay;
+        let relayed = self.is_relayed(second);
         if self.legs.get(&second).is_some_and(|leg| leg.waits.is_some()) {
             return self.answer_waiting(now, second, first);
         }
@@ -214,7 +211,7 @@ impl Exchange {
 
     /// An ACK came to a 2xx of ours.
     pub(super) fn confirmed(&mut self, call: CallId, body: Option<Bytes>) {
-        let relayed = self.settings.media == MediaPath::Relay;
+        let relayed = self.is_relayed(call);
         let Some(leg) = self.legs.get_mut(&call) else { return };
         if !std::mem::take(&mut leg.ack_answers) {
             return;
@@ -261,6 +258,9 @@ impl Exchange {
                 continue;
             };
             let Some(agreed) = &leg.line.agreed else { continue };
+            if let Some(call) = call {
+                relay.stand(side, call, leg);
+            }
             held[at] = agreed.held();
             let mut remote = agreed.remote();
             if remote.address.ip() != leg.flow.remote.ip() {
@@ -331,7 +331,7 @@ impl Exchange {
         }
     }
 
-    fn side_ended(&mut self, now: SimTime, id: SessionId, call: CallId, ending: CallEnding) {
+    pub(super) fn side_ended(&mut self, now: SimTime, id: SessionId, call: CallId, ending: CallEnding) {
         let Some(session) = self.sessions.get_mut(&id) else { return };
         if let Some(transfer) = &mut session.transfer
             && transfer.transferor == Some(call)
@@ -403,8 +403,10 @@ impl Exchange {
                 self.chores.push_back(Chore::Leave { room, member });
             }
             self.let_go(now, leg);
-            if !forgets && told != Some(leg) {
-                self.ua.end(now, leg);
+            if forgets {
+                self.close_gate(leg);
+            } else if told != Some(leg) {
+                self.end_leg_because(now, leg, ending);
             }
         }
     }
@@ -412,7 +414,7 @@ impl Exchange {
     /// Ends a leg that nobody else is concerned with.
     pub(super) fn hang_up(&mut self, now: SimTime, call: CallId) {
         self.let_go(now, call);
-        self.ua.end(now, call);
+        self.end_leg(now, call);
     }
 
     /// A leg leaves: an offer of its that still waits will have no other answer.
@@ -425,7 +427,7 @@ impl Exchange {
     }
 }
 
-pub(super) fn close(relay: Option<Relay>) {
+pub(super) fn close(relay: Option<Bridge>) {
     if let Some(relay) = relay {
         relay.close();
     }

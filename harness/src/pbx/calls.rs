@@ -3,8 +3,11 @@
 use std::rc::Rc;
 use std::time::Duration;
 
+use bytes::Bytes;
+
+use super::bridge::Bridge;
+use super::leg::Wish;
 use super::records::RecordId;
-use crate::media::Relay;
 use crate::sip::ua::CallId;
 use crate::sip::{Flow, Transport};
 use crate::trace::SimTime;
@@ -25,10 +28,10 @@ pub(super) struct Session {
     pub record: RecordId,
     /// It rings.
     pub dial: Option<DialId>,
-    pub relay: Option<Relay>,
+    pub relay: Option<Bridge>,
     pub transfer: Option<Transfer>,
     /// Relays that its parties still send to, until they know where else.
-    pub retired: Vec<Relay>,
+    pub retired: Vec<Bridge>,
 }
 
 impl Session {
@@ -48,7 +51,7 @@ pub(super) struct Transfer {
     pub survivor: CallId,
     pub dial: DialId,
     /// What will join the survivor and whoever answers.
-    pub relay: Option<Relay>,
+    pub relay: Option<Bridge>,
     pub target: Rc<str>,
     pub told_of_ringing: bool,
     /// It failed, she had hung up, and is called back.
@@ -69,6 +72,8 @@ pub(super) enum Purpose {
 pub(super) struct Dial {
     pub purpose: Purpose,
     pub branches: Vec<CallId>,
+    /// So many phones more are called as soon as their audio has a way.
+    pub opening: usize,
     /// The best refusal so far.
     pub best: Option<Refusal>,
     /// The one whose early media is heard.
@@ -127,6 +132,21 @@ pub(super) struct Destination {
     pub target: String,
     pub to: String,
     pub flow: Flow,
+    /// What the phone is known by wherever it is.
+    pub device: Option<Rc<str>>,
+}
+
+/// On whose behalf phones are called, and with what.
+#[derive(Debug, Clone)]
+pub(super) struct Invitation {
+    pub party: Rc<str>,
+    pub from: Rc<str>,
+    pub hops: u8,
+    pub wish: Wish,
+    /// What is passed on where audio goes from phone to phone; whether that ends a hold.
+    pub passed: Option<(Bytes, bool)>,
+    /// The relay's port, where audio is relayed.
+    pub port: Option<u16>,
 }
 
 impl Destination {
@@ -158,6 +178,8 @@ pub(super) enum Due {
     HangUp(CallId),
     /// Is the call heard?
     Audio(SessionId),
+    /// Is there still a sign of that leg's party?
+    Signs(CallId),
 }
 
 /// How long a transferor gets to hang up by herself.

@@ -6,12 +6,14 @@ use std::rc::Rc;
 use bytes::Bytes;
 
 use super::admission::Sender;
-use super::calls::{Destination, Dial, DialId, Due, Purpose, Refusal, Route, Session, SessionId};
+use super::bridge::Bridge;
+use super::calls::{Destination, Dial, DialId, Due, Invitation, Purpose, Refusal, Route, Session, SessionId};
 use super::exchange::{Chore, Exchange};
-use super::leg::{Leg, Line, Place, Wish, with_our_origin};
+use super::gate::Gate;
+use super::leg::{Leg, Line, Place, Wish, asks_for_webrtc, in_plain_rtp, with_our_origin};
 use super::records::CallEnding;
 use super::settings::MediaPath;
-use crate::media::{Relay, Side};
+use crate::media::Side;
 use crate::sip::ua::{CallId, Outgoing};
 use crate::sip::{Flow, Message, Name, Uri, escape_user};
 use crate::trace::SimTime;
@@ -20,6 +22,15 @@ use crate::trace::SimTime;
 fn is_number(dialed: &str) -> bool {
     let digits = dialed.strip_prefix('+').unwrap_or(dialed);
     (10..=15).contains(&digits.len()) && digits.bytes().all(|digit| digit.is_ascii_digit())
+}
+
+/// A call that may be made.
+#[derive(Debug)]
+pub(super) struct Admitted {
+    dialed: Rc<str>,
+    sender: Sender,
+    flow: Flow,
+    replaces: Option<CallId>,
 }
 
 impl Exchange {
@@ -54,11 +65,24 @@ impl Exchange {
         let Some(dialed) = target.user_name().filter(|_| self.is_ours(&target)) else {
             return self.ua.reject(now, call, 404, &[]);
         };
-        let offer = (!request.body().is_empty()).then(|| request.body_bytes());
-        if let Some(offer) = &offer
-            && Wish::of(offer).is_none()
-        {
-            return self.ua.reject(now, call, 488, &[]);
+        let mut offer = (!request.body().is_empty()).then(|| request.body_bytes());
+        let mut webrtc = match &offer {
+            Some(offer) => asks_for_webrtc(offer),
+            // She leaves it to us.
+            None => self.speaks_webrtc(flow),
+        };
+        if webrtc && !self.settings.webrtc {
+            let warning = format!("302 {} \"no WebRTC is spoken here\"", self.settings.domain);
+            return self.ua.reject(now, call, 488, &[(Name::Warning, warning)]);
+        }
+        if let Some(offer) = &mut offer {
+            if webrtc && self.settings.behaviour.answers_webrtc_in_plain_rtp {
+                *offer = in_plain_rtp(offer);
+                webrtc = false;
+            }
+            if Wish::of(offer).is_none() {
+                return self.ua.reject(now, call, 488, &[]);
+            }
         }
         if self.settings.max_calls.is_some_and(|most| self.sessions.len() >= most) && replaces.is_none() {
             self.counters.overloaded += 1;
@@ -72,6 +96,9 @@ impl Exchange {
             party: party.clone(),
             from,
             flow,
+            device: self.device_at(now, &party, flow),
+            unplugged: None,
+            check_at: None,
             place: Place::Leaving,
             answered: false,
             max_forwards: hops,
@@ -82,10 +109,35 @@ impl Exchange {
             ack_answers: false,
         };
         self.add_leg(call, leg);
+        let request = Admitted { dialed: dialed.as_ref().into(), sender, flow, replaces };
+        if webrtc {
+            self.chores.push_back(Chore::Admit { call, request: Box::new(request) });
+        } else {
+            self.admitted(now, call, request);
+        }
+    }
+
+    /// A caller's WebRTC end is ready. Without one there's no call.
+    pub(super) fn gate_ready(&mut self, now: SimTime, call: CallId, request: Admitted, gate: Option<Gate>) {
+        match gate {
+            Some(gate) if self.legs.contains_key(&call) => {
+                self.put_gate(call, gate);
+                self.admitted(now, call, request);
+            }
+            // She has given up meanwhile.
+            Some(gate) => gate.close(),
+            None => self.ua.reject(now, call, 503, &[]),
+        }
+        self.work(now);
+    }
+
+    /// Somebody may call, and has what she needs for it.
+    fn admitted(&mut self, now: SimTime, call: CallId, request: Admitted) {
+        let Admitted { dialed, sender, flow, replaces } = request;
         if let Some(replaced) = replaces {
             return self.replace(now, call, replaced);
         }
-        let dialed: Rc<str> = dialed.as_ref().into();
+        let Some(party) = self.legs.get(&call).map(|leg| leg.party.clone()) else { return };
         let route = self.route(now, &dialed, &sender, Some(flow));
         let record = self.records.begin(now, party.clone(), dialed.clone());
         self.host.claim("call-began", |e| e.with("caller", &*party).with("called", &*dialed));
@@ -108,28 +160,18 @@ impl Exchange {
         match route {
             Route::Room(room) => self.chores.push_back(Chore::Join { call, room }),
             Route::Nobody(status) => self.fail_call(now, session, &Refusal::of(status)),
-            Route::Phones(phones) => {
-                let relay = self.take_relay();
-                if let Some(relay) = &relay
-                    && let Some(leg) = self.legs.get_mut(&call)
-                {
-                    leg.line.local.port = relay.port(Side::A);
-                }
-                match self.dial(now, Purpose::Call(session), call, phones, relay.as_ref()) {
-                    Ok(dial) => {
-                        if let Some(session) = self.sessions.get_mut(&session) {
-                            session.dial = Some(dial);
-                            session.relay = relay;
-                        }
+            Route::Phones(phones) => match self.dial(now, Purpose::Call(session), call, phones) {
+                Ok((dial, relay)) => {
+                    if let (Some(relay), Some(leg)) = (&relay, self.legs.get_mut(&call)) {
+                        leg.line.local.port = relay.port(Side::A);
                     }
-                    Err(status) => {
-                        if let Some(relay) = relay {
-                            relay.close();
-                        }
-                        self.fail_call(now, session, &Refusal::of(status));
+                    if let Some(session) = self.sessions.get_mut(&session) {
+                        session.dial = Some(dial);
+                        session.relay = relay;
                     }
                 }
-            }
+                Err(status) => self.fail_call(now, session, &Refusal::of(status)),
+            },
         }
     }
 
@@ -182,8 +224,9 @@ impl Exchange {
                 }
                 phones.push(Destination {
                     party: user.into(),
-                    target: contact.uri,
                     to: format!("<sip:{}@{}>", escape_user(user), settings.domain),
+                    device: Some(contact.device().into()),
+                    target: contact.uri,
                     flow: contact.flow,
                 });
             }
@@ -194,6 +237,7 @@ impl Exchange {
                 target: format!("sip:{number}@{trunk}"),
                 to: format!("<sip:{number}@{trunk}>"),
                 flow: Flow::udp(trunk),
+                device: None,
             }));
         }
         match phones.is_empty() {
@@ -232,21 +276,19 @@ impl Exchange {
         false
     }
 
-    /// Rings phones, on behalf of a leg.
+    /// Rings phones, on behalf of a leg. Comes with the relay by which they'll talk, if they do so by one.
     pub(super) fn dial(
         &mut self,
         now: SimTime,
         purpose: Purpose,
         on_behalf: CallId,
         phones: Vec<Destination>,
-        relay: Option<&Relay>,
-    ) -> Result<DialId, u16> {
-        let relayed = self.settings.media == MediaPath::Relay;
-        if relayed && relay.is_none() {
-            return Err(503);
-        }
+    ) -> Result<(DialId, Option<Bridge>), u16> {
+        let relayed = self.settings.media == MediaPath::Relay
+            || self.is_gateway_leg(on_behalf)
+            || phones.iter().any(|phone| self.speaks_webrtc(phone.flow));
+        let relay = self.relay_for(relayed)?;
         let Some(leg) = self.legs.get(&on_behalf) else { return Err(480) };
-        let (party, from, hops) = (leg.party.clone(), leg.from.clone(), leg.max_forwards);
         let joined = matches!(purpose, Purpose::Transfer(_));
         let received = leg.line.received.clone();
         let wish = if joined {
@@ -254,51 +296,111 @@ impl Exchange {
         } else {
             received.as_deref().and_then(Wish::of).unwrap_or_default().passed_on()
         };
+        let invitation = Rc::new(Invitation {
+            party: leg.party.clone(),
+            from: leg.from.clone(),
+            hops: leg.max_forwards.saturating_sub(1),
+            wish,
+            passed: received.filter(|_| !relayed).map(|body| (body, joined)),
+            port: relay.as_ref().map(|relay| relay.port(Side::B)),
+        });
         let id = DialId(self.number());
-        let mut branches = Vec::with_capacity(phones.len());
+        self.dials.insert(id, Dial { purpose, branches: Vec::new(), opening: 0, best: None, early: None, rang: false });
         for phone in phones {
-            let session = self.number();
-            let mut line = Line::new(self.address, relay.map_or(0, |relay| relay.port(Side::B)), session);
-            let offer: Option<Bytes> = if relayed {
-                Some(line.offer(&wish))
-            } else {
-                let version = line.local.version;
-                received.as_ref().map(|body| with_our_origin(body, self.address, session, version, joined))
-            };
-            line.sent.clone_from(&offer);
-            let to_trunk = self.is_trunk(phone.flow);
-            let from = match &self.settings.outbound_number {
-                Some(number) if to_trunk && !is_number(&party) => {
-                    format!("<sip:{number}@{}>", self.settings.domain)
+            if self.speaks_webrtc(phone.flow) {
+                if let Some(dial) = self.dials.get_mut(&id) {
+                    dial.opening += 1;
                 }
-                _ => (*from).to_owned(),
-            };
-            let user = escape_user(&party).into_owned();
-            let contact = format!("<sip:{user}@{}{}>", self.sent_by, phone.transport_parameter());
-            let mut outgoing = Outgoing::new(phone.target, from, contact, phone.flow);
-            outgoing.to = phone.to;
-            outgoing.offer = offer;
-            outgoing.max_forwards = hops.saturating_sub(1);
-            let call = self.ua.call(now, outgoing);
-            let leg = Leg {
-                from: format!("<sip:{}@{}>", escape_user(&phone.party), self.settings.domain).into(),
-                party: phone.party,
-                flow: phone.flow,
-                place: Place::Branch(id),
-                answered: false,
-                max_forwards: hops.saturating_sub(1),
-                line,
-                waits: None,
-                offered: None,
-                next_offer: None,
-                ack_answers: false,
-            };
-            self.add_leg(call, leg);
-            branches.push(call);
+                self.chores.push_back(Chore::Ring { dial: id, phone, invitation: invitation.clone() });
+            } else {
+                self.ring_phone(now, id, phone, &invitation, None);
+            }
         }
-        self.dials.insert(id, Dial { purpose, branches, best: None, early: None, rang: false });
         self.at(now + self.settings.ring_timeout, Due::RingTimeout(id));
-        Ok(id)
+        Ok((id, relay))
+    }
+
+    /// The WebRTC end for a phone is ready, and the phone is called, if it's still wanted.
+    pub(super) fn ring_ready(
+        &mut self,
+        now: SimTime,
+        id: DialId,
+        phone: Destination,
+        invitation: &Invitation,
+        gate: Option<Gate>,
+    ) {
+        match (self.dials.get_mut(&id), gate) {
+            (None, Some(gate)) => gate.close(),
+            (None, None) => {}
+            (Some(dial), Some(gate)) => {
+                dial.opening -= 1;
+                self.ring_phone(now, id, phone, invitation, Some(gate));
+            }
+            (Some(dial), None) => {
+                dial.opening -= 1;
+                self.phone_fails(now, id, Refusal::of(503));
+            }
+        }
+        self.work(now);
+    }
+
+    fn ring_phone(
+        &mut self,
+        now: SimTime,
+        id: DialId,
+        phone: Destination,
+        invitation: &Invitation,
+        gate: Option<Gate>,
+    ) {
+        let Invitation { party, from, hops, wish, passed, port } = invitation;
+        let session = self.number();
+        let mut line = Line::new(self.address, port.unwrap_or(0), session);
+        line.gate = gate;
+        let offer: Option<Bytes> = match port {
+            Some(_) => Some(line.offer(wish)),
+            None => passed
+                .as_ref()
+                .map(|(body, joined)| with_our_origin(body, self.address, session, line.local.version, *joined)),
+        };
+        line.sent.clone_from(&offer);
+        let to_trunk = self.is_trunk(phone.flow);
+        let from = match &self.settings.outbound_number {
+            Some(number) if to_trunk && !is_number(party) => {
+                format!("<sip:{number}@{}>", self.settings.domain)
+            }
+            _ => (**from).to_owned(),
+        };
+        let user = escape_user(party).into_owned();
+        let contact = format!("<sip:{user}@{}{}>", self.sent_by, phone.transport_parameter());
+        let mut outgoing = Outgoing::new(phone.target, from, contact, phone.flow);
+        outgoing.to = phone.to;
+        outgoing.offer = offer;
+        outgoing.max_forwards = *hops;
+        let call = self.ua.call(now, outgoing);
+        let gate = line.gate.take();
+        let leg = Leg {
+            from: format!("<sip:{}@{}>", escape_user(&phone.party), self.settings.domain).into(),
+            party: phone.party,
+            flow: phone.flow,
+            device: phone.device,
+            unplugged: None,
+            check_at: None,
+            place: Place::Branch(id),
+            answered: false,
+            max_forwards: *hops,
+            line,
+            waits: None,
+            offered: None,
+            next_offer: None,
+            ack_answers: false,
+        };
+        self.add_leg(call, leg);
+        if let Some(gate) = gate {
+            self.put_gate(call, gate);
+        }
+        if let Some(dial) = self.dials.get_mut(&id) {
+            dial.branches.push(call);
+        }
     }
 
     /// A phone rings, or has something to be heard.
@@ -336,7 +438,7 @@ impl Exchange {
     /// The answerer's description becomes ours to the caller. None where the caller made no offer that could be
     /// answered before the call is.
     pub(super) fn take_answer(&mut self, answerer: CallId, caller: CallId, body: &Bytes) -> Option<Bytes> {
-        let relayed = self.settings.media == MediaPath::Relay;
+        let relayed = self.is_relayed(caller);
         let address = self.address;
         let leg = self.legs.get_mut(&answerer)?;
         if !relayed {
@@ -355,6 +457,15 @@ impl Exchange {
         }
     }
 
+    /// Whether a leg's audio goes by the server.
+    pub(super) fn is_relayed(&self, call: CallId) -> bool {
+        match self.legs.get(&call).map(|leg| &leg.place) {
+            Some(Place::Call(id, _)) => self.sessions.get(id).is_some_and(|session| session.relay.is_some()),
+            Some(Place::Room { .. }) => true,
+            Some(Place::Branch(_) | Place::Leaving) | None => self.settings.media == MediaPath::Relay,
+        }
+    }
+
     /// A phone has answered.
     pub(super) fn answered(&mut self, now: SimTime, call: CallId, response: &Message, wants_answer: bool) {
         let place = self.legs.get(&call).map(|leg| leg.place.clone());
@@ -363,7 +474,7 @@ impl Exchange {
             if wants_answer {
                 self.ua.acknowledge(call, None);
             }
-            return self.ua.end(now, call);
+            return self.end_leg(now, call);
         };
         let body = response.body_bytes();
         if let Some(leg) = self.legs.get_mut(&call) {
@@ -374,12 +485,12 @@ impl Exchange {
 
     /// It has the call; the others stop ringing.
     pub(super) fn wins(&mut self, now: SimTime, id: DialId, call: CallId, body: &Bytes, wants_answer: bool) {
-        let Some(dial) = self.dials.remove(&id) else { return self.ua.end(now, call) };
+        let Some(dial) = self.dials.remove(&id) else { return self.end_leg(now, call) };
         for other in dial.branches {
             if other != call && self.legs.get(&other).is_some_and(|leg| matches!(leg.place, Place::Branch(_))) {
                 self.set_place(other, Place::Leaving);
                 if !self.settings.behaviour.rings_on {
-                    self.ua.end(now, other);
+                    self.end_leg(now, other);
                 }
             }
         }
@@ -414,6 +525,8 @@ impl Exchange {
         }
         self.ua.accept(now, caller, answer);
         self.wire(id, None);
+        self.expect_signs(now, caller);
+        self.expect_signs(now, callee);
         if let Some(after) = self.settings.rtp_timeout {
             self.at(now + after, Due::Audio(id));
         }
@@ -430,12 +543,17 @@ impl Exchange {
     pub(super) fn branch_ended(&mut self, now: SimTime, id: DialId, call: CallId, refusal: Refusal) {
         let Some(dial) = self.dials.get_mut(&id) else { return };
         dial.branches.retain(|branch| *branch != call);
-        let is_final = refusal.is_final();
-        dial.best = Some(Refusal::better(dial.best.take(), refusal));
         if dial.early == Some(call) {
             dial.early = None;
         }
-        if dial.branches.is_empty() || is_final {
+        self.phone_fails(now, id, refusal);
+    }
+
+    fn phone_fails(&mut self, now: SimTime, id: DialId, refusal: Refusal) {
+        let Some(dial) = self.dials.get_mut(&id) else { return };
+        let is_final = refusal.is_final();
+        dial.best = Some(Refusal::better(dial.best.take(), refusal));
+        if (dial.branches.is_empty() && dial.opening == 0) || is_final {
             self.dial_failed(now, id);
         }
     }
@@ -462,7 +580,7 @@ impl Exchange {
         let dial = self.dials.remove(&id)?;
         for &branch in &dial.branches {
             self.set_place(branch, Place::Leaving);
-            self.ua.end(now, branch);
+            self.end_leg(now, branch);
         }
         Some(dial)
     }
@@ -507,6 +625,7 @@ impl Exchange {
     }
 
     pub(super) fn remove_leg(&mut self, call: CallId) -> Option<Leg> {
+        self.close_gate(call);
         let leg = self.legs.remove(&call)?;
         if let Some(calls) = self.parties.get_mut(&leg.party) {
             calls.retain(|known| *known != call);
@@ -521,11 +640,6 @@ impl Exchange {
         if let Some(leg) = self.legs.get_mut(&call) {
             leg.place = place;
         }
-    }
-
-    /// A relay for a call, where audio is relayed.
-    pub(super) fn take_relay(&mut self) -> Option<Relay> {
-        if self.settings.media == MediaPath::Relay { self.spare.pop() } else { None }
     }
 
     /// The user part of a URI that is ours.

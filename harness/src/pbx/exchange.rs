@@ -6,13 +6,18 @@ use std::net::Ipv4Addr;
 use std::rc::Rc;
 
 use rustc_hash::FxHashMap;
+use tokio::sync::mpsc::UnboundedSender;
 
-use super::calls::{Dial, DialId, Due, Session, SessionId};
+use super::bridge::Bridge;
+use super::calls::{Destination, Dial, DialId, Due, Invitation, Session, SessionId};
+use super::dialing::Admitted;
+use super::gate::Gate;
 use super::keeping;
 use super::leg::Leg;
 use super::records::Records;
 use super::registrar::{Registrar, Rules};
-use super::settings::ServerSettings;
+use super::settings::{LostConnection, ServerSettings};
+use crate::media::webrtc::{Certificate, PeerEvent};
 use crate::media::{Conference, MemberId, Relay};
 use crate::sip::transaction::Transmit;
 use crate::sip::ua::{CallId, Event, Settings, UserAgent};
@@ -45,8 +50,25 @@ pub struct Counters {
 
 /// What the program has to do, because it takes time.
 pub(super) enum Chore {
-    Join { call: CallId, room: Rc<str> },
-    Leave { room: Rc<str>, member: MemberId },
+    /// A party that speaks WebRTC calls: it needs an end to speak to.
+    Admit {
+        call: CallId,
+        request: Box<Admitted>,
+    },
+    /// A phone that speaks WebRTC is to be called.
+    Ring {
+        dial: DialId,
+        phone: Destination,
+        invitation: Rc<Invitation>,
+    },
+    Join {
+        call: CallId,
+        room: Rc<str>,
+    },
+    Leave {
+        room: Rc<str>,
+        member: MemberId,
+    },
 }
 
 pub(super) struct Exchange {
@@ -68,8 +90,14 @@ pub(super) struct Exchange {
     pub counters: Counters,
     /// Relays that are open and not used yet: a call takes one without waiting.
     pub spare: Vec<Relay>,
+    /// What all its WebRTC ends are known by, once there was one.
+    pub certificate: Option<Certificate>,
+    /// Where they tell what happens to them.
+    pub gate_events: UnboundedSender<(CallId, PeerEvent)>,
+    /// Ends of calls that are over, for a server that keeps them.
+    pub haunted_gates: Vec<Gate>,
     /// Relays of calls that are over, for a server that goes on sending.
-    pub haunted: Vec<Relay>,
+    pub haunted: Vec<Bridge>,
     pub rooms: BTreeMap<Rc<str>, Conference>,
     pub chores: VecDeque<Chore>,
     /// Answers that need no transaction.
@@ -88,7 +116,13 @@ fn rules(settings: &ServerSettings) -> Rules {
 }
 
 impl Exchange {
-    pub(super) fn new(host: &Host, settings: &ServerSettings, records: Records, counters: Counters) -> Exchange {
+    pub(super) fn new(
+        host: &Host,
+        settings: &ServerSettings,
+        records: Records,
+        counters: Counters,
+        gate_events: UnboundedSender<(CallId, PeerEvent)>,
+    ) -> Exchange {
         let address = host.address();
         let sent_by: Rc<str> = format!("{address}:{}", settings.udp.or(settings.tcp).unwrap_or(5060)).into();
         let stream = |concern: &str| Random::stream(host.random(Random::next_u64), concern);
@@ -123,6 +157,9 @@ impl Exchange {
             records,
             counters,
             spare: Vec::new(),
+            certificate: None,
+            gate_events,
+            haunted_gates: Vec::new(),
             haunted: Vec::new(),
             rooms: BTreeMap::new(),
             chores: VecDeque::new(),
@@ -162,13 +199,14 @@ impl Exchange {
 
     /// A way broke.
     pub(super) fn broken(&mut self, now: SimTime, flow: Flow) {
-        if let Some(connection) = flow.connection
-            && self.settings.lost_connection_handling
-        {
-            for user in self.registrar.connection_lost(connection) {
-                self.keep(&user);
-                self.host.claim("unregistered", |e| e.with("user", &*user).with("why", "the connection was lost"));
+        if let Some(connection) = flow.connection {
+            if self.settings.lost_connection == LostConnection::Drops {
+                for user in self.registrar.connection_lost(connection) {
+                    self.keep(&user);
+                    self.host.claim("unregistered", |e| e.with("user", &*user).with("why", "the connection was lost"));
+                }
             }
+            self.unplug(now, flow);
         }
         self.ua.flow_failed(now, flow);
         self.work(now);
@@ -188,11 +226,12 @@ impl Exchange {
         while let Some(Reverse((at, _))) = self.due.peek()
             && *at <= now
         {
-            let Some(Reverse((_, due))) = self.due.pop() else { break };
+            let Some(Reverse((at, due))) = self.due.pop() else { break };
             match due {
                 Due::RingTimeout(dial) => self.ring_timeout(now, dial),
-                Due::HangUp(call) => self.ua.end(now, call),
+                Due::HangUp(call) => self.end_leg(now, call),
                 Due::Audio(session) => self.check_audio(now, session),
+                Due::Signs(call) => self.signs_due(now, at, call),
             }
             self.work(now);
         }
@@ -221,11 +260,23 @@ impl Exchange {
                 }
                 Event::Progress { call, response } => self.progress(now, call, &response),
                 Event::Answered { call, response, wants_answer } => self.answered(now, call, &response, wants_answer),
-                Event::Confirmed { call, body } => self.confirmed(call, body),
-                Event::Offered { call, request } => self.offered(now, call, &request),
-                Event::OfferAnswered { call, response } => self.offer_answered(now, call, &response),
+                Event::Confirmed { call, body } => {
+                    self.replug(now, call);
+                    self.confirmed(call, body);
+                }
+                Event::Offered { call, request } => {
+                    self.replug(now, call);
+                    self.offered(now, call, &request);
+                }
+                Event::OfferAnswered { call, response } => {
+                    self.replug(now, call);
+                    self.offer_answered(now, call, &response);
+                }
                 Event::OfferRefused { call, status } => self.offer_refused(now, call, status),
-                Event::Referred { call, request } => self.referred(now, call, &request),
+                Event::Referred { call, request } => {
+                    self.replug(now, call);
+                    self.referred(now, call, &request);
+                }
                 // The server refers nobody.
                 Event::ReferAnswered { .. } | Event::Notified { .. } => {}
                 Event::Info { .. } => {}

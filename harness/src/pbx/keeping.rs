@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::rc::Rc;
 
 use super::registrar::{Contact, Registrar};
-use super::settings::ServerSettings;
+use super::settings::{LostConnection, ServerSettings};
 use crate::sip::{Flow, Transport};
 use crate::trace::SimTime;
 use crate::world::Host;
@@ -82,7 +82,7 @@ pub(super) fn restore(host: &Host, settings: &ServerSettings, registrar: &mut Re
         let Some(user) = lines.next().filter(|user| settings.users.contains_key(*user)) else { continue };
         let mut contacts: Vec<Contact> = lines.filter_map(read).collect();
         contacts.retain(|contact| {
-            let lost = contact.flow.transport != Transport::Udp && settings.lost_connection_handling;
+            let lost = contact.flow.transport != Transport::Udp && settings.lost_connection == LostConnection::Drops;
             contact.expires_at > now && !lost
         });
         if !contacts.is_empty() {

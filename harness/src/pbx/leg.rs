@@ -6,9 +6,11 @@ use std::rc::Rc;
 use bytes::Bytes;
 
 use super::calls::{DialId, SessionId};
-use crate::media::sdp::{Agreed, Local};
+use super::gate::Gate;
+use crate::media::sdp::{Agreed, Local, secure_of};
 use crate::media::{Codec, Direction, MemberId, Side};
 use crate::sip::Flow;
+use crate::trace::SimTime;
 
 /// What a leg is part of.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,6 +44,12 @@ pub(super) struct Leg {
     /// As it stands in From, for those that are called on its behalf.
     pub from: Rc<str>,
     pub flow: Flow,
+    /// What its phone is known by in the registrar, wherever it is.
+    pub device: Option<Rc<str>>,
+    /// Since when its connection is known to be gone.
+    pub unplugged: Option<SimTime>,
+    /// When a sign of it is looked for next.
+    pub check_at: Option<SimTime>,
     pub place: Place,
     pub answered: bool,
     pub max_forwards: u8,
@@ -65,6 +73,8 @@ pub(super) struct Line {
     /// The last that came.
     pub received: Option<Bytes>,
     pub agreed: Option<Agreed>,
+    /// Its WebRTC transport, if it speaks that.
+    pub gate: Option<Gate>,
 }
 
 /// What an offer has that matters to whom it's passed on.
@@ -77,7 +87,7 @@ pub(super) struct Wish {
 
 impl Line {
     pub(super) fn new(address: Ipv4Addr, port: u16, session: u64) -> Line {
-        Line { local: Local::new(address, port, session), sent: None, received: None, agreed: None }
+        Line { local: Local::new(address, port, session), sent: None, received: None, agreed: None, gate: None }
     }
 
     /// Our offer to this party. It's another version if it says anything else than before (RFC 3264 8).
@@ -85,6 +95,7 @@ impl Line {
         self.local.codecs.clone_from(&wish.codecs);
         self.local.telephone_event = wish.telephone_event;
         self.local.direction = wish.direction;
+        self.local.secure = self.gate.as_ref().map(Gate::to_offer);
         let mut body = self.local.offer();
         if self.sent.as_ref().is_some_and(|sent| *sent != body) {
             self.local.version += 1;
@@ -99,6 +110,10 @@ impl Line {
         self.local.codecs.clone_from(&wish.codecs);
         self.local.telephone_event = wish.telephone_event;
         self.local.direction = wish.direction;
+        if let Some(gate) = &self.gate {
+            // Who speaks WebRTC goes on to.
+            self.local.secure = Some(gate.to_answer(&secure_of(offer).ok()??));
+        }
         let (mut body, agreed) = self.local.answer(offer).ok()?;
         let agreed = agreed?;
         if self.sent.as_ref().is_some_and(|sent| *sent != body) {
@@ -106,7 +121,7 @@ impl Line {
             body = self.local.answer(offer).ok()?.0;
         }
         self.received = Some(offer.clone());
-        self.agreed = Some(agreed);
+        self.settle(agreed);
         self.sent = Some(body.clone());
         Some(body)
     }
@@ -116,11 +131,19 @@ impl Line {
         match self.local.agree(answer) {
             Ok(Some(agreed)) => {
                 self.received = Some(answer.clone());
-                self.agreed = Some(agreed);
+                self.settle(agreed);
                 true
             }
             _ => false,
         }
+    }
+
+    fn settle(&mut self, agreed: Agreed) {
+        self.local.settle(&agreed);
+        if let Some(gate) = &mut self.gate {
+            gate.connect(&agreed);
+        }
+        self.agreed = Some(agreed);
     }
 
     /// What came, passed on to this party with an origin of our own.
@@ -170,6 +193,7 @@ impl Wish {
         let mut codecs = Vec::new();
         let (mut telephone_event, mut direction, mut old_hold) = (None, Direction::SendRecv, false);
         let (mut in_audio, mut seen_audio) = (true, false);
+        let is_secure = asks_for_webrtc(offer);
         for line in text.lines() {
             if let Some(media) = line.strip_prefix("m=") {
                 in_audio = media.starts_with("audio ") && !seen_audio;
@@ -187,14 +211,14 @@ impl Wish {
             match line {
                 "a=sendrecv" => direction = Direction::SendRecv,
                 "a=sendonly" => direction = Direction::SendOnly,
-                // RFC 2543's way to put somebody on hold.
-                "c=IN IP4 0.0.0.0" => old_hold = true,
+                // RFC 2543's way to put somebody on hold; with ICE it only means that nothing is known yet.
+                "c=IN IP4 0.0.0.0" => old_hold = !is_secure,
                 "a=recvonly" => direction = Direction::RecvOnly,
                 "a=inactive" => direction = Direction::Inactive,
                 _ => {
                     let mapped = line.strip_prefix("a=rtpmap:").and_then(|map| map.split_once(' '));
                     if let Some((format, name)) = mapped
-                        && name.starts_with("telephone-event/")
+                        && name.trim() == "telephone-event/8000"
                     {
                         telephone_event = format.parse().ok();
                     }
@@ -214,6 +238,22 @@ impl Wish {
         }
         self
     }
+}
+
+/// Whether an offer's audio is WebRTC's.
+pub(super) fn asks_for_webrtc(offer: &[u8]) -> bool {
+    audio_lines(offer).any(|line| line.contains(SAVPF))
+}
+
+/// An offer of WebRTC's audio as if it were one of plain RTP.
+pub(super) fn in_plain_rtp(offer: &[u8]) -> Bytes {
+    String::from_utf8_lossy(offer).replace(SAVPF, " RTP/AVP ").into()
+}
+
+const SAVPF: &str = " UDP/TLS/RTP/SAVPF ";
+
+fn audio_lines(offer: &[u8]) -> impl Iterator<Item = &str> {
+    std::str::from_utf8(offer).unwrap_or_default().lines().filter(|line| line.starts_with("m=audio "))
 }
 
 /// The session's description with an origin of our own, for audio that goes from phone to phone: a party that gets

@@ -8,18 +8,23 @@
 //! - `admission`: credentials, and requests that are no calls.
 //! - `dialing`: forking, hunt groups, who answers first; `bridging`: two that talk; `transfer`: REFER and Replaces;
 //!   `rooms`: conferences. `leg` is one party's call with the server, `calls` what they add up to.
+//! - `gate`: the WebRTC end of a leg; `bridge`: who stands where at a relay; `gateway`: how the server notices that a
+//!   party is there no more.
 //! - `exchange`: all that in one machine that does no I/O but for the audio's ports; `program`: its sockets.
 //! - `records`: the books.
 //!
 //! Behind the trunk is the telephone network: a [`Carrier`] with its customers.
 
 mod admission;
+mod bridge;
 mod bridging;
 mod calls;
 pub mod carrier;
 pub mod customer;
 mod dialing;
 mod exchange;
+mod gate;
+mod gateway;
 mod keeping;
 mod leg;
 mod program;
@@ -38,7 +43,7 @@ pub use carrier::{Carrier, CarrierSettings};
 pub use exchange::Counters;
 pub use records::{CallEnding, CallRecord};
 pub use registrar::Contact;
-pub use settings::{Behaviour, Hold, MediaPath, ServerSettings};
+pub use settings::{Behaviour, Hold, LostConnection, MediaPath, ServerSettings};
 
 use self::exchange::Exchange;
 use self::program::{Shared, serve};
@@ -149,6 +154,11 @@ impl Server {
             let in_calls = exchange.legs.values().filter(|leg| leg.place != leg::Place::Leaving).count();
             exchange.ua.calls().saturating_sub(in_calls)
         })
+    }
+
+    /// How many WebRTC ends of calls it has open.
+    pub fn peers(&self) -> usize {
+        self.see(Exchange::peers)
     }
 
     /// How many are in a conference room.

@@ -5,10 +5,15 @@ use std::pin::pin;
 use std::rc::Rc;
 use std::time::Duration;
 
+use tokio::sync::mpsc::unbounded_channel;
+
 use super::exchange::{Chore, Counters, Exchange};
+use super::gate::Gate;
 use super::records::Records;
 use super::settings::{MediaPath, ServerSettings};
+use crate::media::webrtc::Certificate;
 use crate::media::{Conference, MemberId, Relay};
+use crate::sip::Transport;
 use crate::sip::transport::{Ports, Received, Transports};
 use crate::sip::ua::CallId;
 use crate::trace::SimTime;
@@ -28,7 +33,7 @@ pub(super) struct Shared {
 
 /// Runs the server until its host crashes.
 pub(super) async fn serve(host: Host, shared: Rc<RefCell<Shared>>) {
-    let ports = {
+    let (ports, mut events) = {
         let mut shared = shared.borrow_mut();
         // The books survive a crash, and nothing else that's in memory.
         let (mut records, counters) = match shared.exchange.take() {
@@ -38,9 +43,10 @@ pub(super) async fn serve(host: Host, shared: Rc<RefCell<Shared>>) {
         records.end_all(host.now());
         let settings = &shared.settings;
         let ports = Ports { udp: settings.udp, tcp: settings.tcp, ws: settings.ws };
-        let exchange = Exchange::new(&host, settings, records, counters);
+        let (reporter, events) = unbounded_channel();
+        let exchange = Exchange::new(&host, settings, records, counters, reporter);
         shared.exchange = Some(exchange);
-        ports
+        (ports, events)
     };
     // Without sockets there is no server; a host that crashed meanwhile has none.
     let Ok(mut transports) = Transports::open(&host, ports).await else { return };
@@ -55,7 +61,17 @@ pub(super) async fn serve(host: Host, shared: Rc<RefCell<Shared>>) {
             let mut shared = shared.borrow_mut();
             let Some(exchange) = &mut shared.exchange else { return };
             while let Some(transmit) = exchange.poll_transmit() {
-                transports.send(transmit);
+                let flow = transmit.flow;
+                if flow.transport == Transport::Ws && flow.connection.is_none() {
+                    // RFC 7118: a browser listens nowhere. What it had opened is gone, and nobody opens it for it.
+                    exchange.broken(host.now(), flow);
+                } else {
+                    transports.send(transmit);
+                }
+            }
+            // What came of those.
+            if !exchange.chores.is_empty() {
+                continue;
             }
             exchange.poll_timeout()
         };
@@ -70,6 +86,10 @@ pub(super) async fn serve(host: Host, shared: Rc<RefCell<Shared>>) {
             received = transports.receive() => {
                 let now = host.now();
                 with(&shared, |exchange| take(exchange, now, received));
+            }
+            Some((call, event)) = events.recv() => {
+                let now = host.now();
+                with(&shared, |exchange| exchange.gate_happened(now, call, &event));
             }
             () = timer.as_mut() => {
                 armed = None;
@@ -98,8 +118,9 @@ fn take(exchange: &mut Exchange, now: SimTime, received: Received) {
 async fn refill(host: &Host, shared: &RefCell<Shared>) {
     loop {
         let wanted = with(shared, |exchange| {
-            (exchange.settings.media == MediaPath::Relay && exchange.spare.len() < SPARE_RELAYS)
-                .then(|| exchange.random.next_u64())
+            let settings = &exchange.settings;
+            let relays = settings.media == MediaPath::Relay || (settings.webrtc && settings.ws.is_some());
+            (relays && exchange.spare.len() < SPARE_RELAYS).then(|| exchange.random.next_u64())
         });
         let Some(seed) = wanted else { return };
         // A host that is out of ports has none for the next call either: that one is answered 503.
@@ -111,8 +132,16 @@ async fn refill(host: &Host, shared: &RefCell<Shared>) {
 
 async fn run(host: &Host, shared: &RefCell<Shared>, chore: Chore) {
     match chore {
+        Chore::Admit { call, request } => {
+            let gate = open_gate(host, shared).await;
+            with(shared, |exchange| exchange.gate_ready(host.now(), call, *request, gate));
+        }
+        Chore::Ring { dial, phone, invitation } => {
+            let gate = open_gate(host, shared).await;
+            with(shared, |exchange| exchange.ring_ready(host.now(), dial, phone, &invitation, gate));
+        }
         Chore::Join { call, room } => {
-            let member = join(host, shared, &room).await;
+            let member = join(host, shared, call, &room).await;
             let left = with(shared, |exchange| settle(exchange, host.now(), call, member));
             if let Some(member) = left {
                 leave(shared, &room, member).await;
@@ -122,13 +151,22 @@ async fn run(host: &Host, shared: &RefCell<Shared>, chore: Chore) {
     }
 }
 
+/// A WebRTC end for a party.
+async fn open_gate(host: &Host, shared: &RefCell<Shared>) -> Option<Gate> {
+    let (settings, certificate, seed) = with(shared, |exchange| {
+        let certificate = exchange.certificate.get_or_insert_with(Certificate::generate).clone();
+        (exchange.settings.clone(), certificate, exchange.random.next_u64())
+    });
+    Gate::open(host, &settings, certificate, Random::stream(seed, "gate")).await
+}
+
 fn settle(exchange: &mut Exchange, now: SimTime, call: CallId, member: Option<MemberId>) -> Option<MemberId> {
     let left = exchange.joined(now, call, member);
     exchange.work(now);
     left
 }
 
-async fn join(host: &Host, shared: &RefCell<Shared>, room: &Rc<str>) -> Option<MemberId> {
+async fn join(host: &Host, shared: &RefCell<Shared>, call: CallId, room: &Rc<str>) -> Option<MemberId> {
     let known = with(shared, |exchange| exchange.room(room));
     let conference = match known {
         Some(conference) => conference,
@@ -139,7 +177,13 @@ async fn join(host: &Host, shared: &RefCell<Shared>, room: &Rc<str>) -> Option<M
             conference
         }
     };
-    conference.join().await.ok()
+    let peer = with(shared, |exchange| {
+        exchange.legs.get(&call).and_then(|leg| leg.line.gate.as_ref()).map(|gate| gate.peer().clone())
+    });
+    match peer {
+        Some(peer) => Some(conference.join_over(&peer)),
+        None => conference.join().await.ok(),
+    }
 }
 
 async fn leave(shared: &RefCell<Shared>, room: &Rc<str>, member: MemberId) {

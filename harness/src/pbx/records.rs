@@ -24,8 +24,30 @@ pub enum CallEnding {
     Lost,
     /// A side was silent for longer than the RTP timeout.
     NoAudio,
+    /// A side ended its encryption (DTLS close_notify) without a BYE: a page that was left.
+    DtlsClosed,
+    /// A side's WebSocket was gone, and then its STUN checks, too: a tab that was closed.
+    WebSocketLost,
+    /// A side's STUN checks stopped for longer than consent lasts (RFC 7675), though its WebSocket seemed to be there.
+    ConsentLost,
+    /// A side's ICE or DTLS never came up.
+    NeverConnected,
     /// The server was restarted in the middle of it.
     ServerRestarted,
+}
+
+impl CallEnding {
+    /// What the others are told when the server ends a call because of what became of a side's connection: a Reason
+    /// header (RFC 3326).
+    pub fn reason(self) -> Option<&'static str> {
+        match self {
+            CallEnding::DtlsClosed => Some("Q.850;cause=16;text=\"DTLS was closed\""),
+            CallEnding::WebSocketLost => Some("Q.850;cause=27;text=\"WebSocket and STUN lost\""),
+            CallEnding::ConsentLost => Some("Q.850;cause=27;text=\"consent expired\""),
+            CallEnding::NeverConnected => Some("Q.850;cause=41;text=\"ICE or DTLS never connected\""),
+            _ => None,
+        }
+    }
 }
 
 /// A call as the books have it.

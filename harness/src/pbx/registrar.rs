@@ -28,6 +28,13 @@ pub struct Contact {
     pub(super) cseq: u32,
 }
 
+impl Contact {
+    /// What it's known by wherever it is: its instance (RFC 5626), or else what it calls itself.
+    pub(super) fn device(&self) -> &str {
+        self.instance.as_deref().unwrap_or(&self.uri)
+    }
+}
+
 /// The rules of a registrar.
 #[derive(Debug, Clone)]
 pub(super) struct Rules {

@@ -48,6 +48,7 @@ impl Exchange {
             }
             self.ua.accept(now, call, answer);
             self.connect_member(call, &room, place);
+            self.expect_signs(now, call);
         }
         if let Some(after) = self.settings.rtp_timeout {
             self.at(now + after, Due::Audio(session));

@@ -28,6 +28,16 @@ pub enum MediaPath {
     Direct,
 }
 
+/// What becomes of the bindings that came by a connection when that is lost. Both were seen with real servers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum LostConnection {
+    /// They stay until they expire: calls fork to them meanwhile, and fail there at once.
+    KeepsUntilExpiry,
+    /// They are gone with it.
+    #[default]
+    Drops,
+}
+
 /// A server's set-up: what an administrator provisions. It survives a crash.
 #[derive(Debug, Clone)]
 pub struct ServerSettings {
@@ -51,8 +61,12 @@ pub struct ServerSettings {
     pub least_expires: Duration,
     /// So many bindings a user may have.
     pub max_contacts: usize,
-    /// A binding ends with the connection that it came by.
-    pub lost_connection_handling: bool,
+    /// What becomes of bindings whose connection is lost.
+    pub lost_connection: LostConnection,
+    /// Who offers WebRTC, or is called over a WebSocket, is spoken to in WebRTC; else such an offer is refused with 488.
+    pub webrtc: bool,
+    /// How long a party that speaks WebRTC may show no sign of life (RFC 7675) before its call is ended.
+    pub consent: Duration,
     /// Bindings survive a crash.
     pub keeps_registrations: bool,
     /// How long a call rings before it's given up.
@@ -101,7 +115,9 @@ impl ServerSettings {
             expires: Duration::from_secs(300),
             least_expires: Duration::from_secs(10),
             max_contacts: 10,
-            lost_connection_handling: true,
+            lost_connection: LostConnection::default(),
+            webrtc: true,
+            consent: Duration::from_secs(30),
             keeps_registrations: true,
             ring_timeout: Duration::from_secs(60),
             hunt_groups: BTreeMap::new(),
@@ -170,4 +186,10 @@ pub struct Behaviour {
     pub never_notifies: bool,
     /// When a call was answered, it goes on ringing the other phones.
     pub rings_on: bool,
+    /// It doesn't notice when a party's WebRTC is over: not by DTLS, not by a lost WebSocket, not by silence.
+    pub never_notices_lost_media: bool,
+    /// It keeps the WebRTC end of a call when that is over.
+    pub keeps_peers_open: bool,
+    /// It answers an offer of encrypted audio as if it were one of plain RTP.
+    pub answers_webrtc_in_plain_rtp: bool,
 }

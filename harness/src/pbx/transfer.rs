@@ -6,13 +6,13 @@ use std::rc::Rc;
 use bytes::Bytes;
 
 use super::admission::Sender;
+use super::bridge::Bridge;
 use super::bridging::close;
 use super::calls::{COURTESY, Due, Purpose, Route, Session, SessionId, Transfer};
 use super::exchange::{Chore, Exchange};
 use super::leg::{OfferedFor, Place};
 use super::records::CallEnding;
-use super::settings::MediaPath;
-use crate::media::{Feed, Relay, Side};
+use crate::media::{Feed, Side};
 use crate::sip::ua::CallId;
 use crate::sip::{Message, Uri, unescape};
 use crate::trace::SimTime;
@@ -92,30 +92,24 @@ impl Exchange {
                 self.notify(now, transferor, 200);
                 self.move_to_room(now, id, transferor, survivor, room);
             }
-            Route::Phones(phones) => {
-                let relay = self.take_relay();
-                match self.dial(now, Purpose::Transfer(id), survivor, phones, relay.as_ref()) {
-                    Ok(dial) => {
-                        let transfer = Transfer {
-                            transferor: Some(transferor),
-                            party: party.clone(),
-                            survivor,
-                            dial,
-                            relay,
-                            target: target.into(),
-                            told_of_ringing: false,
-                            is_recall: false,
-                        };
-                        if let Some(session) = self.sessions.get_mut(&id) {
-                            session.transfer = Some(transfer);
-                        }
-                    }
-                    Err(status) => {
-                        close(relay);
-                        self.notify(now, transferor, status);
+            Route::Phones(phones) => match self.dial(now, Purpose::Transfer(id), survivor, phones) {
+                Ok((dial, relay)) => {
+                    let transfer = Transfer {
+                        transferor: Some(transferor),
+                        party: party.clone(),
+                        survivor,
+                        dial,
+                        relay,
+                        target: target.into(),
+                        told_of_ringing: false,
+                        is_recall: false,
+                    };
+                    if let Some(session) = self.sessions.get_mut(&id) {
+                        session.transfer = Some(transfer);
                     }
                 }
-            }
+                Err(status) => self.notify(now, transferor, status),
+            },
         }
     }
 
@@ -173,7 +167,8 @@ impl Exchange {
         }
     }
 
-    /// Two calls become one. The survivor keeps its place at the first call's relay.
+    /// Two calls become one. The survivor keeps its place at the first call's relay; where only the second has one, the
+    /// third does there.
     fn join(
         &mut self,
         now: SimTime,
@@ -186,15 +181,24 @@ impl Exchange {
         self.notify(now, transferor, 200);
         self.leave(now, transferor);
         self.leave(now, consultation);
-        let survivor_calls = one.caller == survivor;
-        let (caller, callee) = if survivor_calls { (survivor, third) } else { (third, survivor) };
-        let moved_to = if survivor_calls { Side::B } else { Side::A };
-        if let (Some(relay), Some(leg)) = (&one.relay, self.legs.get_mut(&third)) {
+        let third_stays = one.relay.is_none() && other.relay.is_some();
+        let (stays, moves, was_caller) = if third_stays {
+            (third, survivor, other.caller == third)
+        } else {
+            (survivor, third, one.caller == survivor)
+        };
+        let (caller, callee) = if was_caller { (stays, moves) } else { (moves, stays) };
+        let moved_to = if was_caller { Side::B } else { Side::A };
+        let (relay, retired) = if third_stays { (other.relay, one.relay) } else { (one.relay, other.relay) };
+        if let (Some(relay), Some(leg)) = (&relay, self.legs.get_mut(&moves)) {
             leg.line.local.port = relay.port(moved_to);
         }
-        let id = self.begin_joined(now, caller, callee, None, one.relay, other.relay.into_iter().collect());
+        if let Some(retired) = &retired {
+            retired.release(moves);
+        }
+        let id = self.begin_joined(now, caller, callee, None, relay, retired.into_iter().collect());
         // The survivor says first what it can: it may have been on hold, and so may the third.
-        let relayed = self.settings.media == MediaPath::Relay;
+        let relayed = self.is_relayed(survivor);
         let address = self.address;
         let Some(body) = self.legs.get(&third).map(|leg| (leg.line.wish(), leg.line.received.clone())) else { return };
         let Some(leg) = self.legs.get_mut(&survivor) else { return };
@@ -224,8 +228,8 @@ impl Exchange {
         caller: CallId,
         callee: CallId,
         called: Option<Rc<str>>,
-        relay: Option<Relay>,
-        retired: Vec<Relay>,
+        relay: Option<Bridge>,
+        retired: Vec<Bridge>,
     ) -> SessionId {
         let name = |call: &CallId| self.legs.get(call).map_or_else(|| Rc::from(""), |leg| leg.party.clone());
         let (calling, answering) = (name(&caller), name(&callee));
@@ -252,6 +256,9 @@ impl Exchange {
     fn move_to_room(&mut self, now: SimTime, id: SessionId, transferor: CallId, survivor: CallId, room: Rc<str>) {
         let Some(session) = self.sessions.remove(&id) else { return };
         silence_towards_the_other(&session, survivor);
+        if let Some(relay) = &session.relay {
+            relay.release(survivor);
+        }
         self.end_record(now, session.record, CallEnding::Transferred);
         self.leave(now, transferor);
         let party = self.legs.get(&survivor).map_or_else(|| Rc::from(""), |leg| leg.party.clone());
@@ -293,10 +300,13 @@ impl Exchange {
 
     /// Whom she named has answered, and takes her place.
     pub(super) fn transfer_answered(&mut self, now: SimTime, id: SessionId, call: CallId, body: &Bytes) {
-        let relayed = self.settings.media == MediaPath::Relay;
+        let session = self.sessions.get(&id);
+        let transfer = session.and_then(|session| session.transfer.as_ref());
+        let meets = transfer.is_some_and(|transfer| transfer.relay.is_some());
+        let waits = session.is_some_and(|session| session.relay.is_some());
         let address = self.address;
         let agreed = self.legs.get_mut(&call).is_some_and(|leg| {
-            if relayed {
+            if meets {
                 leg.line.agree(body)
             } else {
                 leg.line.received = Some(body.clone());
@@ -318,22 +328,41 @@ impl Exchange {
             self.notify(now, transferor, 200);
             self.leave(now, transferor);
         }
+        if !meets && waits {
+            // The survivor's audio can't go without the relay where it is: whoever answered comes there.
+            let side = if session.caller == survivor { Side::B } else { Side::A };
+            if let (Some(relay), Some(leg)) = (&session.relay, self.legs.get_mut(&call)) {
+                leg.line.local.port = relay.port(side);
+            }
+            let (caller, callee) = if side == Side::B { (survivor, call) } else { (call, survivor) };
+            let id = self.begin_joined(now, caller, callee, Some(transfer.target), session.relay, session.retired);
+            let wish = self.legs.get(&call).map(|leg| leg.line.wish()).unwrap_or_default();
+            if let Some(leg) = self.legs.get_mut(&survivor) {
+                let offer = leg.line.offer(&wish);
+                self.send_offer(now, survivor, offer, OfferedFor::JoinFirst);
+            }
+            return self.wire(id, None);
+        }
         if let (Some(relay), Some(leg)) = (&transfer.relay, self.legs.get_mut(&survivor)) {
             leg.line.local.port = relay.port(Side::A);
         }
         silence_towards_the_other(&session, survivor);
         let mut retired = session.retired;
-        retired.extend(session.relay);
+        if let Some(relay) = session.relay {
+            relay.release(survivor);
+            retired.push(relay);
+        }
         let id = self.begin_joined(now, survivor, call, Some(transfer.target), transfer.relay, retired);
         if self.legs.get(&survivor).is_some_and(|leg| leg.waits.is_some()) {
             self.answer_waiting(now, survivor, call);
         } else if let Some(wish) = self.legs.get(&call).map(|leg| leg.line.wish_agreed())
             && let Some(leg) = self.legs.get_mut(&survivor)
         {
-            let offer = if relayed { leg.line.offer(&wish) } else { leg.line.pass(body, address, true) };
+            let offer = if meets { leg.line.offer(&wish) } else { leg.line.pass(body, address, true) };
             self.send_offer(now, survivor, offer, OfferedFor::JoinLast);
         }
         self.wire(id, None);
+        self.expect_signs(now, call);
     }
 
     /// Nobody takes her place: she keeps the call, or gets it back.
@@ -348,11 +377,7 @@ impl Exchange {
             return self.end_session(now, id, None, CallEnding::Refused(status));
         }
         let back = match self.route(now, &transfer.party, &Sender::User(transfer.party.clone()), None) {
-            Route::Phones(phones) => {
-                let relay = self.take_relay();
-                self.dial(now, Purpose::Transfer(id), transfer.survivor, phones, relay.as_ref())
-                    .map(|dial| (dial, relay))
-            }
+            Route::Phones(phones) => self.dial(now, Purpose::Transfer(id), transfer.survivor, phones),
             _ => Err(status),
         };
         match (back, self.sessions.get_mut(&id)) {
@@ -383,10 +408,21 @@ impl Exchange {
             return self.ua.reject(now, call, 481, &[]);
         };
         let record = session.record;
-        let port = session.relay.as_ref().map_or(0, |relay| relay.port(side));
+        let mut relay = session.relay.clone();
+        if relay.is_none() && self.is_gateway_leg(call) {
+            // Their audio went from phone to phone so far.
+            relay = match self.relay_for(true) {
+                Ok(relay) => relay,
+                Err(status) => return self.ua.reject(now, call, status, &[]),
+            };
+            if let (Some(relay), Some(leg)) = (&relay, self.legs.get_mut(&other)) {
+                leg.line.local.port = relay.port(side.other());
+            }
+        }
+        let port = relay.as_ref().map_or(0, |relay| relay.port(side));
         let wish = self.legs[&other].line.wish();
         let passed = self.legs[&other].line.received.clone();
-        let relayed = self.settings.media == MediaPath::Relay;
+        let relayed = relay.is_some();
         let address = self.address;
         let Some(leg) = self.legs.get_mut(&call) else { return };
         leg.line.local.port = port;
@@ -401,14 +437,14 @@ impl Exchange {
         let Some(answer) = answer else { return self.ua.reject(now, call, 488, &[]) };
         leg.answered = true;
         self.end_record(now, record, CallEnding::Transferred);
-        let Some(mut session) = self.sessions.remove(&id) else { return };
+        let Some(session) = self.sessions.remove(&id) else { return };
         let (caller, callee) = if side == Side::A { (call, other) } else { (other, call) };
         self.ua.accept(now, call, Some(answer));
         self.hang_up(now, replaced);
-        let relay = session.relay.take();
         let id = self.begin_joined(now, caller, callee, None, relay, session.retired);
         self.join_second(now, other, call);
         self.wire(id, None);
+        self.expect_signs(now, call);
     }
 }
 

@@ -16,16 +16,16 @@ use busyhour::{Universe, simulate};
 
 use crate::{install, settings};
 
-const NUMBER: &str = "15551230001";
+pub(crate) const NUMBER: &str = "15551230001";
 /// Nobody is heard.
-const NOBODY: Vec<u32> = Vec::new();
+pub(crate) const NOBODY: Vec<u32> = Vec::new();
 
-fn voice(number: u32) -> Voice {
+pub(crate) fn voice(number: u32) -> Voice {
     Voice::number(number)
 }
 
 /// A hardphone on that host, switched on and registered; its user speaks with the voice of that number.
-async fn phone_on(u: &Universe, host: &Host, server: &Server, user: &str, number: u32) -> Phone {
+pub(crate) async fn phone_on(u: &Universe, host: &Host, server: &Server, user: &str, number: u32) -> Phone {
     let mut settings = PhoneSettings::hardphone(user, &format!("{user}'s secret"), "pbx.test");
     settings.proxy = Some(SocketAddrV4::new(server.host().address(), 5060));
     host.room().say(voice(number).sound());
@@ -37,12 +37,12 @@ async fn phone_on(u: &Universe, host: &Host, server: &Server, user: &str, number
     phone
 }
 
-async fn phone(u: &Universe, server: &Server, user: &str, number: u32) -> Phone {
+pub(crate) async fn phone(u: &Universe, server: &Server, user: &str, number: u32) -> Phone {
     phone_on(u, &u.host(user), server, user, number).await
 }
 
 /// Whose voices sound at each of these ears, all through 400 ms.
-async fn heard(u: &Universe, ears: &[&Host]) -> Vec<Vec<u32>> {
+pub(crate) async fn heard(u: &Universe, ears: &[&Host]) -> Vec<Vec<u32>> {
     cadence::attend(u.now() + Duration::from_secs(1));
     u.sleep(Duration::from_secs(1)).await;
     let voices: Vec<Voice> = (1..=4).map(voice).collect();
@@ -53,16 +53,16 @@ async fn heard(u: &Universe, ears: &[&Host]) -> Vec<Vec<u32>> {
     ears.iter().map(at_ear).collect()
 }
 
-fn last_samples(u: &Universe, host: &Host) -> Vec<i16> {
+pub(crate) fn last_samples(u: &Universe, host: &Host) -> Vec<i16> {
     let from = SimTime(u.now().as_nanos() - 400_000_000);
     host.room().heard(from, u.now()).unwrap()
 }
 
-fn is_loud(u: &Universe, host: &Host) -> bool {
+pub(crate) fn is_loud(u: &Universe, host: &Host) -> bool {
     last_samples(u, host).iter().any(|sample| sample.abs() > 500)
 }
 
-async fn seconds(u: &Universe, seconds: u64) {
+pub(crate) async fn seconds(u: &Universe, seconds: u64) {
     u.sleep(Duration::from_secs(seconds)).await;
 }
 
@@ -193,7 +193,11 @@ fn silence_ends_a_call_and_hold_does_not() {
     });
 }
 
-async fn with_customer(u: &Universe, settings: ServerSettings, customer: Customer) -> (Server, Carrier, Host) {
+pub(crate) async fn with_customer(
+    u: &Universe,
+    settings: ServerSettings,
+    customer: Customer,
+) -> (Server, Carrier, Host) {
     let host = u.host("carrier");
     let mut settings = settings;
     settings.trunk = Some(SocketAddrV4::new(host.address(), 5060));

@@ -2,6 +2,8 @@
 //! that nothing is left when it's over.
 
 mod calls;
+mod gateway;
+mod gateway_ends;
 mod hearing;
 mod limits;
 mod phone;
@@ -9,6 +11,7 @@ mod registering;
 mod restarts;
 mod transfers;
 mod trunk;
+mod websocket;
 
 use std::time::Duration;
 

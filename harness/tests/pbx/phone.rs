@@ -1,19 +1,21 @@
 //! A phone of the tests: a user agent and its transports, with every button and every event in the open.
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use std::net::SocketAddrV4;
 use std::pin::pin;
 use std::rc::Rc;
 use std::time::Duration;
 
-use busyhour::media::sdp::Local;
-use busyhour::media::{Codec, Direction};
+use busyhour::media::sdp::{Agreed, Local, Setup};
+use busyhour::media::webrtc::{Certificate, Peer, PeerSettings, TransportSettings};
+use busyhour::media::{AudioLine, Codec, Direction};
 use busyhour::sip::digest::Credentials;
 use busyhour::sip::transport::{Ports, Received, Transports};
 use busyhour::sip::ua::{CallId, Ending, Event, Outgoing, Request, RequestMethod, Settings, UserAgent};
 use busyhour::sip::{Flow, Message, Transport};
 use busyhour::trace::SimTime;
-use busyhour::world::Host;
+use busyhour::world::{Host, Random};
 use bytes::Bytes;
 use tokio::sync::Notify;
 
@@ -29,6 +31,13 @@ pub enum Manner {
 
 struct State {
     ua: UserAgent,
+    /// Of a phone that is a page: the WebRTC of its calls.
+    media: BTreeMap<CallId, Media>,
+    /// The connection that it has now.
+    connection: Option<Flow>,
+    cut: bool,
+    forgives_plain_rtp: bool,
+    holds_on: bool,
     seen: Vec<(SimTime, Event)>,
     manner: Manner,
     local: Local,
@@ -56,23 +65,43 @@ impl Phone {
     pub async fn over(host: &Host, server: &Host, user: &str, transport: Transport, port: u16) -> Phone {
         let ports = match transport {
             Transport::Udp => Ports { udp: Some(port), ..Ports::default() },
-            _ => Ports { tcp: Some(port), ..Ports::default() },
+            Transport::Tcp => Ports { tcp: Some(port), ..Ports::default() },
+            Transport::Ws => Ports::default(),
         };
         let mut transports = Transports::open(host, ports).await.unwrap();
-        let mut settings = Settings::at(format!("{}:{port}", host.address()));
+        let is_page = transport == Transport::Ws;
+        // RFC 7118 5: a browser doesn't know where it is, and nobody could connect to it.
+        let sent_by = if is_page { format!("{}.invalid", host.name()) } else { format!("{}:{port}", host.address()) };
+        let mut settings = Settings::at(sent_by.clone());
         settings.credentials = Some(Credentials { user: user.to_owned(), password: format!("{user}'s secret") });
         let random = host.random(|random| random.next_u64());
-        let ua = UserAgent::new(settings, busyhour::world::Random::stream(random, "phone"));
+        let ua = UserAgent::new(settings, Random::stream(random, "phone"));
         let local = Local::new(host.address(), 4000, 1);
-        let state = Rc::new(RefCell::new(State { ua, seen: Vec::new(), manner: Manner::Answers, local }));
+        let state = State {
+            ua,
+            media: BTreeMap::new(),
+            connection: None,
+            cut: false,
+            forgives_plain_rtp: false,
+            holds_on: false,
+            seen: Vec::new(),
+            manner: Manner::Answers,
+            local,
+        };
+        let state = Rc::new(RefCell::new(state));
         let wake = Rc::new(Notify::new());
-        let parameter = if transport == Transport::Udp { "" } else { ";transport=tcp" };
-        let contact = format!("sip:{user}@{}:{port}{parameter}", host.address());
+        let parameter = match transport {
+            Transport::Udp => "",
+            Transport::Tcp => ";transport=tcp",
+            Transport::Ws => ";transport=ws",
+        };
+        let contact = format!("sip:{user}@{sent_by}{parameter}");
+        let server_port = if is_page { 8080 } else { 5060 };
         let phone = Phone {
             host: host.clone(),
             user: user.to_owned(),
             transport,
-            server: SocketAddrV4::new(server.address(), 5060),
+            server: SocketAddrV4::new(server.address(), server_port),
             contact: contact.into(),
             state: state.clone(),
             wake: wake.clone(),
@@ -84,6 +113,14 @@ impl Phone {
             loop {
                 let due = {
                     let mut state = state.borrow_mut();
+                    if std::mem::take(&mut state.cut)
+                        && let Some(flow) = state.connection.take()
+                    {
+                        transports.close(flow);
+                        if !std::mem::take(&mut state.holds_on) {
+                            state.ua.flow_failed(me.now(), flow);
+                        }
+                    }
                     work(&mut state, me.now());
                     while let Some(transmit) = state.ua.poll_transmit() {
                         transports.send(transmit);
@@ -99,6 +136,7 @@ impl Phone {
                         match received {
                             Received::Message { message, flow } => state.ua.receive(me.now(), message, flow),
                             Received::Broken { flow, .. } => state.ua.flow_failed(me.now(), flow),
+                            Received::Connected { flow } => state.connection = Some(flow),
                             _ => {}
                         }
                     }
@@ -108,6 +146,106 @@ impl Phone {
             }
         });
         phone
+    }
+
+    /// A page with WebRTC, over a WebSocket. It answers nothing by itself.
+    pub async fn page(host: &Host, server: &Host, user: &str) -> Phone {
+        let page = Phone::over(host, server, user, Transport::Ws, 0).await;
+        page.manner(Manner::Waits);
+        page
+    }
+
+    /// Closes its connection, as a browser does whose tab is closed. Whatever it has to say goes by another one.
+    pub fn loses_its_connection(&self) {
+        self.state.borrow_mut().cut = true;
+        self.wake.notify_one();
+    }
+
+    /// The same, and it goes on to wait for answers: it will have another connection soon.
+    pub fn holds_on_without_its_connection(&self) {
+        self.state.borrow_mut().holds_on = true;
+        self.loses_its_connection();
+    }
+
+    /// Its tab is closed: the connection goes, and its WebRTC without a word.
+    pub fn is_closed(&self) {
+        self.state.borrow_mut().media.clear();
+        self.loses_its_connection();
+    }
+
+    /// Its tab goes to another page: the WebRTC is closed as it should be, and no BYE is sent.
+    pub fn is_navigated_away(&self) {
+        for media in std::mem::take(&mut self.state.borrow_mut().media).into_values() {
+            media.peer.close();
+        }
+        self.loses_its_connection();
+    }
+
+    /// Registers as a device (RFC 5626), by the connection that it has or another one.
+    pub async fn register_device(&self) -> Message {
+        let device = format!(";+sip.instance=\"<urn:uuid:{}>\";reg-id=1", self.host.name());
+        let contact = format!("<{}>{device}", self.contact);
+        self.register_with(&[("Contact", &contact), ("Expires", "120"), ("Supported", "path, outbound")]).await
+    }
+
+    async fn open_media(&self) -> Media {
+        let random = self.host.random(|random| random.next_u64());
+        let settings = PeerSettings {
+            transport: TransportSettings { controlling: true, ..TransportSettings::default() },
+            ..PeerSettings::default()
+        };
+        let random = Random::stream(random, "media");
+        let peer = Peer::open(&self.host, settings, Certificate::generate(), random.clone()).await.unwrap();
+        peer.gathered().await;
+        let line = AudioLine::over(&peer, &self.host, random);
+        Media { line, local: Local::new(self.host.address(), 9, 1), peer }
+    }
+
+    /// Calls with WebRTC.
+    pub async fn calls_by_webrtc(&self, to: &str) -> CallId {
+        self.invites_by_webrtc(self.outgoing(to)).await
+    }
+
+    pub async fn invites_by_webrtc(&self, outgoing: Outgoing) -> CallId {
+        let mut media = self.open_media().await;
+        let outgoing = outgoing.offering(media.offer(Direction::SendRecv));
+        let call = self.act(|ua, now| ua.call(now, outgoing));
+        self.state.borrow_mut().media.insert(call, media);
+        call
+    }
+
+    /// Answers with WebRTC.
+    pub async fn answers_by_webrtc(&self, call: CallId) {
+        let offer = self.offer_of(call);
+        let mut media = self.open_media().await;
+        let answer = media.answer(&offer).expect("it is offered WebRTC");
+        self.state.borrow_mut().media.insert(call, media);
+        self.act(|ua, now| ua.accept(now, call, Some(answer)));
+    }
+
+    /// What a call of this page has of WebRTC.
+    pub fn media<R>(&self, call: CallId, look: impl FnOnce(&mut Media) -> R) -> R {
+        look(self.state.borrow_mut().media.get_mut(&call).expect("the call has WebRTC"))
+    }
+
+    /// Offers a session of another direction: holds, resumes.
+    pub fn offers_by_webrtc(&self, call: CallId, direction: Direction) {
+        let offer = self.media(call, |media| media.offer(direction));
+        self.act(|ua, now| ua.offer(now, call, Some(offer)));
+    }
+
+    /// An answer of plain RTP is no reason for alarm.
+    pub fn forgives_plain_rtp(&self) {
+        self.state.borrow_mut().forgives_plain_rtp = true;
+    }
+
+    /// Hangs up, and closes its WebRTC.
+    pub fn hangs_up_properly(&self, call: CallId) {
+        self.hangs_up(call);
+        let media = self.state.borrow_mut().media.remove(&call);
+        if let Some(media) = media {
+            media.peer.close();
+        }
     }
 
     pub fn manner(&self, manner: Manner) -> &Phone {
@@ -287,6 +425,47 @@ impl Phone {
     }
 }
 
+/// A page's side of a call.
+pub struct Media {
+    pub peer: Peer,
+    pub line: AudioLine,
+    local: Local,
+}
+
+impl Media {
+    pub fn offer(&mut self, direction: Direction) -> Bytes {
+        self.local.secure = Some(self.peer.secure(Setup::Actpass));
+        self.local.direction = direction;
+        self.local.version += 1;
+        self.local.offer()
+    }
+
+    fn answer(&mut self, offer: &[u8]) -> Option<Bytes> {
+        self.local.secure = Some(self.peer.secure(Setup::Active));
+        self.local.version += 1;
+        let (body, agreed) = self.local.answer(offer).unwrap();
+        self.take(agreed?);
+        Some(body)
+    }
+
+    /// False if it's an answer of something else.
+    fn agree(&mut self, answer: &[u8]) -> bool {
+        match self.local.agree(answer) {
+            Ok(Some(agreed)) => {
+                self.take(agreed);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    fn take(&mut self, agreed: Agreed) {
+        self.local.settle(&agreed);
+        self.peer.connect(agreed.secure.as_ref().expect("it is WebRTC"), agreed.dtls_client);
+        self.line.connect(agreed.remote());
+    }
+}
+
 /// What a phone does by itself.
 fn work(state: &mut State, now: SimTime) {
     while let Some(event) = state.ua.poll_event() {
@@ -312,6 +491,34 @@ fn work(state: &mut State, now: SimTime) {
                     }
                 }
             },
+            Event::Offered { call, request } if state.media.contains_key(call) => {
+                let media = state.media.get_mut(call).expect("it's there");
+                let body = if request.body().is_empty() {
+                    Some(media.offer(Direction::SendRecv))
+                } else {
+                    media.answer(request.body())
+                };
+                match body {
+                    Some(body) => state.ua.answer_offer(now, *call, Some(body)),
+                    None => state.ua.refuse_offer(now, *call, 488),
+                }
+            }
+            Event::Answered { call, response, wants_answer: false } | Event::OfferAnswered { call, response }
+                if state.media.contains_key(call) && !response.body().is_empty() =>
+            {
+                let agreed = state.media.get_mut(call).expect("it's there").agree(response.body());
+                assert!(agreed || state.forgives_plain_rtp, "it is answered with WebRTC");
+            }
+            Event::Progress { call, response } if !response.body().is_empty() => {
+                if let Some(media) = state.media.get_mut(call) {
+                    media.agree(response.body());
+                }
+            }
+            Event::Ended { call, .. } => {
+                if let Some(media) = state.media.remove(call) {
+                    media.peer.close();
+                }
+            }
             Event::Offered { call, request } => {
                 let body = if request.body().is_empty() {
                     state.local.offer()

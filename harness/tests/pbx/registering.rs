@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use busyhour::net::nat::NatKind;
+use busyhour::pbx::LostConnection;
 use busyhour::simulate;
 use busyhour::sip::digest::Credentials;
 use busyhour::sip::{Flow, Message, Name, Transport};
@@ -197,10 +198,10 @@ fn a_phone_behind_a_nat_is_reached_where_it_was_heard_from() {
 /// domain.md Part 5: with lost-connection handling the binding is gone at once, without it it lives out its time.
 #[test]
 fn a_binding_ends_with_its_connection_if_that_is_handled() {
-    for handled in [true, false] {
+    for lost_connection in [LostConnection::Drops, LostConnection::KeepsUntilExpiry] {
         simulate(1, move |u| async move {
             let mut settings = settings();
-            settings.lost_connection_handling = handled;
+            settings.lost_connection = lost_connection;
             let server = install(&u, settings).await;
             let host = u.host("alice");
             let alice = Phone::over(&host, server.host(), "alice", Transport::Tcp, 5060).await;
@@ -212,7 +213,7 @@ fn a_binding_ends_with_its_connection_if_that_is_handled() {
             let bob = registered(&u, &server, "bob").await;
             let call = bob.calls("alice");
             bob.ends(call).await;
-            assert_eq!(server.contacts("alice").is_empty(), handled);
+            assert_eq!(server.contacts("alice").is_empty(), lost_connection == LostConnection::Drops);
             u.sleep(Duration::from_secs(60)).await;
             assert_eq!(server.contacts("alice"), []);
         });

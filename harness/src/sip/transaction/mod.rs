@@ -330,6 +330,14 @@ impl Transactions {
         self.tidy();
     }
 
+    /// Who sent a request can be reached another way now, and that's how it's answered: the connection that it came by
+    /// has broken, and its sender has opened another (RFC 5626 5.3 has flows for that).
+    pub fn reroute(&mut self, server: ServerId, flow: Flow) {
+        if let Some(transaction) = self.servers.get_mut(&server) {
+            transaction.flow = flow;
+        }
+    }
+
     /// Nobody wants to hear of that request any more. What must be done for the other side's sake is still done: a
     /// refusal of an INVITE is acknowledged, for 64*T1 more if it rings.
     pub fn forget(&mut self, client: ClientId) {

@@ -88,6 +88,8 @@ pub(super) struct Call {
     /// What we wait for before a BYE may go out: the ACK (15).
     pub bye_wanted: bool,
     pub ending: Option<Ending>,
+    /// Why we hang up, for the other side to read (RFC 3326).
+    pub reason: Option<Box<str>>,
     /// Its owner knows that it's over.
     pub told: bool,
     pub offer_out: Option<OfferOut>,
@@ -125,6 +127,13 @@ impl UserAgent {
         });
     }
 
+    /// Ends a call like [`UserAgent::end`], and tells the other side why: `SIP;cause=408;text="..."` (RFC 3326).
+    pub fn end_because(&mut self, now: SimTime, call: CallId, reason: impl Into<Box<str>>) {
+        let reason = reason.into();
+        self.with(call, |_, call| call.reason = Some(reason));
+        self.end(now, call);
+    }
+
     /// A BYE goes out; the call is over when it's answered.
     pub(super) fn bye(&mut self, now: SimTime, call: &mut Call, ending: Ending) {
         if self.settings.quirks.never_hangs_up {
@@ -144,7 +153,11 @@ impl UserAgent {
         call.ending = Some(ending);
         call.answer = None;
         self.timers.forget(call.id);
-        let request = self.in_dialog(call, Method::Bye).end();
+        let mut writer = self.in_dialog(call, Method::Bye);
+        if let Some(reason) = &call.reason {
+            writer = writer.header(Name::Reason, reason);
+        }
+        let request = writer.end();
         let (id, flow) = (call.id, call.flow);
         self.send(now, Purpose::Bye(id), written(request), flow);
     }
@@ -260,7 +273,7 @@ impl UserAgent {
             }
             // Behind a NAT, the last request came the way that works.
             if flow.transport == call.flow.transport {
-                call.flow = flow;
+                ua.follow(call, flow);
             }
             match request.method() {
                 Method::Bye => ua.bye_came(now, call, server, request),

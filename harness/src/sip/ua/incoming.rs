@@ -63,6 +63,7 @@ impl UserAgent {
             answer: None,
             bye_wanted: false,
             ending: None,
+            reason: None,
             told: false,
             offer_out: None,
             offer_in: None,

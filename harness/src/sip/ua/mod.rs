@@ -172,6 +172,28 @@ impl UserAgent {
         self.digest_events(now);
     }
 
+    /// The way to the other side of a call, as far as we know.
+    pub fn flow(&self, call: CallId) -> Option<Flow> {
+        self.calls.get(&call).map(|call| call.flow)
+    }
+
+    /// The other side of a call is reached another way from now on, by requests and by answers that it still waits for:
+    /// its connection broke and it has made another.
+    pub fn move_call(&mut self, call: CallId, flow: Flow) {
+        self.with(call, |ua, call| ua.follow(call, flow));
+    }
+
+    fn follow(&mut self, call: &mut Call, flow: Flow) {
+        if call.flow == flow {
+            return;
+        }
+        call.flow = flow;
+        let waits = [call.server, call.answer.as_ref().map(|answer| answer.server)];
+        for server in waits.into_iter().flatten() {
+            self.transactions.reroute(server, flow);
+        }
+    }
+
     /// Time has gone by: whatever is due happens.
     pub fn handle_timeout(&mut self, now: SimTime) {
         self.transactions.handle_timeout(now);

@@ -144,6 +144,7 @@ impl UserAgent {
             answer: None,
             bye_wanted: false,
             ending: None,
+            reason: None,
             told: false,
             offer_out: None,
             offer_in: None,
@@ -231,17 +232,19 @@ impl UserAgent {
         let invite = call.client.and_then(|client| self.pending.get(&client)).map(|pending| pending.request.clone());
         let invite = invite.unwrap_or_else(|| call.invite.clone());
         let Ok(cseq) = invite.cseq() else { return };
-        let cancel = Writer::request(Method::Cancel, invite.target())
+        let mut cancel = Writer::request(Method::Cancel, invite.target())
             .header(Name::Via, invite.first(Name::Via).unwrap_or_default())
             .copy(&invite, Name::Route)
             .copy(&invite, Name::From)
             .copy(&invite, Name::To)
             .copy(&invite, Name::CallId)
             .header(Name::CSeq, format_args!("{} CANCEL", cseq.number))
-            .header(Name::MaxForwards, 70)
-            .end();
+            .header(Name::MaxForwards, 70);
+        if let Some(reason) = &call.reason {
+            cancel = cancel.header(Name::Reason, reason);
+        }
         let flow = call.flow;
-        self.send(now, Purpose::Nobody, written(cancel), flow);
+        self.send(now, Purpose::Nobody, written(cancel.end()), flow);
         self.timers.set(call.id, Timer::CancelUnanswered, now + self.settings.timers.patience());
     }
 
