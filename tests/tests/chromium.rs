@@ -151,7 +151,8 @@ fn a_page_calls_a_hardphone_and_its_tab_is_closed() {
         assert!(heard.received > 100, "bob's phone hears the page: {heard:?}");
 
         page.ask(&u, "close").await;
-        until(&u, "the call has ended for bob", Duration::from_secs(32), || bob.screen().calls().next().is_none()).await;
+        until(&u, "the call has ended for bob", Duration::from_secs(32), || bob.screen().calls().next().is_none())
+            .await;
         until(&u, "the server keeps nothing of it", Duration::from_secs(5), || server.calls().is_empty()).await;
         page.ask(&u, "quit").await;
     });

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use busyhour::pbx::LostConnection;
 use busyhour::phone::browser::{Browser, BrowserSettings};
 use busyhour::phone::{Phone, Registration};
 use busyhour::simulate;
@@ -117,7 +118,7 @@ fn a_server_that_answers_no_register_is_left_for_another_connection() {
 fn who_comes_back_by_another_connection_is_one_contact() {
     simulate(1, |u| async move {
         let server = server(&u);
-        server.change(|settings| settings.lost_connection_handling = false);
+        server.change(|settings| settings.lost_connection = LostConnection::KeepsUntilExpiry);
         let alice = webphone(&u, "alice", server.host());
         seconds(&u, 1).await;
         let first = server.contacts("alice");
