@@ -97,3 +97,19 @@ fn a_call_by_the_server_goes_on_in_another_network() {
         assert!(within(&u, Duration::from_secs(2), || calls(&alice).is_empty()).await.is_some(), "{alice:?}");
     });
 }
+
+#[test]
+fn whatever_the_seed_they_hear_each_other() {
+    for seed in 0..20 {
+        simulate(seed, |u| async move {
+            let (_server, alice, bob) = talking(&u).await;
+            let voices = both_speak(&u, &alice, &bob).await;
+            assert_eq!(heard(&u, &bob, &voices).await, [voices[0]]);
+            assert_eq!(heard(&u, &alice, &voices).await, [voices[1]]);
+            alice.tab().unwrap().reload().unwrap();
+            seconds(&u, 2).await;
+            assert!(is_registered(&alice));
+            assert_eq!((calls(&alice), calls(&bob)), (vec![], vec![]), "the media's farewell ends it for both");
+        });
+    }
+}
