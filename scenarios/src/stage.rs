@@ -12,9 +12,10 @@ use busyhour::world::audio::wav;
 use busyhour::world::{Host, Tap};
 use busyhour::{DEFAULT_BIRTH, Outcome, Universe};
 use busyhour_oracle::Panel;
-use busyhour_trace::pcapng::PcapngWriter;
+use busyhour_oracle::decryption::Decryption;
+use busyhour_trace::pcapng::{PcapngReader, PcapngWriter};
 use busyhour_trace::record::{self, Named, Record, RecordError, RecordWriter, Seeds};
-use busyhour_trace::{Event, Log, PacketSeen, RunHash, SimTime};
+use busyhour_trace::{Event, Log, MediaKeys, PacketSeen, RunHash, SimTime};
 use cucumber::World as _;
 
 use crate::World;
@@ -373,7 +374,41 @@ fn write(
         written.map_err(|source| RecordError::Io { doing: "writing", file: name.clone().into(), source })?;
         files.push(name);
     }
+    files.extend(decrypt(&mut record, &about, log)?);
     record.finish(about, log)?;
+    Ok(files)
+}
+
+/// Leaves what was encrypted in the clear, and what others need to open the rest; nothing where nothing was encrypted.
+fn decrypt(record: &mut RecordWriter, about: &Record, log: &Log) -> Result<Vec<String>, RecordError> {
+    let keys = MediaKeys::all(log);
+    let mut files = Vec::new();
+    if keys.is_empty() {
+        return Ok(files);
+    }
+    let trouble = |file: &'static str| move |source| RecordError::Io { doing: "writing", file: file.into(), source };
+    let written = record.file(record::KEY_LOG)?.write_all(MediaKeys::key_log(&keys).as_bytes());
+    written.map_err(trouble(record::KEY_LOG))?;
+    files.push(record::KEY_LOG.to_owned());
+    let mut decryption = Decryption::new(&keys);
+    let mut capture = None;
+    for packet in PcapngReader::new(record.written(record::WIRE)?) {
+        for clear in decryption.packet(&packet.map_err(trouble(record::WIRE))?) {
+            let capture = match &mut capture {
+                Some(capture) => capture,
+                None => {
+                    let comment = format!("{}: what was encrypted", about.scenario);
+                    capture.insert(record.capture_called(record::DECRYPTED, 0, &comment)?)
+                }
+            };
+            let written = capture.copy(clear.at_ns, &clear.bytes, &clear.comment);
+            written.map_err(trouble(record::DECRYPTED))?;
+        }
+    }
+    if let Some(capture) = capture {
+        capture.finish().map_err(trouble(record::DECRYPTED))?;
+        files.push(record::DECRYPTED.to_owned());
+    }
     Ok(files)
 }
 

@@ -5,6 +5,8 @@
 //! that was announced for the call, unless it's announced for another call too, within another second: that message
 //! may be waiting for its connection.
 //!
+//! Of media that DTLS secures the ports are those from which ICE checks for the session that a description names.
+//!
 //! Judged are the ports of calls that ended so. The last session of a fork ends the call. Not judged are the ports
 //! of hosts that were down, asleep or moved, and those of calls that never were established.
 
@@ -14,7 +16,7 @@ use std::time::Duration;
 use busyhour_trace::{SimTime, Stage};
 use rustc_hash::FxHashMap;
 
-use crate::hearing::{Frame, Heard};
+use crate::hearing::{Frame, Heard, digest};
 use crate::read::sip::Method;
 use crate::surroundings::Surroundings;
 use crate::witness::{Judgement, Witness};
@@ -29,9 +31,18 @@ pub struct AfterTheEndNoRtp {
     /// By Call-ID.
     calls: FxHashMap<u64, Call>,
     /// In how many calls that haven't ended a port is announced.
-    live: FxHashMap<SocketAddrV4, u32>,
+    live: FxHashMap<Port, u32>,
     /// Since when a port has to be quiet.
-    quiet: FxHashMap<SocketAddrV4, Quiet>,
+    quiet: FxHashMap<Port, Quiet>,
+}
+
+/// Where media comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Port {
+    /// An address.
+    Place(SocketAddrV4),
+    /// Wherever that ICE session's own side is: a digest of its fragment.
+    Session(u64),
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -43,7 +54,7 @@ struct Quiet {
 
 #[derive(Debug, Default)]
 struct Call {
-    ports: Vec<SocketAddrV4>,
+    ports: Vec<Port>,
     /// Its sessions: both tags.
     sessions: Vec<(u64, u64)>,
 }
@@ -59,9 +70,17 @@ impl Witness for AfterTheEndNoRtp {
 
     fn message(&mut self, heard: &Heard<'_>, _around: &Surroundings) {
         if heard.is_sent()
-            && let Some(port) = heard.audio.filter(|audio| audio.is_plain()).and_then(|audio| audio.place())
+            && let Some(audio) = heard.audio
         {
-            self.announced(heard.call, port);
+            let port = if audio.is_plain() {
+                audio.place().map(Port::Place)
+            } else {
+                let secure = heard.secure.filter(|_| audio.is_secured_by_dtls());
+                secure.map(|secure| Port::Session(digest(secure.fragment)))
+            };
+            if let Some(port) = port {
+                self.announced(heard.call, port);
+            }
         }
         let session = (heard.from_tag.min(heard.to_tag), heard.from_tag.max(heard.to_tag));
         if heard.accepts(Method::Invite)
@@ -94,7 +113,14 @@ impl Witness for AfterTheEndNoRtp {
         if frame.stage != Stage::Sent || self.quiet.is_empty() {
             return;
         }
-        let Some(quiet) = self.quiet.get_mut(&frame.source) else { return };
+        let port = if frame.is_secured {
+            let session = frame.from.and_then(|host| around.ice_session(host, frame.source));
+            let Some(session) = session else { return };
+            Port::Session(session.local)
+        } else {
+            Port::Place(frame.source)
+        };
+        let Some(quiet) = self.quiet.get_mut(&port) else { return };
         let since = quiet.since;
         if frame.at <= since + MARGIN {
             return;
@@ -103,7 +129,7 @@ impl Witness for AfterTheEndNoRtp {
         if frame.at <= *quiet.heard.get_or_insert(frame.at) + MARGIN {
             return;
         }
-        self.quiet.remove(&frame.source);
+        self.quiet.remove(&port);
         let Some(host) = frame.from else { return };
         if around.tcp_in_trouble(host, around.owner(*frame.destination.ip()), since) {
             self.judgement.exempt("a TCP connection was in trouble, by which the port may be announced again");
@@ -124,7 +150,7 @@ impl Witness for AfterTheEndNoRtp {
 }
 
 impl AfterTheEndNoRtp {
-    fn announced(&mut self, id: u64, port: SocketAddrV4) {
+    fn announced(&mut self, id: u64, port: Port) {
         let call = self.calls.entry(id).or_default();
         if call.ports.contains(&port) {
             return;

@@ -90,7 +90,7 @@ impl Default for BindingsExpire {
 }
 
 /// What stays the same of a contact, however its parameters are written.
-fn contact(uri: &str) -> Option<u64> {
+pub(crate) fn contact(uri: &str) -> Option<u64> {
     let uri = Uri::read(uri)?;
     Some(digest_all([uri.user, uri.host].into_iter()).wrapping_add(u64::from(uri.port.unwrap_or(5060))))
 }

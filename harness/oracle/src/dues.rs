@@ -27,6 +27,11 @@ impl<T> Dues<T> {
         Dues { after, queue: VecDeque::new() }
     }
 
+    /// True if nothing will be due.
+    pub fn is_empty(&self) -> bool {
+        self.queue.is_empty()
+    }
+
     /// Looks at `what` again in a while. `now` never goes back.
     pub fn push(&mut self, now: SimTime, what: T) {
         self.queue.push_back((now + self.after, what));

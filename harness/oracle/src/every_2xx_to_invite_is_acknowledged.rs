@@ -210,7 +210,7 @@ impl Every2xxToInviteIsAcknowledged {
         }
         let host = dialog.host;
         let missing = answer.state == State::Waiting;
-        let in_trouble = answer.over == Carrier::Tcp && around.tcp_in_trouble(host, answer.peer, answer.asked);
+        let in_trouble = answer.over.is_stream() && around.tcp_in_trouble(host, answer.peer, answer.asked);
         if missing && around.disturbed(host, answer.since) {
             self.judgement.exempt("its host was down, asleep or moved");
         } else if missing && around.forwards(host, dialog.call) {

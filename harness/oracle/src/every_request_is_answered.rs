@@ -79,7 +79,7 @@ impl EveryRequestIsAnswered {
                 format!("{} was cancelled at {} and got no final response", open.verb, around.name(host))
             }
         };
-        let in_trouble = open.over == Carrier::Tcp && around.tcp_in_trouble(host, open.peer, open.since);
+        let in_trouble = open.over.is_stream() && around.tcp_in_trouble(host, open.peer, open.since);
         let exempt = if around.disturbed(host, open.since) {
             Some("its receiver was down, asleep or moved")
         } else if around.forwards(host, open.call) {

@@ -1,21 +1,31 @@
 //! What the witnesses hear: each packet is read once, for all of them.
 //!
-//! A datagram that carries a SIP message, and each SIP message that a TCP stream has brought whole, becomes a
-//! [`Heard`]; an RTP packet becomes a [`Frame`]. A message is heard twice: when its last byte leaves its sender, and
-//! when it has reached its receiver. What the network copied is heard where it arrives.
+//! A datagram that carries a SIP message, and each SIP message that a TCP stream or a WebSocket has brought whole,
+//! becomes a [`Heard`]; an RTP packet becomes a [`Frame`]. A message is heard twice: when its last byte leaves its
+//! sender, and when it has reached its receiver. What the network copied is heard where it arrives.
+//!
+//! Of WebRTC: ICE checks become a [`Check`], DTLS records a [`Record`], and each SRTP or SRTCP packet that a host sends
+//! becomes a [`Secured`], once: with the key of those that were claimed which opens it, or with none. What a key opens
+//! is a [`Frame`] too, wherever it's seen. What a TURN client sends and gets by its relay is heard as what it wraps;
+//! what the relay passes on to a peer is a packet like any other.
 
 use std::net::SocketAddrV4;
 
-use busyhour_trace::{HostId, PacketId, PacketSeen, SimTime, Stage};
-use rustc_hash::FxHashMap;
+use busyhour_trace::{Event, HostId, Log, MediaKeys, PacketId, PacketSeen, SimTime, Stage};
+use rustc_hash::{FxHashMap, FxHashSet};
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
+use crate::keyring::{Keyring, Opened};
+use crate::read::dtls::{self, Content, Handshake};
 use crate::read::rtp::{self, Rtp};
-use crate::read::sdp::Audio;
+use crate::read::sdp::{Audio, Secure};
 use crate::read::sip::{self, Message, Method, Name};
-use crate::read::stream::{Flow, Streams};
-use crate::read::{ipv4, tcp, udp};
-use crate::surroundings::Surroundings;
+use crate::read::stream::{End, Flow, Streams};
+use crate::read::stun::{self, ChannelData, Class};
+use crate::read::websocket::{self, Item};
+use crate::read::{ipv4, srtp, tcp, udp};
+use crate::relays::{Grant, Relays, Seat};
+use crate::surroundings::{IceSession, Surroundings};
 
 /// Whether a host said it or was told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -33,6 +43,15 @@ pub enum Carrier {
     Udp,
     /// A TCP stream.
     Tcp,
+    /// A WebSocket (RFC 7118).
+    WebSocket,
+}
+
+impl Carrier {
+    /// True if it's reliable as TCP is, and ends as a connection does.
+    pub fn is_stream(self) -> bool {
+        self != Carrier::Udp
+    }
 }
 
 /// A side of a dialog: the same dialog has another key at its other end. Tags and Call-ID are digests; no tag is 0.
@@ -87,6 +106,8 @@ pub struct Heard<'a> {
     pub branch_text: &'a str,
     /// What it says of audio.
     pub audio: Option<Audio<'a>>,
+    /// What it says of ICE and DTLS.
+    pub secure: Option<Secure<'a>>,
     /// True if it has more than one Via.
     pub has_passed_others: bool,
     /// True if the host is a proxy in this call: it sends on what others have said.
@@ -224,8 +245,106 @@ pub struct Frame<'a> {
     pub source: SocketAddrV4,
     /// The receiver's address.
     pub destination: SocketAddrV4,
-    /// What it is.
+    /// It came as SRTP, and a recorded key opened it.
+    pub is_secured: bool,
+    /// What it is. Of SRTP the payload is there where it's sent, and is empty where it arrives.
     pub rtp: Rtp<'a>,
+}
+
+/// Where something was seen: at which end of which way.
+#[derive(Debug, Clone, Copy)]
+pub struct Place {
+    /// When.
+    pub at: SimTime,
+    /// The packet.
+    pub packet: PacketId,
+    /// Sent or arrived.
+    pub way: Way,
+    /// Who sent it, or whom it reached.
+    pub host: HostId,
+    /// The host at the other end of the wire, where that is known: the relay's, of what goes by one.
+    pub peer: Option<HostId>,
+    /// The host's own address, as it knows it.
+    pub here: SocketAddrV4,
+    /// The other's address, as the host sees it: the peer's, of what goes by a relay.
+    pub there: SocketAddrV4,
+    /// The relay's address, of what a TURN client sends or gets by one.
+    pub relay: Option<SocketAddrV4>,
+}
+
+impl Place {
+    /// The pair of addresses, from the host's side, and by which relay.
+    pub fn pair(&self) -> Pair {
+        (self.host, self.here, self.there, self.relay)
+    }
+
+    /// True if the host sent it.
+    pub fn is_sent(&self) -> bool {
+        self.way == Way::Sent
+    }
+}
+
+/// A pair of addresses, from a host's side: its own, the other's, and the relay between them.
+pub type Pair = (HostId, SocketAddrV4, SocketAddrV4, Option<SocketAddrV4>);
+
+/// A STUN message of ICE: a check, or the answer to one.
+#[derive(Debug, Clone, Copy)]
+pub struct Check<'a> {
+    /// Where it was seen.
+    pub place: Place,
+    /// The message.
+    pub stun: &'a stun::Message<'a>,
+}
+
+/// A DTLS record, and the handshake messages that it made whole.
+#[derive(Debug, Clone, Copy)]
+pub struct Record<'a> {
+    /// Where it was seen.
+    pub place: Place,
+    /// The record.
+    pub record: dtls::Record<'a>,
+    /// The messages.
+    pub messages: &'a [Handshake],
+}
+
+/// Media or its control as a host sent it, where ICE or DTLS had been before: it should be SRTP.
+#[derive(Debug, Clone, Copy)]
+pub struct Secured<'a> {
+    /// Where it was seen; always sent.
+    pub place: Place,
+    /// The packet as it was sent.
+    pub bytes: &'a [u8],
+    /// It's control: RTCP.
+    pub is_control: bool,
+    /// The key that opened it, if one did.
+    pub opened: Option<Opened>,
+}
+
+/// Something happened to a WebSocket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SocketChange {
+    /// The server agreed to it; seen of its response.
+    Opened,
+    /// A Close frame with that code.
+    Close(Option<u16>),
+    /// A FIN, behind all that was said before it.
+    Finished,
+    /// An RST.
+    Reset,
+}
+
+/// What a relay does for a client.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Relaying {
+    /// It was granted something; seen of the relay's response.
+    Granted(Grant),
+    /// Something of a peer's is passed on to the client, or was meant for the client and has come there.
+    ToClient {
+        /// The peer.
+        peer: SocketAddrV4,
+    },
+    /// Something of the client's goes to a peer: from the address that the relay lends, which is `here`.
+    ToPeer,
 }
 
 /// What one packet brought.
@@ -235,6 +354,16 @@ pub enum Sound<'a> {
     Message(Heard<'a>),
     /// Media.
     Media(Frame<'a>),
+    /// ICE.
+    Check(Check<'a>),
+    /// DTLS.
+    Record(Record<'a>),
+    /// What should be SRTP.
+    Secured(Secured<'a>),
+    /// A WebSocket opens or ends.
+    Socket(Place, SocketChange),
+    /// A relay does something.
+    Relay(Place, Relaying),
     /// What a host sent that isn't RTP, message or not: the payload of a datagram, or of one segment of a connection.
     Payload(Payload<'a>),
 }
@@ -261,6 +390,15 @@ pub struct Hearing {
     pub surroundings: Surroundings,
     sent: Side,
     arrived: Side,
+    keyring: Keyring,
+    relays: Relays,
+    /// Where ICE or DTLS was seen: a host and its own address.
+    secured: FxHashSet<(HostId, SocketAddrV4)>,
+    /// What was sent there that no key opens, and may still arrive.
+    unopened: FxHashSet<PacketId>,
+    /// Handshake messages in the making, by the end and the way that they're seen at.
+    handshakes: FxHashMap<(HostId, Way, SocketAddrV4, SocketAddrV4), dtls::Assembly>,
+    opened: Vec<u8>,
 }
 
 /// What is sent, or what arrives.
@@ -268,31 +406,63 @@ pub struct Hearing {
 struct Side {
     reassembly: ipv4::Reassembly,
     streams: Streams,
-    /// Whether a connection carries SIP, once that is known.
-    carries_sip: FxHashMap<Flow, bool>,
+    /// What a connection's direction carries, once that is known.
+    speech: FxHashMap<Flow, Speech>,
+}
+
+/// What a stream carries.
+#[derive(Debug)]
+enum Speech {
+    /// SIP.
+    Sip,
+    /// The half of a WebSocket's handshake, not whole yet.
+    Upgrade,
+    /// A WebSocket, and whether its end was told.
+    WebSocket(websocket::Reader, bool),
+    /// STUN and channel data of TURN.
+    Turn,
+    /// Something else.
+    Other,
+}
+
+/// The first bytes of a stream tell what it carries; none as long as they're too few.
+fn speech_of(begin: &[u8]) -> Option<Speech> {
+    if stun::begins_like_stun(begin) {
+        return Some(Speech::Turn);
+    }
+    if begin.is_empty() || (begin.len() < 4_096 && begin[0] >= 4 && !begin.contains(&b'\n')) {
+        return None;
+    }
+    if begin.len() < 8 && begin[0] < 4 {
+        return None;
+    }
+    Some(if sip::begins_like_sip(begin) {
+        Speech::Sip
+    } else if websocket::begins_like_handshake(begin) {
+        Speech::Upgrade
+    } else {
+        Speech::Other
+    })
 }
 
 impl Side {
-    /// Takes a segment; true if its stream may hold SIP messages.
+    /// Takes a segment; true if its stream may hold something to hear.
     fn segment(&mut self, at: SimTime, packet: PacketId, flow: Flow, segment: &tcp::Segment<'_>) -> bool {
         if segment.flags.syn() {
-            self.carries_sip.remove(&flow);
+            self.speech.remove(&flow);
         }
-        if self.carries_sip.get(&flow) == Some(&false) {
+        if matches!(self.speech.get(&flow), Some(Speech::Other)) {
             return false;
         }
         self.streams.segment(at, packet, flow, segment);
         let Some(stream) = self.streams.get_mut(flow) else { return false };
+        if self.speech.contains_key(&flow) {
+            return !stream.bytes().is_empty() || stream.end().is_some();
+        }
         let blank = stream.bytes().iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
-        let begin = &stream.bytes()[blank..];
-        if self.carries_sip.contains_key(&flow) {
-            return !begin.is_empty();
-        }
-        if begin.is_empty() || (begin.len() < 4_096 && !begin.contains(&b'\n')) {
-            return false;
-        }
-        let carries = sip::begins_like_sip(begin);
-        self.carries_sip.insert(flow, carries);
+        let Some(speech) = speech_of(&stream.bytes()[blank..]) else { return false };
+        let carries = !matches!(speech, Speech::Other);
+        self.speech.insert(flow, speech);
         if !carries {
             let all = stream.bytes().len();
             stream.consume(all);
@@ -301,26 +471,27 @@ impl Side {
     }
 }
 
-/// Where a message came along.
-struct Path {
-    at: SimTime,
-    packet: PacketId,
-    way: Way,
-    host: HostId,
-    peer: Option<HostId>,
-    here: SocketAddrV4,
-    there: SocketAddrV4,
-    over: Carrier,
-}
-
 impl Hearing {
+    /// Takes an entry of the log: of the world what happened, and of anybody the keys that are claimed.
+    pub fn event(&mut self, event: &Event, log: &Log) {
+        self.surroundings.event(event, log);
+        if let Some(keys) = MediaKeys::claimed(event, log) {
+            self.keyring.learn(event.host, &keys);
+        }
+    }
+
     /// Reads a packet and tells what it brought.
     pub fn packet(&mut self, seen: &PacketSeen<'_>, tell: &mut dyn FnMut(Sound<'_>, &Surroundings)) {
         let way = match seen.stage {
             Stage::Sent => Way::Sent,
             Stage::Arrived => Way::Arrived,
             Stage::Lost(_) => return self.lost(seen, tell),
-            Stage::Copied { .. } => return,
+            Stage::Copied { of } => {
+                if !self.unopened.is_empty() && self.unopened.contains(&of) {
+                    self.unopened.insert(seen.id);
+                }
+                return;
+            }
         };
         let Ok(packet) = ipv4::Packet::read(seen.bytes) else { return };
         if !packet.is_fragment() {
@@ -338,7 +509,7 @@ impl Hearing {
     fn lost(&mut self, seen: &PacketSeen<'_>, tell: &mut dyn FnMut(Sound<'_>, &Surroundings)) {
         let Stage::Lost(why) = seen.stage else { return };
         let Ok(packet) = ipv4::Packet::read(seen.bytes) else { return };
-        let (mut frame, mut port) = (None, None);
+        let (mut frame, mut port, mut is_transport) = (None, None, false);
         match packet.protocol {
             ipv4::TCP => self.surroundings.tcp_troubled(seen.at, seen.from, seen.to),
             ipv4::UDP if !packet.is_fragment() => {
@@ -348,12 +519,18 @@ impl Hearing {
                         SocketAddrV4::new(packet.source, datagram.source_port),
                         SocketAddrV4::new(packet.destination, datagram.destination_port),
                     );
-                    read_frame(seen, ends, datagram.payload)
+                    let bytes = datagram.payload;
+                    is_transport = stun::begins_like_stun(bytes)
+                        || dtls::begins_like_dtls(bytes)
+                        || (!self.relays.is_empty() && ChannelData::read(bytes).is_some());
+                    read_frame(seen, ends, bytes)
                 });
             }
             _ => {}
         }
-        self.surroundings.lost(seen, why, port, frame.is_some());
+        self.unopened.remove(&seen.id);
+        // What sets media up is as good as media: without it there's none.
+        self.surroundings.lost(seen, why, port, frame.is_some() || is_transport);
         if let Some(frame) = frame {
             tell(Sound::Media(frame), &self.surroundings);
         }
@@ -372,28 +549,33 @@ impl Hearing {
         };
         let Some(host) = host else { return };
         let (at, packet) = (seen.at, seen.id);
-        let path = |source, destination, over| {
+        let place = |source, destination| {
             let (here, there) = if way == Way::Sent { (source, destination) } else { (destination, source) };
-            Path { at, packet, way, host, peer, here, there, over }
+            Place { at, packet, way, host, peer, here, there, relay: None }
         };
         match ip.protocol {
             ipv4::UDP => {
                 let Ok(datagram) = udp::Datagram::read(&ip.payload) else { return };
                 let source = SocketAddrV4::new(ip.source, datagram.source_port);
                 let destination = SocketAddrV4::new(ip.destination, datagram.destination_port);
-                if let Some(frame) = read_frame(seen, (source, destination), datagram.payload) {
-                    tell(Sound::Media(frame), &self.surroundings);
+                let (place, bytes) = (place(source, destination), datagram.payload);
+                if way == Way::Sent && self.surroundings.relay_of(source) == Some(host) {
+                    tell(Sound::Relay(place, Relaying::ToPeer), &self.surroundings);
+                }
+                if self.media(seen, &place, bytes, tell) {
                     return;
                 }
                 if way == Way::Sent {
-                    let bytes = datagram.payload;
                     let payload = Payload { at, packet, from: host, bytes, connection: None };
                     tell(Sound::Payload(payload), &self.surroundings);
                 }
-                if sip::begins_like_sip(datagram.payload)
-                    && let Ok(message) = Message::read(datagram.payload)
+                if self.transport(seen, &place, bytes, tell) {
+                    return;
+                }
+                if sip::begins_like_sip(bytes)
+                    && let Ok(message) = Message::read(bytes)
                 {
-                    self.message(&path(source, destination, Carrier::Udp), &message, tell);
+                    self.message(&place, Carrier::Udp, &message, tell);
                 }
             }
             ipv4::TCP => {
@@ -408,9 +590,8 @@ impl Hearing {
                     let payload = Payload { at, packet, from: host, bytes: segment.payload, connection: Some(flow) };
                     tell(Sound::Payload(payload), &self.surroundings);
                 }
-                let side = if way == Way::Sent { &mut self.sent } else { &mut self.arrived };
-                if side.segment(at, packet, flow, &segment) {
-                    self.stream(&path(from, to, Carrier::Tcp), flow, tell);
+                if self.side(way).segment(at, packet, flow, &segment) {
+                    self.stream(seen, &place(from, to), flow, tell);
                 }
             }
             ipv4::ICMP if way == Way::Arrived => self.surroundings.icmp_arrived(at, host),
@@ -418,41 +599,277 @@ impl Hearing {
         }
     }
 
-    /// Hears the messages that a stream holds whole.
-    fn stream(&mut self, path: &Path, flow: Flow, tell: &mut dyn FnMut(Sound<'_>, &Surroundings)) {
-        // Taken out, since hearing a message needs all of this.
-        let mut streams = match path.way {
-            Way::Sent => std::mem::take(&mut self.sent.streams),
-            Way::Arrived => std::mem::take(&mut self.arrived.streams),
-        };
-        if let Some(stream) = streams.get_mut(flow) {
-            let mut taken = 0;
-            loop {
-                match Message::read_framed(&stream.bytes()[taken..]) {
-                    Ok(Some((message, length))) => {
-                        self.message(path, &message, tell);
-                        taken += length;
-                    }
-                    Ok(None) => break,
-                    // Nobody knows where the next one would begin.
-                    Err(_) => {
-                        let side = if path.way == Way::Sent { &mut self.sent } else { &mut self.arrived };
-                        side.carries_sip.insert(flow, false);
-                        taken = stream.bytes().len();
-                        break;
-                    }
-                }
-            }
-            stream.consume(taken);
-        }
-        match path.way {
-            Way::Sent => self.sent.streams = streams,
-            Way::Arrived => self.arrived.streams = streams,
+    fn side(&mut self, way: Way) -> &mut Side {
+        match way {
+            Way::Sent => &mut self.sent,
+            Way::Arrived => &mut self.arrived,
         }
     }
 
-    fn message(&mut self, path: &Path, message: &Message<'_>, tell: &mut dyn FnMut(Sound<'_>, &Surroundings)) {
-        let Path { at, packet, way, host, peer, here, there, over } = *path;
+    /// Media, encrypted or not, and the control of encrypted media. False if the bytes are something else.
+    fn media(
+        &mut self,
+        seen: &PacketSeen<'_>,
+        place: &Place,
+        bytes: &[u8],
+        tell: &mut dyn FnMut(Sound<'_>, &Surroundings),
+    ) -> bool {
+        if bytes.len() < 2 || bytes[0] >> 6 != 2 {
+            return false;
+        }
+        let (source, destination) = if place.is_sent() { (place.here, place.there) } else { (place.there, place.here) };
+        if self.secured.is_empty() || !self.secured.contains(&(place.host, place.here)) {
+            let Some(frame) = read_frame(seen, (source, destination), bytes) else { return false };
+            tell(Sound::Media(frame), &self.surroundings);
+            return true;
+        }
+        let is_control = (192..=223).contains(&bytes[1]);
+        let PacketSeen { at, id: packet, stage, from, to, .. } = *seen;
+        let frame = |rtp| Frame { at, packet, stage, from, to, source, destination, is_secured: true, rtp };
+        if !place.is_sent() {
+            // It was opened where it was sent, and what arrives is what was sent.
+            let is_open = self.unopened.is_empty() || !self.unopened.remove(&packet);
+            if is_open
+                && !is_control
+                && let Some(rtp) = read_header(bytes)
+            {
+                tell(Sound::Media(frame(rtp)), &self.surroundings);
+            }
+            return true;
+        }
+        let mut plain = std::mem::take(&mut self.opened);
+        let opened = self.keyring.open(Some(place.host), place.here, place.there, bytes, &mut plain);
+        tell(Sound::Secured(Secured { place: *place, bytes, is_control, opened }), &self.surroundings);
+        if opened.is_none() {
+            self.unopened.insert(packet);
+        } else if let Some(rtp::Packet::Rtp(rtp)) = rtp::read(&plain) {
+            tell(Sound::Media(frame(rtp)), &self.surroundings);
+        }
+        self.opened = plain;
+        true
+    }
+
+    /// What sets media up: ICE, TURN and what it wraps, DTLS. False if the bytes are something else.
+    fn transport(
+        &mut self,
+        seen: &PacketSeen<'_>,
+        place: &Place,
+        bytes: &[u8],
+        tell: &mut dyn FnMut(Sound<'_>, &Surroundings),
+    ) -> bool {
+        match bytes.first() {
+            Some(0..4) if stun::begins_like_stun(bytes) => {
+                if let Ok(message) = stun::Message::read(bytes) {
+                    self.stun(seen, place, &message, tell);
+                }
+                true
+            }
+            Some(20..64) if dtls::begins_like_dtls(bytes) => {
+                self.dtls(place, bytes, tell);
+                true
+            }
+            Some(0x40..0x50) if place.relay.is_none() && !self.relays.is_empty() => {
+                let seat = Seat { host: place.host, here: place.here, there: place.there };
+                let Some(channel) = ChannelData::read(bytes) else { return false };
+                let Some(peer) = self.relays.peer(&seat, channel.number) else { return false };
+                self.wrapped(seen, place, seat, peer, channel.data, tell);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    fn stun(
+        &mut self,
+        seen: &PacketSeen<'_>,
+        place: &Place,
+        message: &stun::Message<'_>,
+        tell: &mut dyn FnMut(Sound<'_>, &Surroundings),
+    ) {
+        if message.method == stun::Method::Binding {
+            if let (Class::Request, Some((receiver, sender))) = (message.class, message.fragments()) {
+                let (local, remote) = if place.is_sent() { (sender, receiver) } else { (receiver, sender) };
+                let session = IceSession { local: digest(local), remote: digest(remote) };
+                self.surroundings.checks(place.host, place.here, session);
+                self.secured.insert((place.host, place.here));
+            }
+            tell(Sound::Check(Check { place: *place, stun: message }), &self.surroundings);
+            return;
+        }
+        if place.relay.is_some() {
+            return;
+        }
+        let seat = Seat { host: place.host, here: place.here, there: place.there };
+        if let (Class::Indication, Some(data), Some(peer)) = (message.class, message.data, message.peers.first()) {
+            self.wrapped(seen, place, seat, *peer, data, tell);
+        } else if let Some(grant) = self.relays.message(seat, place.way, message) {
+            let relay = if place.is_sent() { Some(place.host) } else { place.peer };
+            if let (Grant::Allocated { relayed, .. }, Some(relay)) = (&grant, relay) {
+                self.surroundings.lends(relay, *relayed);
+            }
+            tell(Sound::Relay(*place, Relaying::Granted(grant)), &self.surroundings);
+        }
+    }
+
+    /// What goes between a client and its relay, and is meant for a peer or comes from one.
+    fn wrapped(
+        &mut self,
+        seen: &PacketSeen<'_>,
+        place: &Place,
+        seat: Seat,
+        peer: SocketAddrV4,
+        data: &[u8],
+        tell: &mut dyn FnMut(Sound<'_>, &Surroundings),
+    ) {
+        if self.relays.is_client(&seat) == Some(true) {
+            let inner = Place { there: peer, relay: Some(seat.there), ..*place };
+            if !self.media(seen, &inner, data, tell) {
+                self.transport(seen, &inner, data, tell);
+            }
+        } else if place.is_sent() {
+            tell(Sound::Relay(*place, Relaying::ToClient { peer }), &self.surroundings);
+        }
+    }
+
+    fn dtls(&mut self, place: &Place, bytes: &[u8], tell: &mut dyn FnMut(Sound<'_>, &Surroundings)) {
+        self.secured.insert((place.host, place.here));
+        for record in dtls::records(bytes) {
+            let messages = if record.content == Content::Handshake && record.epoch == 0 {
+                let key = (place.host, place.way, place.here, place.there);
+                self.handshakes.entry(key).or_default().take(&record)
+            } else {
+                Vec::new()
+            };
+            let record = Record { place: *place, record, messages: &messages };
+            tell(Sound::Record(record), &self.surroundings);
+        }
+    }
+
+    /// Hears what a stream holds whole.
+    fn stream(
+        &mut self,
+        seen: &PacketSeen<'_>,
+        place: &Place,
+        flow: Flow,
+        tell: &mut dyn FnMut(Sound<'_>, &Surroundings),
+    ) {
+        // Taken out, since hearing a message needs all of this.
+        let side = self.side(place.way);
+        let mut streams = std::mem::take(&mut side.streams);
+        let mut speech = side.speech.remove(&flow).unwrap_or(Speech::Other);
+        if let Some(stream) = streams.get_mut(flow) {
+            let mut taken = 0;
+            while let Some(rest) = stream.bytes().get(taken..).filter(|rest| !rest.is_empty()) {
+                match self.unit(seen, place, &mut speech, rest, tell) {
+                    Some(length) => taken += length,
+                    None => break,
+                }
+            }
+            if matches!(speech, Speech::Other) {
+                taken = stream.bytes().len();
+            }
+            stream.consume(taken);
+            if let (Speech::WebSocket(_, is_told @ false), Some(end)) = (&mut speech, stream.end()) {
+                *is_told = true;
+                let change = match end {
+                    End::Finished(_) => SocketChange::Finished,
+                    End::Reset(_) => SocketChange::Reset,
+                };
+                self.socket(place, change, tell);
+            }
+        }
+        let side = self.side(place.way);
+        side.streams = streams;
+        side.speech.insert(flow, speech);
+    }
+
+    /// Hears what stands at the beginning of a stream; returns its length, or nothing if it isn't there whole.
+    fn unit(
+        &mut self,
+        seen: &PacketSeen<'_>,
+        place: &Place,
+        speech: &mut Speech,
+        bytes: &[u8],
+        tell: &mut dyn FnMut(Sound<'_>, &Surroundings),
+    ) -> Option<usize> {
+        let read = match speech {
+            Speech::Sip => Message::read_framed(bytes).map(|read| {
+                read.map(|(message, length)| {
+                    self.message(place, Carrier::Tcp, &message, tell);
+                    length
+                })
+            }),
+            Speech::Upgrade => {
+                let blank = bytes.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
+                let is_request = bytes[blank..].starts_with(b"GET ");
+                let read = if is_request { websocket::read_request(bytes) } else { websocket::read_response(bytes) };
+                read.map(|read| {
+                    read.map(|(_, length)| {
+                        *speech = Speech::WebSocket(websocket::Reader::default(), false);
+                        if !is_request {
+                            self.socket(place, SocketChange::Opened, tell);
+                        }
+                        length
+                    })
+                })
+            }
+            Speech::WebSocket(reader, _) => reader.next(bytes).map(|read| {
+                read.map(|(item, length)| {
+                    self.item(place, item, tell);
+                    length
+                })
+            }),
+            Speech::Turn => stun::framed_length(bytes).map(|length| {
+                let length = length?;
+                let unit = bytes.get(..length)?;
+                self.transport(seen, place, unit, tell);
+                Some(length)
+            }),
+            Speech::Other => return None,
+        };
+        read.unwrap_or_else(|_| {
+            // Nobody knows where the next one would begin.
+            *speech = Speech::Other;
+            None
+        })
+    }
+
+    fn item(&mut self, place: &Place, item: Item, tell: &mut dyn FnMut(Sound<'_>, &Surroundings)) {
+        match item {
+            Item::Message { payload, is_masked, .. } => {
+                if place.is_sent() && is_masked {
+                    let Place { at, packet, host: from, .. } = *place;
+                    let payload = Payload { at, packet, from, bytes: &payload, connection: None };
+                    tell(Sound::Payload(payload), &self.surroundings);
+                }
+                if sip::begins_like_sip(&payload)
+                    && let Ok(message) = Message::read(&payload)
+                {
+                    self.message(place, Carrier::WebSocket, &message, tell);
+                }
+            }
+            Item::Close { code } => self.socket(place, SocketChange::Close(code), tell),
+            Item::Fragment | Item::Ping | Item::Pong => {}
+        }
+    }
+
+    fn socket(&mut self, place: &Place, change: SocketChange, tell: &mut dyn FnMut(Sound<'_>, &Surroundings)) {
+        let Place { at, host, here, there, .. } = *place;
+        match change {
+            SocketChange::Opened => self.surroundings.web_socket_opens(host, here, there),
+            _ => self.surroundings.web_socket_ends(at, host, here, there),
+        }
+        tell(Sound::Socket(*place, change), &self.surroundings);
+    }
+
+    fn message(
+        &mut self,
+        place: &Place,
+        over: Carrier,
+        message: &Message<'_>,
+        tell: &mut dyn FnMut(Sound<'_>, &Surroundings),
+    ) {
+        let Place { at, packet, way, host, peer, here, there, .. } = *place;
         if way == Way::Sent {
             self.surroundings.has_spoken(host, here.port());
         }
@@ -468,6 +885,7 @@ impl Hearing {
             self.surroundings.has_forwarded(host, call);
         }
         let is_forwarding = self.surroundings.forwards(host, call);
+        let sdp = message.sdp();
         let heard = Heard {
             at,
             packet,
@@ -486,7 +904,8 @@ impl Hearing {
             cseq: cseq.number,
             branch: digest(branch_text),
             branch_text,
-            audio: message.sdp().and_then(Audio::read),
+            audio: sdp.and_then(Audio::read),
+            secure: sdp.and_then(Secure::read),
             has_passed_others,
             is_forwarding,
             life: self.surroundings.life(host),
@@ -503,5 +922,19 @@ fn read_frame<'a>(
 ) -> Option<Frame<'a>> {
     let Some(rtp::Packet::Rtp(rtp)) = rtp::read(payload) else { return None };
     let PacketSeen { at, id: packet, stage, from, to, .. } = *seen;
-    Some(Frame { at, packet, stage, from, to, source, destination, rtp })
+    Some(Frame { at, packet, stage, from, to, source, destination, is_secured: false, rtp })
+}
+
+/// What an encrypted packet shows: its header.
+fn read_header(bytes: &[u8]) -> Option<Rtp<'static>> {
+    srtp::header_length(bytes)?;
+    let word = |at: usize| u32::from_be_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]);
+    Some(Rtp {
+        marker: bytes[1] & 0x80 != 0,
+        payload_type: bytes[1] & 0x7f,
+        sequence: u16::from_be_bytes([bytes[2], bytes[3]]),
+        timestamp: word(4),
+        ssrc: word(8),
+        payload: &[],
+    })
 }

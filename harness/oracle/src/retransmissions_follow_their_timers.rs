@@ -242,7 +242,7 @@ impl RetransmissionsFollowTheirTimers {
                 "{name} sent another {verb} of the same branch in packet {} than in {}",
                 heard.packet, request.packet
             ))
-        } else if request.over == Carrier::Tcp {
+        } else if request.over.is_stream() {
             Some(format!("{name} sent its {verb} again over TCP"))
         } else if let Some(answered) = request.heard
             && heard.at > answered + NOTICE
@@ -275,7 +275,7 @@ impl RetransmissionsFollowTheirTimers {
 
     fn lazy_client(&mut self, at: SimTime, key: Key, around: &Surroundings) {
         let Some(request) = self.requests.get(&key) else { return };
-        if request.any || request.over == Carrier::Tcp || request.count > 1 {
+        if request.any || request.over.is_stream() || request.count > 1 {
             return;
         }
         let (host, first, packet) = (key.0, request.first, request.packet);
@@ -416,7 +416,7 @@ impl RetransmissionsFollowTheirTimers {
             self.judgement.exempt("its host was down, asleep or moved");
         } else if around.told_unreachable(host, first) {
             self.judgement.exempt("the network told its sender that nobody is there");
-        } else if sent.over == Carrier::Tcp && around.tcp_in_trouble(host, sent.peer, first) {
+        } else if sent.over.is_stream() && around.tcp_in_trouble(host, sent.peer, first) {
             self.judgement.exempt("its TCP connection was in trouble");
         } else {
             let what = format!("{} got no ACK for its 2xx of {first} and never sent it again", around.name(host));

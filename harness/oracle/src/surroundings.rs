@@ -3,7 +3,7 @@
 //!
 //! A witness asks it before it complains: who was down, asleep or moved isn't to blame for what it left undone.
 
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddrV4};
 
 use busyhour_trace::{Event, HostId, Log, Loss, PacketSeen, SimTime, Source};
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -26,6 +26,21 @@ pub struct Surroundings {
     speakers: FxHashSet<(HostId, u16)>,
     /// The calls in which a host is a proxy.
     forwarding: FxHashSet<(HostId, u64)>,
+    /// The ICE session that a host's address was last used for.
+    sessions: FxHashMap<(HostId, SocketAddrV4), IceSession>,
+    /// The addresses that were ever given to a relay's clients.
+    relayed: FxHashMap<SocketAddrV4, HostId>,
+    /// WebSocket connections that are over, as a host sees them: its own address and the other's; and since when.
+    over: FxHashMap<(HostId, SocketAddrV4, SocketAddrV4), SimTime>,
+}
+
+/// An ICE session, by digests of the fragments of its user name (RFC 8445 section 5.3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct IceSession {
+    /// The host's own.
+    pub local: u64,
+    /// The other's.
+    pub remote: u64,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -125,6 +140,43 @@ impl Surroundings {
     /// True if SIP was ever sent from there.
     pub fn speaks_sip(&self, host: HostId, port: u16) -> bool {
         self.speakers.contains(&(host, port))
+    }
+
+    /// The ICE session for which an address of the host's was last used, as the user names of its checks say.
+    pub fn ice_session(&self, host: HostId, here: SocketAddrV4) -> Option<IceSession> {
+        self.sessions.get(&(host, here)).copied()
+    }
+
+    /// True if the address is one that a relay (RFC 8656) lends: what leaves it was said by somebody else.
+    pub fn is_relayed(&self, address: SocketAddrV4) -> bool {
+        self.relayed.contains_key(&address)
+    }
+
+    /// Since when that WebSocket connection is over, if it is: a Close, a FIN or an RST was sent, or has arrived.
+    pub fn web_socket_over(&self, host: HostId, here: SocketAddrV4, there: SocketAddrV4) -> Option<SimTime> {
+        self.over.get(&(host, here, there)).copied()
+    }
+
+    pub(crate) fn checks(&mut self, host: HostId, here: SocketAddrV4, session: IceSession) {
+        if !self.is_relayed(here) {
+            self.sessions.insert((host, here), session);
+        }
+    }
+
+    pub(crate) fn lends(&mut self, relay: HostId, address: SocketAddrV4) {
+        self.relayed.insert(address, relay);
+    }
+
+    pub(crate) fn relay_of(&self, address: SocketAddrV4) -> Option<HostId> {
+        if self.relayed.is_empty() { None } else { self.relayed.get(&address).copied() }
+    }
+
+    pub(crate) fn web_socket_opens(&mut self, host: HostId, here: SocketAddrV4, there: SocketAddrV4) {
+        self.over.remove(&(host, here, there));
+    }
+
+    pub(crate) fn web_socket_ends(&mut self, at: SimTime, host: HostId, here: SocketAddrV4, there: SocketAddrV4) {
+        self.over.entry((host, here, there)).or_insert(at);
     }
 
     /// True if the host is a proxy in the call whose Call-ID has this digest: it has sent on what others said.

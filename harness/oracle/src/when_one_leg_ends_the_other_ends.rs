@@ -15,17 +15,18 @@
 //!
 //! Judged are legs whose other leg ended. Not judged, and counted as exempt: calls that were transferred (REFER,
 //! Replaces), legs made within a second of a REFER, calls whose surviving leg was taken elsewhere (a new INVITE in its party's name, a re-INVITE); hosts that
-//! were down, asleep or moved; TCP connections in trouble.
+//! were down, asleep or moved; TCP connections in trouble; legs by a WebSocket that was gone.
 
 use busyhour_trace::{HostId, PacketId, SimTime};
 use rustc_hash::FxHashMap;
 
 use crate::dues::{Dues, OVERDUE};
-use crate::hearing::{Carrier, Heard, digest};
+use crate::hearing::{Heard, digest};
 use crate::read::sip::{Method, Name};
 use crate::surroundings::Surroundings;
 use crate::witness::{Judgement, Witness};
 
+use std::net::SocketAddrV4;
 use std::time::Duration;
 
 /// What a host does so soon after a REFER may be for the transfer.
@@ -79,6 +80,8 @@ struct Leg {
     call: u64,
     packet: PacketId,
     peer: Option<HostId>,
+    /// The two ends of what carries it, the host's own first.
+    ends: (SocketAddrV4, SocketAddrV4),
     over_tcp: bool,
     party: u64,
     /// Some response was heard.
@@ -94,9 +97,9 @@ struct Leg {
 impl Leg {
     fn of(heard: &Heard<'_>, party: u64) -> Leg {
         let (call, packet, peer) = (heard.call, heard.packet, heard.peer);
-        let over_tcp = heard.over == Carrier::Tcp;
+        let (ends, over_tcp) = ((heard.here, heard.there), heard.over.is_stream());
         let (has_heard, accepted, cancelled, ended, due_since) = (false, None, false, None, None);
-        Leg { call, packet, peer, over_tcp, party, has_heard, accepted, cancelled, ended, due_since }
+        Leg { call, packet, peer, ends, over_tcp, party, has_heard, accepted, cancelled, ended, due_since }
     }
 }
 
@@ -155,7 +158,34 @@ impl Witness for WhenOneLegEndsTheOtherEnds {
     }
 }
 
+/// The leg that is bridged with another.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Partner {
+    pub(crate) packet: PacketId,
+    pub(crate) peer: Option<HostId>,
+    /// It was hung up on.
+    pub(crate) has_ended: bool,
+    /// It was transferred or taken elsewhere.
+    pub(crate) is_untied: bool,
+    /// The host's life in which the two were bridged.
+    pub(crate) life: u32,
+}
+
 impl WhenOneLegEndsTheOtherEnds {
+    /// The leg that a host's is bridged with: none if it has none, or both are over.
+    pub(crate) fn partner(&self, host: HostId, call: u64) -> Option<Partner> {
+        let (id, place) = self.legs.get(&(host, call))?;
+        let group = self.groups.get(id)?;
+        let other = match (*place, group.bridged?) {
+            (0, partner) => partner,
+            (own, partner) if own == partner => 0,
+            _ => return None,
+        };
+        let leg = group.legs.get(other)?;
+        let (packet, peer, has_ended) = (leg.packet, leg.peer, leg.ended.is_some());
+        Some(Partner { packet, peer, has_ended, is_untied: group.untied, life: group.life })
+    }
+
     fn leg(&mut self, heard: &Heard<'_>) -> Option<&mut Leg> {
         let (id, leg) = self.legs.get(&(heard.host, heard.call))?;
         self.groups.get_mut(id)?.legs.get_mut(*leg)
@@ -378,6 +408,8 @@ impl WhenOneLegEndsTheOtherEnds {
             Some("its host was down, asleep or moved")
         } else if leg.over_tcp && around.tcp_in_trouble(host, leg.peer, since) {
             Some("its TCP connection was in trouble")
+        } else if around.web_socket_over(host, leg.ends.0, leg.ends.1).is_some() {
+            Some("its WebSocket was gone: nothing can be said by it any more")
         } else {
             None
         };

@@ -5,12 +5,14 @@ use std::fmt;
 use busyhour_trace::record::{Exemption, Oracle, Violation};
 use busyhour_trace::{Event, Log, PacketId, PacketSeen, SimTime};
 
-use crate::hearing::{Frame, Heard, Hearing, Payload, Sound};
+use crate::hearing::{Check, Frame, Heard, Hearing, Payload, Place, Record, Relaying, Secured, SocketChange, Sound};
 use crate::surroundings::Surroundings;
 use crate::{
-    ACrashedHostIsSilent, AfterTheEndNoRtp, BindingsExpire, CseqGrowsAndTagsStay, EstablishedMeansHeard,
-    Every2xxToInviteIsAcknowledged, EveryRequestIsAnswered, NoPasswordOnAWire, NoZombieCalls, NothingCrossesACut,
-    NothingUnsentArrives, RetransmissionsFollowTheirTimers, WhenOneLegEndsTheOtherEnds,
+    ACrashedHostIsSilent, AGoneTabEndsItsCalls, AGoneTabIsNotRung, AfterTheEndNoRtp, BindingsExpire,
+    CseqGrowsAndTagsStay, EstablishedMeansHeard, Every2xxToInviteIsAcknowledged, EveryRequestIsAnswered,
+    FingerprintsMatch, NoIndexIsSentTwice, NoMediaBeforeDtls, NoPasswordOnAWire, NoRelayingAfterExpiry,
+    NoTwoHandshakesShareRandoms, NoZombieCalls, NothingCrossesACut, NothingUnsentArrives, OneContactPerTab,
+    RetransmissionsFollowTheirTimers, WebrtcMediaIsEncrypted, WhenOneLegEndsTheOtherEnds, WithoutConsentNoMedia,
 };
 
 /// Watches over one rule.
@@ -31,6 +33,16 @@ pub trait Witness: fmt::Debug + Send {
     fn media(&mut self, _frame: &Frame<'_>, _around: &Surroundings) {}
     /// A host sent something over UDP or TCP that isn't RTP.
     fn payload(&mut self, _payload: &Payload<'_>) {}
+    /// An ICE check, or the answer to one, has left a host or reached one.
+    fn check(&mut self, _check: &Check<'_>, _around: &Surroundings) {}
+    /// A DTLS record has left a host or reached one.
+    fn record(&mut self, _record: &Record<'_>, _around: &Surroundings) {}
+    /// A host sent media or control from where ICE or DTLS had been before.
+    fn secured(&mut self, _secured: &Secured<'_>, _around: &Surroundings) {}
+    /// A WebSocket opens or ends, at one of its hosts.
+    fn socket(&mut self, _place: &Place, _change: SocketChange, _around: &Surroundings) {}
+    /// A relay (TURN) grants something, or passes something on.
+    fn relay(&mut self, _place: &Place, _relaying: &Relaying, _around: &Surroundings) {}
     /// An entry was written to the log; `log` has the hosts' names.
     fn event(&mut self, _event: &Event, _log: &Log) {}
     /// Everything before `now` was heard: before each message, before each entry of the log, and at the end. What was
@@ -133,6 +145,16 @@ impl Panel {
             Box::<AfterTheEndNoRtp>::default(),
             Box::<NoPasswordOnAWire>::default(),
             Box::<RetransmissionsFollowTheirTimers>::default(),
+            Box::<WebrtcMediaIsEncrypted>::default(),
+            Box::<NoIndexIsSentTwice>::default(),
+            Box::<NoTwoHandshakesShareRandoms>::default(),
+            Box::<NoMediaBeforeDtls>::default(),
+            Box::<FingerprintsMatch>::default(),
+            Box::<WithoutConsentNoMedia>::default(),
+            Box::<AGoneTabIsNotRung>::default(),
+            Box::<AGoneTabEndsItsCalls>::default(),
+            Box::<NoRelayingAfterExpiry>::default(),
+            Box::<OneContactPerTab>::default(),
         ])
     }
 
@@ -188,13 +210,39 @@ impl Panel {
                     witness.payload(&payload);
                 }
             }
+            Sound::Check(check) => {
+                for witness in witnesses.iter_mut() {
+                    witness.check(&check, around);
+                }
+            }
+            Sound::Record(record) => {
+                for witness in witnesses.iter_mut() {
+                    witness.record(&record, around);
+                }
+            }
+            Sound::Secured(secured) => {
+                for witness in witnesses.iter_mut() {
+                    witness.secured(&secured, around);
+                }
+            }
+            Sound::Socket(place, change) => {
+                for witness in witnesses.iter_mut() {
+                    witness.due(place.at, around);
+                    witness.socket(&place, change, around);
+                }
+            }
+            Sound::Relay(place, relaying) => {
+                for witness in witnesses.iter_mut() {
+                    witness.relay(&place, &relaying, around);
+                }
+            }
         });
     }
 
     /// Shows an entry of the log to all.
     pub fn event(&mut self, event: &Event, log: &Log) {
         self.due(event.at);
-        self.hearing.surroundings.event(event, log);
+        self.hearing.event(event, log);
         for witness in &mut self.witnesses {
             witness.event(event, log);
         }

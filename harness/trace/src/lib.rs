@@ -9,11 +9,13 @@
 //! - [`hash`]: the run's hash, over every event and every header and payload byte.
 //! - [`divergence`]: where two runs that should be equal parted.
 //! - [`pcapng`]: the wire as a capture file.
+//! - [`keys`]: the keys of encrypted media, as they're claimed.
 //! - [`record`]: the run record, the folder that a run leaves behind; its format is in `RECORD.md`.
 
 pub mod divergence;
 pub mod event;
 pub mod hash;
+pub mod keys;
 pub mod pcapng;
 pub mod record;
 pub mod tap;
@@ -22,7 +24,8 @@ pub mod time;
 pub use divergence::{Difference, Trail, TrailError, first_difference};
 pub use event::{Event, Field, Log, Source, Value};
 pub use hash::{Digest, RunHash};
-pub use pcapng::PcapngWriter;
+pub use keys::MediaKeys;
+pub use pcapng::{PcapngReader, PcapngWriter};
 pub use record::{Record, RecordError, RecordWriter};
 pub use tap::{HostId, Loss, PacketId, PacketSeen, Stage};
 pub use time::SimTime;

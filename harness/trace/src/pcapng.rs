@@ -4,8 +4,10 @@
 //! A packet is written once, when its fate is known: when it arrives, or is lost. So time only goes forward in the
 //! file, and each packet carries a comment that says what became of it: `arrived: alice -> server`, or
 //! `lost: the network was cut (alice -> server)`. In Wireshark, `frame.comment contains "lost"` finds them.
+//!
+//! [`PcapngReader`] reads what [`PcapngWriter`] wrote, to make another file of it.
 
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 
 use crate::event::Log;
 use crate::tap::{PacketSeen, Stage};
@@ -107,17 +109,24 @@ impl<W: Write> PcapngWriter<W> {
         };
         assert!(seen.at >= self.last, "packet {} at {} is seen after {}", seen.id, seen.at, self.last);
         self.last = seen.at;
-        self.packets += 1;
+        self.write(self.epoch_ns + seen.at.0, seen.bytes, &comment)
+    }
 
-        let length = u32::try_from(seen.bytes.len()).expect("an IPv4 packet has at most 65,535 bytes");
-        let at = self.epoch_ns + seen.at.0;
+    /// Writes a packet of another capture, at its time since 1970.
+    pub fn copy(&mut self, at_ns: u64, bytes: &[u8], comment: &str) -> io::Result<()> {
+        self.write(at_ns, bytes, comment)
+    }
+
+    fn write(&mut self, at: u64, bytes: &[u8], comment: &str) -> io::Result<()> {
+        self.packets += 1;
+        let length = u32::try_from(bytes.len()).expect("an IPv4 packet has at most 65,535 bytes");
         self.begin(ENHANCED_PACKET);
         self.u32(0); // interface
         self.u32((at >> 32) as u32);
         self.u32(at as u32);
         self.u32(length); // captured
         self.u32(length); // on the wire
-        self.padded(seen.bytes);
+        self.padded(bytes);
         self.option(OPT_COMMENT, comment.as_bytes());
         self.option(OPT_END, &[]);
         self.end()
@@ -167,5 +176,95 @@ impl<W: Write> PcapngWriter<W> {
     fn padded(&mut self, bytes: &[u8]) {
         self.block.extend_from_slice(bytes);
         self.block.resize(self.block.len().next_multiple_of(4), 0);
+    }
+}
+
+/// A packet of a capture.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Captured {
+    /// When, in nanoseconds since 1970.
+    pub at_ns: u64,
+    /// What became of it.
+    pub comment: String,
+    /// The IPv4 packet.
+    pub bytes: Vec<u8>,
+}
+
+/// Reads a capture file that a [`PcapngWriter`] wrote, packet by packet; files by others may be more than it can read.
+///
+/// ```
+/// use busyhour_trace::{PcapngReader, PcapngWriter};
+///
+/// let mut capture = PcapngWriter::new(Vec::new(), 0, "one packet").unwrap();
+/// capture.copy(7, &[0x45; 21], "arrived: alice -> server").unwrap();
+/// let file = capture.finish().unwrap();
+/// let packets: Vec<_> = PcapngReader::new(&file[..]).collect::<Result<_, _>>().unwrap();
+/// assert_eq!((packets.len(), packets[0].at_ns, packets[0].bytes.len()), (1, 7, 21));
+/// assert_eq!(packets[0].comment, "arrived: alice -> server");
+/// ```
+#[derive(Debug)]
+pub struct PcapngReader<R: Read> {
+    input: R,
+}
+
+impl<R: Read> PcapngReader<R> {
+    /// Reads from `input`, in small pieces: buffer it.
+    pub fn new(input: R) -> PcapngReader<R> {
+        PcapngReader { input }
+    }
+
+    /// The next block's kind and body; none at the end.
+    fn block(&mut self) -> io::Result<Option<(u32, Vec<u8>)>> {
+        let mut head = Vec::new();
+        self.input.by_ref().take(8).read_to_end(&mut head)?;
+        let (Some(kind), Some(length)) = (word(&head, 0), word(&head, 4)) else {
+            return if head.is_empty() { Ok(None) } else { Err(io::ErrorKind::UnexpectedEof.into()) };
+        };
+        let bad = |why| Err(io::Error::new(io::ErrorKind::InvalidData, why));
+        let Some(rest) = length.checked_sub(8).filter(|rest| (4..1 << 24).contains(rest)) else {
+            return bad("a block of a capture has an impossible length");
+        };
+        let mut body = vec![0; rest as usize];
+        self.input.read_exact(&mut body)?;
+        body.truncate(body.len() - 4);
+        Ok(Some((kind, body)))
+    }
+
+    fn packet(&mut self) -> io::Result<Option<Captured>> {
+        while let Some((kind, body)) = self.block()? {
+            if kind != ENHANCED_PACKET {
+                continue;
+            }
+            let read = || {
+                let at_ns = u64::from(word(&body, 4)?) << 32 | u64::from(word(&body, 8)?);
+                let length = word(&body, 12)? as usize;
+                let bytes = body.get(20..20usize.checked_add(length)?)?.to_vec();
+                let mut options = body.get(20 + length.next_multiple_of(4)..)?;
+                let mut comment = String::new();
+                while let [a, b, c, d, rest @ ..] = options {
+                    let (code, length) = (u16::from_le_bytes([*a, *b]), usize::from(u16::from_le_bytes([*c, *d])));
+                    if code == OPT_COMMENT {
+                        comment = String::from_utf8_lossy(rest.get(..length)?).into_owned();
+                    }
+                    options = rest.get(length.next_multiple_of(4)..)?;
+                }
+                Some(Captured { at_ns, comment, bytes })
+            };
+            let cut = || io::Error::new(io::ErrorKind::InvalidData, "a packet of a capture is cut short");
+            return read().ok_or_else(cut).map(Some);
+        }
+        Ok(None)
+    }
+}
+
+fn word(bytes: &[u8], at: usize) -> Option<u32> {
+    Some(u32::from_le_bytes(*bytes.get(at..)?.first_chunk()?))
+}
+
+impl<R: Read> Iterator for PcapngReader<R> {
+    type Item = io::Result<Captured>;
+
+    fn next(&mut self) -> Option<io::Result<Captured>> {
+        self.packet().transpose()
     }
 }

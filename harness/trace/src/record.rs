@@ -28,7 +28,7 @@
 //! ```
 
 use std::fs::{self, File};
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
@@ -36,13 +36,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::event::{Event, Field, Log, Source};
 use crate::hash::Digest;
+use crate::keys::MediaKeys;
 use crate::pcapng::PcapngWriter;
 use crate::tap::{PacketId, Stage};
 use crate::time::SimTime;
 
 /// The format's version. It's raised when a reader of the version before would misunderstand a record; a new field
 /// that it may ignore doesn't raise it.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 /// The record itself.
 pub const RECORD: &str = "record.json";
@@ -52,6 +53,10 @@ pub const EVENTS: &str = "events.ndjson";
 pub const EVENTS_TEXT: &str = "events.txt";
 /// The wire's capture.
 pub const WIRE: &str = "wire.pcapng";
+/// What was encrypted on the wire, in the clear.
+pub const DECRYPTED: &str = "wire-decrypted.pcapng";
+/// The key log file that opens the DTLS connections in the wire's capture.
+pub const KEY_LOG: &str = "wire.keys";
 
 /// What is known of one run of one scenario. Times are nanoseconds since the universe's birth.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -103,9 +108,9 @@ pub struct Record {
     /// What each witness judged.
     #[serde(default)]
     pub oracles: Vec<Oracle>,
-    /// The keys of encrypted media: none in this format yet.
+    /// The keys of encrypted media, as they were claimed.
     #[serde(default)]
-    pub keys: Vec<Named>,
+    pub keys: Vec<MediaKeys>,
     /// A command that runs this again.
     pub replay: String,
     /// The other files of the folder, sorted.
@@ -548,8 +553,24 @@ impl RecordWriter {
 
     /// Begins the wire's capture. Finish it before the record.
     pub fn capture(&mut self, epoch_ns: u64, comment: &str) -> Result<PcapngWriter<BufWriter<File>>, RecordError> {
-        let file = self.file(WIRE)?;
-        attempt("writing", &self.part.join(WIRE), PcapngWriter::new(file, epoch_ns, comment))
+        self.capture_called(WIRE, epoch_ns, comment)
+    }
+
+    /// Begins another capture. Finish it before the record.
+    pub fn capture_called(
+        &mut self,
+        name: &str,
+        epoch_ns: u64,
+        comment: &str,
+    ) -> Result<PcapngWriter<BufWriter<File>>, RecordError> {
+        let file = self.file(name)?;
+        attempt("writing", &self.part.join(name), PcapngWriter::new(file, epoch_ns, comment))
+    }
+
+    /// Opens a file of the record that was written to its end, to make another one of it.
+    pub fn written(&self, name: &str) -> Result<BufReader<File>, RecordError> {
+        let path = self.part.join(name);
+        Ok(BufReader::new(attempt("reading", &path, File::open(&path))?))
     }
 
     /// Begins one more file of the record: a diagram, a screen. Drop or flush it before the record is finished.
@@ -567,7 +588,8 @@ impl RecordWriter {
         Ok(BufWriter::new(file))
     }
 
-    /// Writes the record and the log, and puts the folder in its place. `format`, `hosts` and `files` are filled in.
+    /// Writes the record and the log, and puts the folder in its place. `format`, `hosts`, `keys`
+    /// and `files` are filled in.
     pub fn finish(mut self, mut record: Record, log: &Log) -> Result<Record, RecordError> {
         let mut events = self.file_of_ours(EVENTS)?;
         for event in log.events() {
@@ -588,6 +610,7 @@ impl RecordWriter {
 
         record.format = FORMAT;
         record.hosts = log.hosts().to_vec();
+        record.keys = MediaKeys::all(log);
         record.files = std::mem::take(&mut self.files);
         record.files.sort_unstable();
         let mut json = serde_json::to_string_pretty(&record).expect("a record has no value that JSON can't hold");

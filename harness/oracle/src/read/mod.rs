@@ -5,20 +5,25 @@
 //! input: a reader answers with what it read or with an [`Unreadable`], and never panics.
 //!
 //! From the wire upwards: [`ipv4`] (with reassembly of fragments), [`udp`], [`icmp`], [`tcp`] segments, the byte
-//! [`stream`]s that they carry, and [`http`] on those; [`sip`] with its [`sdp`], in datagrams and on streams; [`rtp`]
-//! in datagrams.
+//! [`stream`]s that they carry, and [`http`] and [`websocket`] on those; [`sip`] with its [`sdp`], in datagrams, on
+//! streams and in frames; [`rtp`] in datagrams. Of WebRTC: [`stun`] with ICE and TURN, [`dtls`], and [`srtp`], which
+//! is opened with keys that somebody recorded.
 
 use std::fmt;
 
+pub mod dtls;
 pub mod http;
 pub mod icmp;
 pub mod ipv4;
 pub mod rtp;
 pub mod sdp;
 pub mod sip;
+pub mod srtp;
 pub mod stream;
+pub mod stun;
 pub mod tcp;
 pub mod udp;
+pub mod websocket;
 
 /// Which reader could make nothing of the bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -35,6 +40,10 @@ pub enum Layer {
     Http,
     /// [`sip`].
     Sip,
+    /// [`websocket`].
+    WebSocket,
+    /// [`stun`].
+    Stun,
 }
 
 impl fmt::Display for Layer {
@@ -46,6 +55,8 @@ impl fmt::Display for Layer {
             Layer::Icmp => "ICMP",
             Layer::Http => "HTTP",
             Layer::Sip => "SIP",
+            Layer::WebSocket => "WebSocket",
+            Layer::Stun => "STUN",
         })
     }
 }
@@ -109,6 +120,18 @@ pub enum Fault {
     /// A chunk without a proper size or end.
     #[error("not a chunk")]
     Chunk,
+    /// A frame of no kind that there is, with a reserved bit set, or where its kind mustn't stand.
+    #[error("not a frame: it begins with {0:#04x}")]
+    Opcode(u8),
+    /// A control frame that is long or in fragments.
+    #[error("a control frame that is too long or in fragments")]
+    ControlFrame,
+    /// A frame that is longer than any.
+    #[error("a frame of {0} bytes")]
+    FrameLength(u64),
+    /// No magic cookie where one must be.
+    #[error("no magic cookie")]
+    Cookie,
     /// A response, and no request that it could answer.
     #[error("a response that nobody asked for")]
     Unasked,

@@ -1,4 +1,5 @@
-//! Session descriptions (RFC 8866), as far as the witnesses need them: where audio is wanted, how and which way.
+//! Session descriptions (RFC 8866), as far as the witnesses need them: where audio is wanted, how and which way, and
+//! what secures it.
 
 use std::net::{Ipv4Addr, SocketAddrV4};
 
@@ -116,5 +117,75 @@ impl<'a> Audio<'a> {
     /// True if it wants to hear and to be heard.
     pub fn goes_both_ways(&self) -> bool {
         self.direction == Direction::SendRecv && self.place().is_some()
+    }
+
+    /// True if it's SRTP under keys that DTLS agrees on (RFC 5764 section 8).
+    pub fn is_secured_by_dtls(&self) -> bool {
+        matches!(self.profile, "UDP/TLS/RTP/SAVPF" | "UDP/TLS/RTP/SAVP")
+    }
+}
+
+/// What a description says of its ICE session and its DTLS connection (RFC 8839, RFC 8842): of the session, or of the
+/// first stream that isn't refused.
+///
+/// ```
+/// use busyhour_oracle::read::sdp::Secure;
+///
+/// let secure = Secure::read(
+///     b"v=0\r\na=ice-lite\r\nm=audio 9 UDP/TLS/RTP/SAVPF 0\r\na=ice-ufrag:abcd\r\na=ice-pwd:x\r\n\
+///       a=fingerprint:sha-256 0A:FF\r\na=setup:passive\r\n",
+/// ).unwrap();
+/// assert_eq!((secure.fragment, secure.fingerprint, secure.is_lite), ("abcd", Some(("sha-256", "0A:FF")), true));
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Secure<'a> {
+    /// `a=ice-ufrag`.
+    pub fragment: &'a str,
+    /// The digest's name, and the digest of the certificate.
+    pub fingerprint: Option<(&'a str, &'a str)>,
+    /// Its side of ICE is lite.
+    pub is_lite: bool,
+}
+
+impl<'a> Secure<'a> {
+    /// Reads a description; none if it says nothing of ICE.
+    pub fn read(bytes: &'a [u8]) -> Option<Secure<'a>> {
+        memchr::memmem::find(bytes, b"a=ice-ufrag:")?;
+        let text = std::str::from_utf8(bytes).ok()?;
+        let (mut fragment, mut fingerprint, mut is_lite) = (None, None, false);
+        let (mut streams, mut is_refused) = (0, false);
+        for line in text.lines().map(str::trim_end) {
+            if let Some(stream) = line.strip_prefix("m=") {
+                // What the first stream says holds for those that are bundled with it (RFC 9143).
+                streams += u32::from(streams == 0 || !is_refused);
+                is_refused = stream.split_ascii_whitespace().nth(1) == Some("0");
+            }
+            if is_refused || streams > 1 {
+                continue;
+            }
+            let Some(attribute) = line.strip_prefix("a=") else { continue };
+            if attribute == "ice-lite" {
+                is_lite = true;
+            } else if let Some(value) = attribute.strip_prefix("ice-ufrag:") {
+                fragment = Some(value.trim_ascii());
+            } else if let Some(value) = attribute.strip_prefix("fingerprint:") {
+                fingerprint = value.trim_ascii().split_once(' ');
+            }
+        }
+        Some(Secure { fragment: fragment?, fingerprint, is_lite })
+    }
+
+    /// The certificate's SHA-256, if that's what it gives.
+    pub fn sha256(&self) -> Option<[u8; 32]> {
+        let (name, digest) = self.fingerprint?;
+        if !name.eq_ignore_ascii_case("sha-256") {
+            return None;
+        }
+        let mut bytes = [0; 32];
+        let mut digits = digest.trim_ascii().split(':');
+        for byte in &mut bytes {
+            *byte = u8::from_str_radix(digits.next()?, 16).ok()?;
+        }
+        digits.next().is_none().then_some(bytes)
     }
 }

@@ -1,4 +1,4 @@
-//! Any bytes are input: 40,000 bent packets go through every reader and every witness, and none panics.
+//! Any bytes are input: 80,000 bent packets go through every reader and every witness, and none panics.
 //!
 //! Goal: no index, subtraction or allocation follows a number that a packet announces without a check. Method: good
 //! packets of every kind, each bent in one to four places (a byte set, a bit flipped, a cut, a piece doubled) by a
@@ -9,11 +9,12 @@ use busyhour_oracle::read::http::{Connection, read_request, read_response};
 use busyhour_oracle::read::ipv4::{self, Packet, Reassembly};
 use busyhour_oracle::read::sip::{Message, Name, Uri};
 use busyhour_oracle::read::stream::{Flow, Streams};
-use busyhour_oracle::read::{icmp, rtp, sdp, tcp, udp};
+use busyhour_oracle::read::{dtls, icmp, rtp, sdp, srtp, stun, tcp, udp, websocket};
 use busyhour_trace::{Event, HostId, Log, Loss, PacketId, PacketSeen, SimTime, Source, Stage};
 
 use crate::packets::{ACK, FIN, RST, SYN, port_unreachable, tcp as tcp_packet, udp as udp_packet, udp_in_two};
 use crate::play::{Call, register, registered};
+use crate::rtc::{Peers, Relay, certificate, frame, handshake, hello, record, stun as stun_message, whole, xored};
 
 const MUTATIONS: u64 = 20_000;
 
@@ -87,7 +88,48 @@ fn good_packets() -> Vec<Vec<u8>> {
     let text = call.request("OPTIONS", "alice");
     packets.push(tcp_packet("10.0.0.1:40000", "10.0.0.2:5060", 6, SYN, b""));
     packets.push(tcp_packet("10.0.0.1:40000", "10.0.0.2:5060", 7, ACK, text.as_bytes()));
+    packets.extend(webrtc_packets());
     packets.extend(udp_in_two("10.0.0.1:5060", "10.0.0.2:5060", &[7; 64], 1, 40));
+    packets
+}
+
+/// A WebSocket, and ICE, DTLS, SRTP and TURN between alice and the server.
+fn webrtc_packets() -> Vec<Vec<u8>> {
+    let (client, server) = ("10.0.0.1:50000", "10.0.0.2:8080");
+    let asks = b"GET / HTTP/1.1\r\nUpgrade: websocket\r\nSec-WebSocket-Protocol: sip\r\n\r\n";
+    let agrees = b"HTTP/1.1 101 X\r\nUpgrade: websocket\r\nSec-WebSocket-Protocol: sip\r\n\r\n";
+    let text = frame(0x81, true, register("alice", "alice", 2, 60).as_bytes());
+    let mut packets = vec![
+        tcp_packet(client, server, 10, SYN, b""),
+        tcp_packet(server, client, 20, SYN, b""),
+        tcp_packet(client, server, 11, ACK, asks),
+        tcp_packet(server, client, 21, ACK, agrees),
+        tcp_packet(client, server, 11 + asks.len() as u32, ACK, &text),
+        tcp_packet(server, client, 21 + agrees.len() as u32, ACK, &frame(0x88, false, &[3, 0xe9])),
+    ];
+    let mut peers = Peers::new("c1", ("alice", 4_000), ("server", 5_000));
+    let message = certificate(&peers.certificates[1]);
+    let relay = Relay { server: ("server", 3_478), relayed: ("server", 49_200), channel: 0x4001 };
+    let (alice, bob, turn) = ("10.0.0.1:4000", "10.0.0.2:5000", "10.0.0.2:3478");
+    let control = peers.sealers[0].seal_control(&crate::rtc::report(1), 5);
+    for (from, to, bytes) in [
+        (alice, bob, peers.request(0)),
+        (bob, alice, peers.success(1)),
+        (alice, bob, whole(1, 0, &hello([1; 32]))),
+        (bob, alice, handshake(11, 1, &message, 0..10)),
+        (bob, alice, handshake(11, 1, &message, 10..message.len())),
+        (alice, bob, record(22, 1, &[7; 40])),
+        (alice, bob, peers.next(0)),
+        (alice, bob, control),
+        (alice, turn, stun_message(0x0003, 1, &[])),
+        (turn, alice, stun_message(0x0103, 1, &[(0x0016, &xored(relay.relayed)), (0x000d, &[0, 0, 2, 0x58])])),
+        (alice, turn, stun_message(0x0009, 2, &[(0x000c, &[0x40, 1, 0, 0]), (0x0012, &xored(("bob", 9)))])),
+        (turn, alice, stun_message(0x0109, 2, &[])),
+        (alice, turn, relay.wrap(&peers.next(0))),
+        (alice, turn, stun_message(0x0016, 3, &[(0x0012, &xored(("bob", 9))), (0x0013, &peers.next(0))])),
+    ] {
+        packets.push(udp_packet(from, to, &bytes));
+    }
     packets
 }
 
@@ -169,9 +211,12 @@ fn no_bytes_make_a_reader_or_a_witness_panic() {
     let everybody = || log.hosts().to_vec();
     let cut = Event::new(SimTime::ZERO, Source::World, "cut").with("from", everybody()).with("to", everybody());
     readers.panel.event(&cut.with("cut", 1u64).with("protocol", "udp").with("port", 5060u16), &log);
+    for claim in Peers::new("c1", ("alice", 4_000), ("server", 5_000)).claims() {
+        readers.panel.event(&claim.on(HostId(0)), &log);
+    }
     let good = good_packets();
     let mut n = 0;
-    while n < 2 * MUTATIONS {
+    while n < 4 * MUTATIONS {
         for packet in &good {
             let mut bytes = packet.clone();
             // Most packets of a round stay good, so that the bent ones meet streams and datagrams that are open.
@@ -230,4 +275,54 @@ fn no_bytes_make_the_sip_reader_panic() {
         let _ = (message.to_string(), message.rack(), message.replaces(), message.sdp().and_then(sdp::Audio::read));
     }
     assert!(readable > MUTATIONS / 4 && regular > 0 && regular < readable, "{readable} {regular}");
+}
+
+#[test]
+fn no_bytes_make_the_readers_of_webrtc_panic() {
+    let mut dice = Dice(17);
+    let mut peers = Peers::new("c1", ("alice", 4_000), ("server", 5_000));
+    let message = certificate(&[7; 300]);
+    let control = peers.sealers[0].seal_control(&crate::rtc::report(1), 5);
+    let texts = [
+        frame(0x01, true, b"OPTIONS"),
+        frame(0x80, false, &[7; 300]),
+        peers.request(0),
+        handshake(11, 1, &message, 0..200),
+        handshake(11, 1, &message, 100..message.len()),
+        peers.next(0),
+        control,
+        peers.description(0).into_bytes(),
+    ];
+    let mut reader = websocket::Reader::default();
+    let mut assembly = dtls::Assembly::default();
+    let profile = if peers.sealers[0].is_gcm { srtp::Profile::AesGcm } else { srtp::Profile::AesCm };
+    let mut session = srtp::Session::new(profile, &peers.sealers[0].key, &peers.sealers[0].salt).unwrap();
+    let mut read = [0u64; 5];
+    for n in 0..MUTATIONS {
+        let whole = &texts[n as usize % texts.len()];
+        let mut bytes = whole.clone();
+        for _ in 0..=dice.below(4) {
+            dice.bend(&mut bytes);
+        }
+        match reader.next(&bytes) {
+            Ok(Some((_, length))) => {
+                assert!(length <= bytes.len());
+                read[0] += 1;
+            }
+            Ok(None) => {}
+            Err(_) => reader = websocket::Reader::default(),
+        }
+        read[1] += u64::from(stun::Message::read(&bytes).is_ok());
+        let _ = (stun::framed_length(&bytes), stun::ChannelData::read(&bytes));
+        for record in dtls::records(&bytes) {
+            read[2] += assembly.take(&record).len() as u64;
+        }
+        let mut opened = Vec::new();
+        let is_open =
+            session.open_rtp(&bytes, &mut opened).is_some() | session.open_rtcp(&bytes, &mut opened).is_some();
+        read[3] += u64::from(is_open);
+        assert!(!is_open || bytes == *whole, "no bent packet opens");
+        read[4] += u64::from(sdp::Secure::read(&bytes).is_some_and(|secure| secure.sha256().is_some()));
+    }
+    assert!(read[..3].iter().all(|count| *count > 100) && read[4] > 100, "{read:?}");
 }

@@ -110,6 +110,16 @@ fn the_record_has_every_witness_with_its_rule_also_those_that_judged_nothing() {
     after_the_end_no_rtp: a second after a BYE was answered, nobody sends media from the call's ports (RFC 3261 section 15); judged 0, 0
     no_password_on_a_wire: neither a password nor its H(user:realm:password) is sent in the clear (RFC 3261 section 22; RFC 7616 section 5.1); judged 0, 0
     retransmissions_follow_their_timers: what is sent again is the same, is sent after T1 and then ever later, and not after its answer (RFC 3261 sections 13.3.1.4 and 17, timers A, E and G); judged 0, 0
+    webrtc_media_is_encrypted: media between a browser and whoever talks with it is SRTP under keys that DTLS agreed on (RFC 8827 section 6.5; RFC 5764); judged 0, 0
+    no_index_is_sent_twice: no SSRC and index is sent twice under one key with other bytes (RFC 3711 section 9.1); judged 0, 0
+    no_two_handshakes_share_randoms: each DTLS handshake has randoms of its own (RFC 5246 sections 7.4.1.2 and 7.4.1.3); judged 0, 0
+    no_media_before_dtls: nobody sends media before the DTLS handshake is done (RFC 5763 section 5; RFC 5764 section 4.1); judged 0, 0
+    fingerprints_match: the certificate in the DTLS handshake is the one whose fingerprint the description gives, or the connection isn't used (RFC 8122 section 6.2; RFC 5763 section 5); judged 0, 0
+    without_consent_no_media: nothing is sent to an address from which no answer to an ICE check has come for 30 seconds (RFC 7675 section 5.1); judged 0, 0
+    a_gone_tab_is_not_rung: no call goes to a WebSocket that is over, or to a contact that was registered by it (RFC 7118 section 5.1; RFC 5626 sections 5.3 and 7); judged 0, 0
+    a_gone_tab_ends_its_calls: a call with a tab that's gone ends for the other side: at once after its DTLS alert, five seconds after the last ICE check once its WebSocket is over, thirty seconds after the last check otherwise (RFC 3261 section 15; RFC 7675 section 5.1); judged 0, 0
+    no_relaying_after_expiry: a relay passes nothing on for an allocation that has expired or was given back, and nothing without a permission (RFC 8656 sections 3.2, 7.2 and 9); judged 0, 0
+    one_contact_per_tab: a registrar keeps one binding of a user per instance and reg-id, and one per WebSocket (RFC 5626 section 6); judged 0, 0
     ");
 }
 

@@ -42,6 +42,10 @@ impl Play {
         play
     }
 
+    pub fn now(&self) -> SimTime {
+        self.now
+    }
+
     pub fn wait(&mut self, millis: u64) {
         self.now += Duration::from_millis(millis);
     }
@@ -106,6 +110,23 @@ impl Play {
         self.see(id, Stage::Sent, from.0, to.0, &bytes);
         self.wait(1);
         self.see(id, Stage::Arrived, from.0, to.0, &bytes);
+    }
+
+    /// A datagram between two ports, that arrives a millisecond later.
+    pub fn send(&mut self, from: (&str, u16), to: (&str, u16), payload: &[u8]) {
+        let ends = (format!("{}:{}", address(from.0), from.1), format!("{}:{}", address(to.0), to.1));
+        let (id, bytes) = (self.number(), udp(&ends.0, &ends.1, payload));
+        self.see(id, Stage::Sent, from.0, to.0, &bytes);
+        self.wait(1);
+        self.see(id, Stage::Arrived, from.0, to.0, &bytes);
+    }
+
+    /// A datagram between two ports, that the network loses.
+    pub fn send_in_vain(&mut self, from: (&str, u16), to: (&str, u16), payload: &[u8]) {
+        let ends = (format!("{}:{}", address(from.0), from.1), format!("{}:{}", address(to.0), to.1));
+        let (id, bytes) = (self.number(), udp(&ends.0, &ends.1, payload));
+        self.see(id, Stage::Sent, from.0, to.0, &bytes);
+        self.see(id, Stage::Lost(Loss::Random), from.0, to.0, &bytes);
     }
 
     /// A frame of audio, from a port to a port.
@@ -209,6 +230,8 @@ pub struct Call {
     pub direction: &'static str,
     pub record_route: &'static str,
     pub route: &'static str,
+    /// The caller's description and the callee's, where they aren't of plain RTP.
+    pub descriptions: [Option<String>; 2],
 }
 
 impl Call {
@@ -229,11 +252,15 @@ impl Call {
             direction: "sendrecv",
             record_route: "",
             route: "",
+            descriptions: [None, None],
         }
     }
 
     fn sdp(&self, host: &str, port: u16) -> String {
         let (ip, direction) = (address(host), self.direction);
+        if let Some(own) = &self.descriptions[usize::from(port == self.callee_port)] {
+            return own.clone();
+        }
         format!(
             "v=0\r\no=- 1 1 IN IP4 {ip}\r\ns=-\r\nc=IN IP4 {ip}\r\nt=0 0\r\nm=audio {port} RTP/AVP 0\r\na={direction}\r\n"
         )

@@ -9,7 +9,8 @@ use busyhour_trace::record::{
     Exemption, Fault, FaultKind, FaultOutcome, Named, Oracle, Seeds, Step, StepStatus, Verdict, Violation,
 };
 use busyhour_trace::{
-    Digest, Event, Log, PacketId, PacketSeen, Record, RecordError, RecordWriter, SimTime, Source, Stage,
+    Digest, Event, Log, MediaKeys, PacketId, PacketSeen, PcapngReader, PcapngWriter, Record, RecordError, RecordWriter,
+    SimTime, Source, Stage,
 };
 
 use crate::packets::{ALICE, SERVER, udp};
@@ -269,8 +270,8 @@ fn complaint(file: &str, change: impl Fn(String) -> String) -> String {
 #[test]
 fn a_record_that_can_not_be_read_says_what_is_wrong_and_where() {
     let complaints = [
-        complaint("record.json", |text| text.replace("\"format\": 1", "\"format\": 3")),
-        complaint("record.json", |text| text.replace("\"format\": 1,", "")),
+        complaint("record.json", |text| text.replace("\"format\": 2", "\"format\": 3")),
+        complaint("record.json", |text| text.replace("\"format\": 2,", "")),
         complaint("record.json", |text| text.replace("\"scenario\": \"17293822569102704641\"", "\"scenario\": \"-1\"")),
         complaint("record.json", |text| text.replace("\"verdict\": \"failed\"", "\"verdict\": \"maybe\"")),
         complaint("record.json", |text| text.replace("\"line\": 14", "\"line\": \"14\"")),
@@ -281,7 +282,7 @@ fn a_record_that_can_not_be_read_says_what_is_wrong_and_where() {
         complaint("events.ndjson", |text| text.replace("{\"at\":2500000000", "{\"at\":1500000000")),
     ];
     insta::assert_snapshot!(complaints.join("\n"), @r#"
-    RUN/record.json: this record has format 3, this build reads 1
+    RUN/record.json: this record has format 3, this build reads 2
     RUN/record.json, line 113, column 1: missing field `format`
     RUN/record.json, line 23, column 3: a seed is a number below 2^64, not "-1"
     RUN/record.json, line 37, column 20: unknown variant `maybe`, expected one of `passed`, `failed`, `not-exercised`
@@ -312,4 +313,74 @@ fn a_field_of_a_later_build_is_no_error() {
     let text = fs::read_to_string(&path).unwrap();
     fs::write(&path, text.replacen('{', "{ \"mood\": \"good\",", 1)).unwrap();
     assert!(Record::load(&run).is_ok());
+}
+
+/// What a party claims of its media's keys, but for what's left out.
+fn claim(at: u64, without: &str) -> Event {
+    let fields = [
+        ("local", "10.0.0.1:4000"),
+        ("remote", "10.0.0.2:5000"),
+        ("profile", "aes128-cm-sha1-80"),
+        ("client_random", "c1"),
+        ("server_random", "51"),
+        ("master_secret", "aa"),
+        ("client_key", "01"),
+        ("client_salt", "02"),
+        ("server_key", "03"),
+        ("server_salt", "04"),
+    ];
+    let claim = Event::new(SimTime(at), Source::Claim, "webrtc-keys");
+    fields.iter().filter(|(name, _)| *name != without).fold(claim, |claim, (name, value)| claim.with(*name, *value))
+}
+
+#[test]
+fn claimed_keys_are_in_the_record_and_what_says_too_little_or_is_no_claim_is_not() {
+    let (_keep, run) = place();
+    let (record, mut log) = story();
+    let alice = log.host_called("alice").unwrap();
+    let begin = log.events().last().unwrap().at.0;
+    log.push(claim(begin, "").on(alice));
+    log.push(claim(begin + 1, "server_salt").on(alice));
+    log.push(Event { source: Source::World, ..claim(begin + 2, "").on(alice) });
+    log.push(claim(begin + 3, ""));
+    log.push(claim(begin + 4, "").on(log.host_called("server").unwrap()));
+    RecordWriter::create(&run).unwrap().finish(record, &log).unwrap();
+    let keys = Record::load(&run).unwrap().keys;
+    let who: Vec<(u64, &str, &str)> = keys.iter().map(|keys| (keys.at.0, &*keys.host, &*keys.client_key)).collect();
+    assert_eq!(who, [(begin, "alice", "01"), (begin + 4, "server", "01")]);
+    assert_eq!(MediaKeys::key_log(&keys), "CLIENT_RANDOM c1 aa\n", "a connection is in the key log once");
+    assert_eq!(keys, MediaKeys::all(&log));
+}
+
+#[test]
+fn a_file_that_is_written_can_be_read_while_the_record_is_not_finished() {
+    let (_keep, run) = place();
+    let (record, log) = story();
+    let mut writer = RecordWriter::create(&run).unwrap();
+    let mut capture = writer.capture(EPOCH_NS, "seed 0").unwrap();
+    capture.copy(EPOCH_NS + 5, &udp(ALICE, SERVER, b"odd"), "arrived: alice -> server").unwrap();
+    capture.finish().unwrap();
+    let packets: Vec<_> = PcapngReader::new(writer.written("wire.pcapng").unwrap()).collect::<Result<_, _>>().unwrap();
+    assert_eq!((packets.len(), packets[0].at_ns), (1, EPOCH_NS + 5));
+    assert_eq!(packets[0].bytes, udp(ALICE, SERVER, b"odd"));
+    writer.capture_called("wire-decrypted.pcapng", 0, "").unwrap().finish().unwrap();
+    writer.finish(record, &log).unwrap();
+    assert!(names(&run).contains(&"wire-decrypted.pcapng".to_owned()));
+}
+
+#[test]
+fn a_capture_that_is_cut_anywhere_is_an_error_or_ends_early() {
+    let mut capture = PcapngWriter::new(Vec::new(), 0, "x").unwrap();
+    for n in 0..3 {
+        capture.copy(n, &[0x45; 33], "arrived: a -> b").unwrap();
+    }
+    let file = capture.finish().unwrap();
+    let read = |bytes: &[u8]| PcapngReader::new(bytes).take_while(Result::is_ok).count();
+    assert_eq!(read(&file), 3);
+    for end in 0..file.len() {
+        assert!(read(&file[..end]) < 3);
+    }
+    let mut bent = file.clone();
+    bent[4..8].copy_from_slice(&3u32.to_le_bytes());
+    assert!(PcapngReader::new(&bent[..]).next().unwrap().is_err(), "a block shorter than its head");
 }
