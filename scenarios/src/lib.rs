@@ -13,7 +13,7 @@
 //! - [`outcome`] judges one scenario with one seed, [`tally`] one scenario over all its seeds (law 6 is judged in these
 //!   two and nowhere else).
 //! - [`report`] prints, with [`paint`] and [`progress`] where there's a terminal; [`traffic`] tells what became of the
-//!   packets, a [`diagram`] who said what to whom; [`determinism`] compares two processes.
+//!   packets, a [`diagram`] who said what to whom; checks look at packets by a `wiretap`; [`determinism`] compares two processes.
 //!
 //! Three front ends stand before the same jobs: [`cli`] (the `busyhour` command, with [`steps`] and [`mod@bench`]),
 //! [`libtest`] (each scenario a test) and [`cucumber_runner`] (cucumber's own writers).
@@ -47,6 +47,7 @@ pub mod tags;
 pub mod tally;
 pub mod traffic;
 pub mod vocabulary;
+mod wiretap;
 pub mod world;
 
 pub use phrase::{StepFailure, StepResult};

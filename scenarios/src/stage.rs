@@ -29,6 +29,7 @@ use crate::run::Job;
 use crate::scene::{Elsewhere, Recording, Scene, ServerChoice};
 use crate::script::{Case, ScriptStep};
 use crate::traffic::Traffic;
+use crate::wiretap::SharedWiretap;
 
 /// The folder of network profiles beside feature files, or beside a folder of them.
 pub const NETWORKS: &str = "networks";
@@ -259,18 +260,18 @@ impl Stage for UniverseStage {
             Universe::seeded(job.scenario_seed)
         };
         let server = self.server.clone();
-        let outcome = universe.deadline(DEADLINE).profiles(profiles).hash(hash).tap(Arc::clone(&ears)).run(
-            move |universe| async move {
-                let mut world = World::new().await.map_err(|error| format!("no world can be made: {error}"))?;
-                busyhour::media::cadence::set(cadence);
-                world.fill(Scene::with_server(universe.clone(), server));
-                play::play(&mut world, &script, &mut Narrator { universe, played: playing }).await;
-                if let Some(scene) = world.filled::<Scene>() {
-                    *hearing.lock().expect("nobody panics while holding what was heard") = scene.recordings();
-                }
-                Ok::<(), String>(())
-            },
-        );
+        let wiretap = SharedWiretap::default();
+        let universe = universe.tap(Arc::clone(&ears)).tap(Arc::clone(&wiretap));
+        let outcome = universe.deadline(DEADLINE).profiles(profiles).hash(hash).run(move |universe| async move {
+            let mut world = World::new().await.map_err(|error| format!("no world can be made: {error}"))?;
+            busyhour::media::cadence::set(cadence);
+            world.fill(Scene::with_server(universe.clone(), server).tapped(wiretap));
+            play::play(&mut world, &script, &mut Narrator { universe, played: playing }).await;
+            if let Some(scene) = world.filled::<Scene>() {
+                *hearing.lock().expect("nobody panics while holding what was heard") = scene.recordings();
+            }
+            Ok::<(), String>(())
+        });
         let deaf = Ears::new(Panel::new(Vec::new()));
         let ears = std::mem::replace(&mut *ears.lock().expect("no tap panics"), deaf);
         let steps = std::mem::take(&mut *played.lock().expect("nobody panics while holding the steps"));

@@ -9,6 +9,7 @@ mod measures;
 mod names;
 mod network;
 mod people;
+mod tabs;
 mod telephony;
 
 use std::fmt::Debug;
@@ -17,6 +18,7 @@ pub use measures::{Amount, Count, For, Rate, Share, Skew, Status, Within};
 pub use names::{Machine, Machines, Name, Party, Quoted, RESERVED};
 pub use network::{Jitter, Link, Route};
 pub use people::{Agent, AgentPhone, Callee, Customer, Heard, Names, Number, OnDevice, Server, Speaker, Way};
+pub use tabs::{AgentTab, CandidateName, ToNetwork, WhichTab};
 pub use telephony::{
     Button, CodecName, Deed, Digits, Lifetime, MessageName, Moment, Nat, Ordinal, PhoneKind, Refusal, Score,
 };
@@ -35,7 +37,7 @@ pub enum ArgumentError {
     NamedTwice(String),
     /// Nobody whom the network knows.
     #[error(
-        "`{0}` is nobody on the network: write a name (`alice`, `crm`), `the server`, `the first server`, `the second server`, `the carrier` or `every agent`"
+        "`{0}` is nobody on the network: write a name (`alice`, `crm`), `the server`, `the first server`, `the second server`, `the carrier`, `the TURN server` or `every agent`"
     )]
     NotAParty(String),
     /// A network between one party and itself.
@@ -101,7 +103,7 @@ pub enum ArgumentError {
     #[error("`{0}` is no phone: write `alice's phone`, `alice's second phone` or `every agent's phone`")]
     NotAPhone(String),
     /// A kind of phone that nobody makes.
-    #[error("`{0}` is not a kind of phone: there are `hardphone` and `softphone`")]
+    #[error("`{0}` is not a kind of phone: there are `hardphone`, `softphone` and `webphone`")]
     NotAPhoneKind(String),
     /// A number that no customer can have.
     #[error("`{0}` is not a customer's number: those have 10 to 15 digits and nothing else, such as \"15551230001\"")]
@@ -140,6 +142,12 @@ pub enum ArgumentError {
         "`{0}` is nothing that is done in a race: write `alice answers`, `alice rejects the call`, `alice hangs up`, `alice puts the call on hold` or `alice takes the call off hold`"
     )]
     NotADeed(String),
+    /// Not a tab.
+    #[error("`{0}` is no tab: an agent has `the tab`, which is the first one, and maybe `the second tab`")]
+    NotATab(String),
+    /// Not a kind of ICE candidate.
+    #[error("`{0}` is no kind of candidate: there are \"host\", \"srflx\", \"prflx\" and \"relay\"")]
+    NotACandidate(String),
     /// Not a moment.
     #[error("`{0}` is no moment: write `at the same moment` or a duration and `later`, such as `20 ms later`")]
     NotAMoment(String),
@@ -225,6 +233,10 @@ pub const KINDS: &[ArgumentKind] = &[
     ArgumentKind::of::<Refusal>(),
     ArgumentKind::of::<Deed>(),
     ArgumentKind::of::<Moment>(),
+    ArgumentKind::of::<WhichTab>(),
+    ArgumentKind::of::<AgentTab>(),
+    ArgumentKind::of::<ToNetwork>(),
+    ArgumentKind::of::<CandidateName>(),
 ];
 
 /// The kind of that name.

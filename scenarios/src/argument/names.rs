@@ -102,14 +102,17 @@ pub enum Party {
     SecondServer,
     /// The carrier.
     Carrier,
+    /// The STUN and TURN server.
+    TurnServer,
     /// Each of the agents.
     EveryAgent,
 }
 
 impl Argument for Party {
     const NAME: &'static str = "party";
-    const PATTERN: &'static str = r"(?:the (?:first |second )?|every )?[\p{L}\p{N}][\p{L}\p{N}_-]*";
-    const DOC: &'static str = "a name, the server, the first server, the second server, the carrier, every agent";
+    const PATTERN: &'static str = r"(?:the (?:first |second |TURN )?|every )?[\p{L}\p{N}][\p{L}\p{N}_-]*";
+    const DOC: &'static str =
+        "a name, the server, the first server, the second server, the carrier, the TURN server, every agent";
 
     fn read(words: &str) -> Result<Self, ArgumentError> {
         match words {
@@ -117,6 +120,7 @@ impl Argument for Party {
             "the first server" => Ok(Party::FirstServer),
             "the second server" => Ok(Party::SecondServer),
             "the carrier" => Ok(Party::Carrier),
+            "the TURN server" => Ok(Party::TurnServer),
             "every agent" => Ok(Party::EveryAgent),
             name if !name.contains(' ') => Machine::read(name).map(|machine| Party::Named(machine.0)),
             _ => Err(ArgumentError::NotAParty(words.to_owned())),
@@ -132,6 +136,7 @@ impl fmt::Display for Party {
             Party::FirstServer => "the first server",
             Party::SecondServer => "the second server",
             Party::Carrier => "the carrier",
+            Party::TurnServer => "the TURN server",
             Party::EveryAgent => "every agent",
         })
     }
@@ -191,6 +196,7 @@ mod tests {
     fn a_party_is_a_name_or_one_of_the_known_roles() {
         assert_eq!(Party::read("the server"), Ok(Party::Server));
         assert_eq!(Party::read("the second server"), Ok(Party::SecondServer));
+        assert_eq!(Party::read("the TURN server"), Ok(Party::TurnServer));
         assert_eq!(Party::read("every agent"), Ok(Party::EveryAgent));
         assert_eq!(Party::read("server"), Err(ArgumentError::Reserved("server".into())));
         assert_eq!(Party::read("the customer"), Err(ArgumentError::NotAParty("the customer".into())));

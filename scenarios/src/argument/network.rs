@@ -15,7 +15,7 @@ pub enum Route {
 }
 
 /// `(between|from) PARTY (and|to) PARTY`, with the pattern of a party written out: a const can't be formatted.
-const ROUTE_PATTERN: &str = r"(?:between|from) (?:the (?:first |second )?|every )?[\p{L}\p{N}][\p{L}\p{N}_-]* (?:and|to) (?:the (?:first |second )?|every )?[\p{L}\p{N}][\p{L}\p{N}_-]*";
+const ROUTE_PATTERN: &str = r"(?:between|from) (?:the (?:first |second |TURN )?|every )?[\p{L}\p{N}][\p{L}\p{N}_-]* (?:and|to) (?:the (?:first |second |TURN )?|every )?[\p{L}\p{N}][\p{L}\p{N}_-]*";
 
 impl Argument for Route {
     const NAME: &'static str = "route";
@@ -62,7 +62,7 @@ pub enum Link {
 
 impl Argument for Link {
     const NAME: &'static str = "link";
-    const PATTERN: &'static str = r"(?:every network|the network (?:between|from) (?:the (?:first |second )?|every )?[\p{L}\p{N}][\p{L}\p{N}_-]* (?:and|to) (?:the (?:first |second )?|every )?[\p{L}\p{N}][\p{L}\p{N}_-]*)";
+    const PATTERN: &'static str = r"(?:every network|the network (?:between|from) (?:the (?:first |second |TURN )?|every )?[\p{L}\p{N}][\p{L}\p{N}_-]* (?:and|to) (?:the (?:first |second |TURN )?|every )?[\p{L}\p{N}][\p{L}\p{N}_-]*)";
     const DOC: &'static str =
         "the network between alice and the server, the network from alice to the server, every network";
 

@@ -313,7 +313,7 @@ pub enum Way {
 
 impl Argument for Way {
     const NAME: &'static str = "way";
-    const PATTERN: &'static str = r"(?:from|to) (?:the (?:first |second )?|every )?[\p{L}\p{N}][\p{L}\p{N}_-]*";
+    const PATTERN: &'static str = r"(?:from|to) (?:the (?:first |second |TURN )?|every )?[\p{L}\p{N}][\p{L}\p{N}_-]*";
     const DOC: &'static str = "whose messages: from alice, to alice, from the server";
 
     fn read(words: &str) -> Result<Self, ArgumentError> {

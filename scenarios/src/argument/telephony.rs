@@ -20,17 +20,20 @@ pub enum PhoneKind {
     Hardphone,
     /// A program on a computer.
     Softphone,
+    /// A page in a browser's tab.
+    Webphone,
 }
 
 impl Argument for PhoneKind {
     const NAME: &'static str = "kind";
     const PATTERN: &'static str = r"\S+";
-    const DOC: &'static str = "a kind of phone: hardphone, softphone";
+    const DOC: &'static str = "a kind of phone: hardphone, softphone, webphone";
 
     fn read(words: &str) -> Result<Self, ArgumentError> {
         match words {
             "hardphone" | "hardphones" => Ok(PhoneKind::Hardphone),
             "softphone" | "softphones" => Ok(PhoneKind::Softphone),
+            "webphone" | "webphones" => Ok(PhoneKind::Webphone),
             _ => Err(ArgumentError::NotAPhoneKind(words.to_owned())),
         }
     }
@@ -385,7 +388,8 @@ mod tests {
     #[test]
     fn kinds_of_things_are_named_as_the_trade_names_them() {
         assert_eq!(PhoneKind::read("hardphones"), Ok(PhoneKind::Hardphone));
-        assert!(PhoneKind::read("webphone").is_err());
+        assert_eq!(PhoneKind::read("webphone"), Ok(PhoneKind::Webphone));
+        assert!(PhoneKind::read("smartphone").is_err());
         assert_eq!(Nat::read("port-restricted"), Ok(Nat(NatKind::PortRestricted)));
         assert!(Nat::read("cone").is_err());
         assert_eq!(Lifetime::read(""), Ok(Lifetime(None)));

@@ -67,10 +67,10 @@ pub(super) struct Audio {
 }
 
 impl Audios {
-    pub(super) fn packet(&mut self, seen: &PacketSeen<'_>, fate: Fate) {
+    /// Takes a packet of RTP, encrypted or not: the header is the same.
+    pub(super) fn packet(&mut self, seen: &PacketSeen<'_>, payload: &[u8], fate: Fate) {
         let (Some(from), Some(to)) = (seen.from, seen.to) else { return };
-        let header = usize::from(seen.bytes[0] & 0x0f) * 4;
-        let Some(rtp::Packet::Rtp(_)) = rtp::read(&seen.bytes[header + 8..]) else { return };
+        let Some(rtp::Packet::Rtp(_)) = rtp::read(payload) else { return };
         if fate == Fate::Lost(Loss::StillInFlight) {
             return;
         }

@@ -1,17 +1,18 @@
-//! What a tap keeps for a diagram: the bytes of SIP messages and what became of them, and stretches of audio. Nothing
-//! is read before somebody wants it drawn.
+//! What a tap keeps for a diagram: the bytes of SIP messages and what became of them, and stretches of audio. SIP is
+//! read when somebody wants it drawn; what only has to be told (a WebSocket opens, a handshake begins) is told at once.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::Ipv4Addr;
 
 use busyhour_oracle::read::ipv4::{self, Packet, Reassembly};
 use busyhour_oracle::read::sip::{self, begins_like_sip};
-use busyhour_oracle::read::{tcp, udp};
+use busyhour_oracle::read::{tcp, udp, websocket};
 use busyhour_trace::{HostId, Log, Loss, PacketId, PacketSeen, SimTime, Stage};
 use rustc_hash::FxHashMap;
 
 use super::Diagram;
 use super::audio::Audios;
+use super::setup::Setups;
 
 /// SIP's port; on it, what isn't SIP is kept too.
 const SIP: u16 = 5060;
@@ -48,6 +49,8 @@ pub(super) struct Seen {
     /// The network made it, as a copy of another.
     pub copied: bool,
     pub raw: Box<[u8]>,
+    /// What it is, if it isn't SIP's.
+    pub told: Option<Box<str>>,
 }
 
 /// Keeps what a sequence diagram is drawn from. It's a tap: give it to a universe.
@@ -65,16 +68,98 @@ pub struct Collector {
     pieces: BTreeMap<(Ipv4Addr, Ipv4Addr, u16), Vec<PacketId>>,
     streams: BTreeMap<(Ipv4Addr, u16, Ipv4Addr, u16), Stream>,
     audio: Audios,
+    setups: Setups,
+}
+
+/// How a connection's bytes make messages.
+#[derive(Debug)]
+enum Framing {
+    /// One message of SIP after the other.
+    Sip,
+    /// A WebSocket's handshake comes first.
+    Handshake,
+    /// WebSocket frames; true once its last one was sent.
+    Frames(websocket::Reader, bool),
+}
+
+/// A message in a stream.
+enum Piece {
+    Sip(Vec<u8>),
+    Told(String),
+    /// Nothing that anybody has to know.
+    Nothing,
 }
 
 /// What a host says over a connection that may be SIP's.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Stream {
+    framing: Framing,
     /// The sequence number of the first of `bytes`.
     next: u32,
     bytes: Vec<u8>,
     /// Messages that haven't arrived, by the sequence number behind their last byte.
     open: VecDeque<(u32, usize)>,
+}
+
+impl Stream {
+    fn beginning(segment: &tcp::Segment<'_>) -> Stream {
+        let framing = match websocket::begins_like_handshake(segment.payload) {
+            true => Framing::Handshake,
+            false => Framing::Sip,
+        };
+        Stream { framing, next: segment.sequence, bytes: Vec::new(), open: VecDeque::new() }
+    }
+
+    /// The next message and how many bytes it takes; nothing if it isn't whole. An error: these bytes are none of ours.
+    fn piece(&mut self) -> Result<Option<(Piece, usize)>, ()> {
+        match &mut self.framing {
+            Framing::Sip => match sip::Message::read_framed(&self.bytes) {
+                Ok(Some((message, taken))) => Ok(Some((Piece::Sip(message.raw().to_vec()), taken))),
+                Ok(None) if self.bytes.len() <= STREAM_MAX => Ok(None),
+                _ => Err(()),
+            },
+            Framing::Handshake => {
+                let asks = self.bytes.starts_with(b"GET ");
+                let read = if asks { websocket::read_request } else { websocket::read_response };
+                match read(&self.bytes) {
+                    Ok(Some((handshake, taken))) => {
+                        let words = if asks { "WebSocket" } else { "WebSocket is open" };
+                        let protocols = handshake.protocols.join(", ");
+                        let told =
+                            if protocols.is_empty() { words.to_owned() } else { format!("{words}, {protocols}") };
+                        self.framing = Framing::Frames(websocket::Reader::default(), false);
+                        Ok(Some((Piece::Told(told), taken)))
+                    }
+                    Ok(None) if self.bytes.len() <= STREAM_MAX => Ok(None),
+                    _ => Err(()),
+                }
+            }
+            Framing::Frames(reader, closed) => match reader.next(&self.bytes) {
+                Ok(Some((item, taken))) => {
+                    let piece = match item {
+                        websocket::Item::Message { payload, .. } if begins_like_sip(&payload) => Piece::Sip(payload),
+                        websocket::Item::Close { code } => {
+                            *closed = true;
+                            Piece::Told(format!("WebSocket close {}", websocket::words(code)))
+                        }
+                        _ => Piece::Nothing,
+                    };
+                    Ok(Some((piece, taken)))
+                }
+                Ok(None) => Ok(None),
+                Err(_) => Err(()),
+            },
+        }
+    }
+
+    /// What it means that this direction ends here, if it's a WebSocket that never said so.
+    fn end(&mut self, flags: tcp::Flags) -> Option<&'static str> {
+        let Framing::Frames(_, closed) = &mut self.framing else { return None };
+        if !flags.fin() && !flags.rst() || std::mem::replace(closed, true) {
+            return None;
+        }
+        Some(if flags.rst() { "WebSocket is reset" } else { "WebSocket ends without a close" })
+    }
 }
 
 impl Collector {
@@ -122,6 +207,11 @@ impl Collector {
             return;
         }
         let Ok(datagram) = udp::Datagram::read(payload) else { return };
+        let ends = (datagram.source_port, datagram.destination_port);
+        if let Some(told) = self.setups.told(seen, to, ends, datagram.payload) {
+            self.tell(seen, to, told, packets);
+            return;
+        }
         let port = datagram.source_port == SIP || datagram.destination_port == SIP;
         let blank = datagram.payload.iter().all(|byte| matches!(byte, b'\r' | b'\n' | 0));
         if begins_like_sip(datagram.payload) || port && !blank {
@@ -131,15 +221,28 @@ impl Collector {
 
     fn segment(&mut self, seen: &PacketSeen<'_>, packet: &Packet<'_>) {
         let Ok(segment) = tcp::Segment::read(packet.payload) else { return };
-        if segment.payload.is_empty() {
-            return;
-        }
         let key = (packet.source, segment.source_port, packet.destination, segment.destination_port);
+        if !segment.payload.is_empty() {
+            self.bytes_of(seen, packet.destination, key, &segment);
+        }
+        if let Some(told) = self.streams.get_mut(&key).and_then(|stream| stream.end(segment.flags)) {
+            self.tell(seen, packet.destination, told.to_owned(), &[seen.id]);
+        }
+    }
+
+    fn bytes_of(
+        &mut self,
+        seen: &PacketSeen<'_>,
+        to: Ipv4Addr,
+        key: (Ipv4Addr, u16, Ipv4Addr, u16),
+        segment: &tcp::Segment<'_>,
+    ) {
         let named = segment.source_port == SIP || segment.destination_port == SIP;
-        if !named && !self.streams.contains_key(&key) && !begins_like_sip(segment.payload) {
+        let begins = begins_like_sip(segment.payload) || websocket::begins_like_handshake(segment.payload);
+        if !named && !self.streams.contains_key(&key) && !begins {
             return;
         }
-        let stream = self.streams.entry(key).or_insert_with(|| Stream { next: segment.sequence, ..Stream::default() });
+        let stream = self.streams.entry(key).or_insert_with(|| Stream::beginning(segment));
         let end = segment.sequence.wrapping_add(u32::try_from(segment.payload.len()).unwrap_or(0));
         let expected = stream.next.wrapping_add(u32::try_from(stream.bytes.len()).unwrap_or(0));
         // Sent again: it carries what it carried before.
@@ -153,29 +256,39 @@ impl Collector {
             Some(new) => stream.bytes.extend_from_slice(new),
             // Another connection of the same ports, or bytes that were never seen.
             None if known > u32::MAX / 2 => {
-                *stream = Stream { next: segment.sequence, bytes: segment.payload.to_vec(), open: VecDeque::new() };
+                *stream = Stream::beginning(segment);
+                stream.bytes.extend_from_slice(segment.payload);
             }
             None => return,
         }
-        let mut messages = Vec::new();
+        let mut pieces = Vec::new();
         loop {
-            match sip::Message::read_framed(&stream.bytes) {
-                Ok(Some((message, taken))) => {
-                    messages.push((message.raw().to_vec(), stream.next.wrapping_add(taken as u32)));
+            match stream.piece() {
+                Ok(Some((piece, taken))) => {
                     stream.bytes.drain(..taken);
                     stream.next = stream.next.wrapping_add(taken as u32);
+                    pieces.push((piece, stream.next));
                 }
-                Ok(None) if stream.bytes.len() <= STREAM_MAX => break,
-                _ => {
+                Ok(None) => break,
+                Err(()) if matches!(stream.framing, Framing::Sip) => {
                     stream.next = stream.next.wrapping_add(stream.bytes.len() as u32);
                     stream.bytes.clear();
                     break;
                 }
+                // A page that is fetched, or something that can't be read on.
+                Err(()) => {
+                    self.streams.remove(&key);
+                    break;
+                }
             }
         }
-        for (raw, end) in messages {
-            let number = self.keep(seen, packet.destination, &raw, &[seen.id], false);
-            let stream = self.streams.get_mut(&key).expect("it was there a moment ago");
+        for (piece, end) in pieces {
+            let number = match piece {
+                Piece::Sip(raw) => self.keep(seen, to, &raw, &[seen.id], false),
+                Piece::Told(told) => self.tell(seen, to, told, &[seen.id]),
+                Piece::Nothing => continue,
+            };
+            let Some(stream) = self.streams.get_mut(&key) else { continue };
             stream.open.push_back((end, number));
             // A segment that comes again after so many others isn't worth to be remembered.
             if stream.open.len() > 16 {
@@ -186,15 +299,33 @@ impl Collector {
 
     fn copied(&mut self, seen: &PacketSeen<'_>, of: PacketId) {
         let Some(original) = self.carried.get(&of).and_then(|number| self.get(*number)) else { return };
-        let (raw, address) = (original.raw.clone(), original.address);
-        self.keep(seen, address, &raw, &[seen.id], true);
+        let (raw, address, told) = (original.raw.clone(), original.address, original.told.clone());
+        let number = self.keep(seen, address, &raw, &[seen.id], true);
+        if let Some(copy) = self.get_mut(number) {
+            copy.told = told;
+        }
+    }
+
+    /// Keeps something that is told in words.
+    fn tell(&mut self, seen: &PacketSeen<'_>, address: Ipv4Addr, told: String, packets: &[PacketId]) -> usize {
+        let number = self.keep(seen, address, &[], packets, false);
+        if let Some(kept) = self.get_mut(number) {
+            kept.told = Some(told.into());
+        }
+        number
     }
 
     fn ended(&mut self, seen: &PacketSeen<'_>, fate: Fate) {
         // By the header's length: options are rare, and audio is most of what there is.
         let header = usize::from(seen.bytes.first().copied().unwrap_or(0) & 0x0f) * 4;
-        if seen.bytes.get(9) == Some(&ipv4::UDP) && is_media(seen.bytes.get(header + 8..).unwrap_or_default()) {
-            return self.audio.packet(seen, fate);
+        if seen.bytes.get(9) == Some(&ipv4::UDP) {
+            let payload = seen.bytes.get(header + 8..).unwrap_or_default();
+            if is_media(payload) {
+                return self.audio.packet(seen, payload, fate);
+            }
+            if let Some(wrapped) = super::setup::unwrapped(payload).filter(|wrapped| is_media(wrapped)) {
+                return self.audio.packet(seen, wrapped, fate);
+            }
         }
         let Some(number) = self.carried.remove(&seen.id) else { return };
         let Some(message) = self.get_mut(number) else { return };
@@ -227,6 +358,7 @@ impl Collector {
             missing: u16::try_from(packets.len()).unwrap_or(u16::MAX),
             copied,
             raw: raw.into(),
+            told: None,
         };
         for packet in packets {
             self.carried.insert(*packet, number);

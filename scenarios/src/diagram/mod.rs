@@ -3,7 +3,9 @@
 //! A [`Collector`] is a tap that keeps what's worth drawing; a [`Diagram`] draws [all of it](Diagram::whole), or
 //! [the part that matters](Diagram::part) for a failure. A column is a host, in the order in which they appear; a row
 //! is a message at the moment it was sent. What was lost ends in an `x` and says why, what was sent before says
-//! `(again)`, two messages that meet on the way are `crossing`, and audio is one row a stretch.
+//! `(again)`, two messages that meet on the way are `crossing`, and audio is one row a stretch, encrypted or not. SIP is
+//! read out of WebSockets; that one opens or closes, that ICE and DTLS begin, and what a TURN server is asked for is a row
+//! each.
 //!
 //! ```text
 //!             alice                     server
@@ -18,6 +20,7 @@ mod collect;
 mod draw;
 mod focus;
 mod rows;
+mod setup;
 mod told;
 
 use busyhour_trace::HostId;

@@ -108,6 +108,13 @@ impl Reading {
         if seen.to.is_none() {
             said.remarks.push(format!("to {}", seen.address));
         }
+        if let Some(told) = &seen.told {
+            said.label = told.to_string();
+            if seen.copied {
+                said.label.push_str(" (copied by the network)");
+            }
+            return said;
+        }
         let message = match Message::read(&seen.raw) {
             Ok(message) => message,
             Err(error) => {

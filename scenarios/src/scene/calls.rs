@@ -3,13 +3,15 @@
 //! Each deed presses a button and then waits as a person would: until the phone shows what came of it, good or bad, and
 //! no longer than a person has patience. It fails only where the button isn't there to be pressed.
 
+use std::net::SocketAddrV4;
 use std::time::Duration;
 
+use busyhour::net::Network;
 use busyhour::net::nat::Protocol;
 use busyhour::sip::Transport;
-use busyhour::world::Power;
+use busyhour::world::{Host, Power};
 
-use super::center::{Agent, Device, SIP};
+use super::center::{Agent, Device, SIP, WEB_SOCKET};
 use super::{PATIENCE, Scene, judge_amount, judge_level, wait_until};
 use crate::argument::{self, Amount, Button, Callee, Customer, Deed, PhoneKind, Server};
 use crate::phrase::{StepFailure, StepResult};
@@ -45,6 +47,11 @@ fn is_dialing(screen: &Screen) -> bool {
     newest(screen) == Some(&LineState::Dialing)
 }
 
+/// True if a packet that a server sends to that address, on a connection that's there, would reach a host.
+pub(super) fn reaches(network: &Network, server: &Host, client: SocketAddrV4, host: &Host) -> bool {
+    network.would_reach(server, WEB_SOCKET, Protocol::Tcp, client) == Some(host.id())
+}
+
 impl Scene {
     /// The agents whom somebody names, in a center that is open.
     pub(crate) fn agents(&mut self, who: &argument::Agent) -> Result<Vec<Agent>, StepFailure> {
@@ -53,6 +60,7 @@ impl Scene {
         }
         let center = self.center()?;
         center.open();
+        center.arrange_ways()?;
         center.agents(who)
     }
 
@@ -88,14 +96,17 @@ impl Scene {
 
     /// Phones register, with the password that they have or with another.
     pub(crate) async fn register(&mut self, phone: &argument::AgentPhone, password: Option<&str>) -> StepResult {
-        let phones = self.phones(phone)?;
-        for (_, device) in &phones {
+        let devices = self.phones(phone)?;
+        let mut phones = Vec::new();
+        for (phone, opened) in self.open_for(&devices, password.is_none()).await? {
             match password {
-                None => device.phone.register()?,
-                Some(password) => device.phone.register_with(password)?,
+                // A page that's opened for it registers by itself, unless somebody has switched that off.
+                None if opened && phone.screen().registration != Registration::Off => {}
+                None => phone.register()?,
+                Some(password) => phone.register_with(password)?,
             }
+            phones.push(phone);
         }
-        let phones: Vec<Phone> = phones.into_iter().map(|(_, device)| device.phone).collect();
         // The icon is still what it was until the program has noticed the button.
         self.universe.sleep(super::LOOK_AGAIN).await;
         self.settle(&phones, PATIENCE, |screen| {
@@ -119,9 +130,12 @@ impl Scene {
 
     /// Phones lose power.
     pub(crate) fn lose_power(&mut self, phone: &argument::AgentPhone) -> StepResult {
-        for (_, device) in self.phones(phone)? {
+        for (agent, device) in self.phones(phone)? {
             if device.host.power() == Power::Down {
                 return Err(StepFailure::because(format!("{phone} has no power already")));
+            }
+            if device.open_tab().is_some() {
+                self.tell_tab(&agent.name, 0, "power-lost");
             }
             device.host.crash();
         }
@@ -137,7 +151,7 @@ impl Scene {
             }
             device.host.restart();
         }
-        let phones: Vec<Phone> = phones.into_iter().map(|(_, device)| device.phone).collect();
+        let phones: Vec<Phone> = self.open_for(&phones, true).await?.into_iter().map(|(phone, _)| phone).collect();
         self.settle(&phones, BOOT, |screen| {
             screen.power && screen.message != "starting" && is_settled(screen.registration)
         })
@@ -158,7 +172,21 @@ impl Scene {
             return Ok(false);
         }
         let now = host.now();
-        Ok(server.contacts(&agent.name).iter().filter(|contact| contact.expires_at > now).any(|contact| {
+        let contacts = server.contacts(&agent.name).into_iter().filter(|contact| contact.expires_at > now);
+        if device.browser.is_some() {
+            // A page is reached by its connection or not at all, and another page's contact is none of its own.
+            let (own, wiretap) = (device.phone.contact(), self.wiretap.clone());
+            let is_open =
+                |client| wiretap.as_ref().is_none_or(|tap| tap.lock().expect("no tap panics").is_open(client));
+            return Ok(device.has_page()
+                && contacts.into_iter().any(|contact| {
+                    let client = contact.flow.remote;
+                    own.as_ref() == Some(&contact.uri)
+                        && is_open(client)
+                        && reaches(&network, &host, client, &device.host)
+                }));
+        }
+        Ok(contacts.into_iter().any(|contact| {
             let protocol = match contact.flow.transport {
                 Transport::Udp => Protocol::Udp,
                 Transport::Tcp | Transport::Ws => Protocol::Tcp,
@@ -235,7 +263,7 @@ impl Scene {
     /// A test call rings those phones of an agent that are alive, and nothing is rung that isn't.
     pub(crate) async fn rings_only_the_living(&mut self, who: &argument::Agent) -> StepResult {
         for agent in self.agents(who)? {
-            let alive = agent.devices.iter().filter(|device| device.host.power() == Power::Up).count();
+            let alive = agent.devices.iter().filter(|device| device.is_alive()).count();
             let test_phone = self.center()?.test_phone()?;
             let (host, server) = self.center()?.server(Server::Active)?;
             let rung = match host.power() {

@@ -12,21 +12,30 @@ use busyhour::net::NatHandle;
 use busyhour::net::nat::NatKind;
 use busyhour::world::{Host, Power, Random};
 
+use super::messages::{self, Correspondence};
 use super::service::{Elsewhere, ServerChoice};
 use crate::argument::{self, Callee, Customer, Party, PhoneKind};
 use crate::phrase::{StepFailure, StepResult};
 use busyhour::media::Codec;
 use busyhour::media::tone::Voice;
+use busyhour::media::turn::StunTurnServer;
 use busyhour::pbx::carrier::{CallState, CarrierSettings};
 use busyhour::pbx::customer::Behaviour;
-use busyhour::pbx::{Carrier, Server, ServerSettings};
+use busyhour::pbx::{Carrier, LostConnection, Server, ServerSettings};
+use busyhour::phone::browser::{Browser, BrowserSettings, Tab};
+use busyhour::phone::webphone::WebphoneSettings;
 use busyhour::phone::{Phone, PhoneSettings, Screen};
 use busyhour::sip::digest::{Algorithm, Credentials};
 
 /// The SIP domain.
 const DOMAIN: &str = "pbx.test";
+/// The priorities of the servers in DNS.
+const FIRST: u16 = 10;
+const SECOND: u16 = 20;
 /// The port of SIP.
 pub(crate) const SIP: u16 = 5060;
+/// The port of WebSockets.
+pub(crate) const WEB_SOCKET: u16 = 8080;
 /// The host of the test phone, and its account.
 pub(crate) const TEST_PHONE: &str = "test-phone";
 /// A number that nobody has, neither here nor at the carrier.
@@ -36,8 +45,8 @@ const ANSWERS_AFTER: Duration = Duration::from_secs(2);
 
 /// The contact center of a scenario.
 pub(crate) struct Center {
-    universe: Universe,
-    random: Random,
+    pub(super) universe: Universe,
+    pub(super) random: Random,
     service: ServerChoice,
     /// On how many hosts somebody else's server was switched on.
     others_on: usize,
@@ -46,7 +55,7 @@ pub(crate) struct Center {
     carrier: Seat<Carrier>,
     /// What the carrier is told when it's switched on.
     orders: Orders,
-    agents: Vec<Agent>,
+    pub(super) agents: Vec<Agent>,
     customers: BTreeMap<String, Seated>,
     voices: u32,
     test_phone: Option<Phone>,
@@ -57,6 +66,14 @@ pub(crate) struct Center {
     pub(super) last_transfer: Option<Phone>,
     /// Who picked up within a step that told of more than that.
     pub(super) picked_up: Option<String>,
+    /// The STUN and TURN server, if somebody has need of it.
+    pub(super) turn: Option<StunTurnServer>,
+    pub(super) without_turn: bool,
+    /// Firewalls that aren't there yet: whose, and whom it lets through.
+    pub(super) firewalls: Vec<(String, Vec<Host>)>,
+    mailboxes: bool,
+    /// Those who write to each other.
+    pub(super) letters: Vec<Correspondence>,
 }
 
 /// A host, and what runs on it once it's switched on.
@@ -86,7 +103,10 @@ pub(crate) struct Agent {
     pub(crate) voice: Voice,
     pub(crate) devices: Vec<Device>,
     password: String,
-    nat: Option<NatHandle>,
+    pub(super) nat: Option<NatHandle>,
+    /// What the TURN server asks her page for; empty without one.
+    pub(super) turn_password: String,
+    pub(super) turn_password_is_wrong: bool,
 }
 
 /// One of an agent's phones.
@@ -94,6 +114,16 @@ pub(crate) struct Agent {
 pub(crate) struct Device {
     pub(crate) host: Host,
     pub(crate) phone: Phone,
+    pub(crate) kind: PhoneKind,
+    /// Whose tab it's in, if it's a webphone.
+    pub(crate) browser: Option<Browser>,
+}
+
+impl Device {
+    /// True if it runs on a computer, which can be closed and carried away.
+    pub(crate) fn is_on_a_computer(&self) -> bool {
+        self.kind != PhoneKind::Hardphone
+    }
 }
 
 /// Somebody who hears.
@@ -134,7 +164,13 @@ impl Agent {
     }
 
     fn ear(&self) -> Ear {
-        let hosts = self.devices.iter().map(|device| device.host.clone()).collect();
+        // Two tabs are on one computer.
+        let mut hosts: Vec<Host> = Vec::new();
+        for device in &self.devices {
+            if !hosts.iter().any(|host| host.id() == device.host.id()) {
+                hosts.push(device.host.clone());
+            }
+        }
         Ear { name: self.name.clone(), hosts, voice: self.voice }
     }
 }
@@ -164,9 +200,14 @@ impl Center {
             links: Vec::new(),
             last_transfer: None,
             picked_up: None,
+            turn: None,
+            without_turn: false,
+            firewalls: Vec::new(),
+            mailboxes: false,
+            letters: Vec::new(),
         };
         center.settings.trunk = Some(SocketAddrV4::new(center.carrier.host.address(), SIP));
-        center.announce(&server, 10)?;
+        center.announce(&server, FIRST)?;
         center.servers.push(Seat { host: server, program: None });
         let password = center.password(TEST_PHONE);
         center.settings.users.insert(TEST_PHONE.to_owned(), password);
@@ -180,6 +221,10 @@ impl Center {
             network.name_address(&name, *address.ip()).map_err(failed)?;
             let service = format!("_sip._{}.{DOMAIN}", transport.parameter());
             return network.announce(&service, priority, 0, address.port(), &name).map_err(failed);
+        }
+        // Browsers know nothing of services: a page's server is the one that has the domain's name.
+        if priority == FIRST {
+            self.universe.network().name_address(DOMAIN, server.address()).map_err(failed)?;
         }
         for service in ["_sip._udp", "_sip._tcp"] {
             let service = format!("{service}.{DOMAIN}");
@@ -217,7 +262,10 @@ impl Center {
             return Err(StepFailure::because("the SIP server runs elsewhere, and there is only that one"));
         }
         let host = self.universe.try_host("server2").map_err(failed)?;
-        self.announce(&host, 20)?;
+        self.announce(&host, SECOND)?;
+        if self.settings.lost_connection == LostConnection::KeepsUntilExpiry {
+            self.tell_setting(&host);
+        }
         let program = self.servers[0].program.is_some().then(|| Server::install(&host, self.settings.clone()));
         self.servers.push(Seat { host, program });
         Ok(())
@@ -293,6 +341,35 @@ impl Center {
         self.running().for_each(|server| server.set_expires(expires));
     }
 
+    /// The server keeps what came by a connection that's lost.
+    pub(crate) fn keeps_lost_contacts(&mut self) {
+        for seat in &self.servers {
+            self.tell_setting(&seat.host);
+        }
+        self.settings.lost_connection = LostConnection::KeepsUntilExpiry;
+        self.running().for_each(|server| {
+            server.change(|settings| settings.lost_connection = LostConnection::KeepsUntilExpiry);
+        });
+    }
+
+    /// Writes down how a server is set where others are set otherwise: who watches has to know.
+    fn tell_setting(&self, host: &Host) {
+        self.universe.note("server-setting", |event| event.on(host.id()).with("lost_connection", "keeps-until-expiry"));
+    }
+
+    /// Where browsers leave each other mail: the first server's address.
+    pub(super) fn mailboxes(&mut self) -> Result<std::net::Ipv4Addr, StepFailure> {
+        if !self.service.is_ours() {
+            return Err(self.service.closed());
+        }
+        self.open();
+        let host = &self.servers[0].host;
+        if !std::mem::replace(&mut self.mailboxes, true) {
+            messages::keep_mailboxes(host);
+        }
+        Ok(host.address())
+    }
+
     /// The carrier refuses the next calls.
     pub(crate) fn carrier_refuses(&mut self, status: u16, times: u32) {
         match &self.carrier.program {
@@ -326,7 +403,15 @@ impl Center {
                 settings.users.insert(name.clone(), password.clone());
             });
         });
-        let mut agent = Agent { name, voice, devices: Vec::new(), password, nat: None };
+        let mut agent = Agent {
+            name,
+            voice,
+            devices: Vec::new(),
+            password,
+            nat: None,
+            turn_password: String::new(),
+            turn_password_is_wrong: false,
+        };
         install(&mut agent, host, kind, &self.service);
         self.agents.push(agent);
     }
@@ -343,6 +428,25 @@ impl Center {
         }
         install(agent, host, kind, &self.service);
         Ok(())
+    }
+
+    /// Gives an agent one more tab in a browser of hers: the same page, and so a phone of the same set-up.
+    pub(super) fn add_tab(&mut self, name: &str) -> Result<Device, StepFailure> {
+        let agent = self.agents.iter_mut().find(|agent| agent.name == name).expect("the name was looked up");
+        if agent.devices.len() > 1 {
+            return Err(StepFailure::because(format!("{name} has a second phone already, which isn't a tab")));
+        }
+        let device = agent.devices[0].clone();
+        agent.devices.push(device.clone());
+        Ok(device)
+    }
+
+    /// From now on one of an agent's webphones is the one in that tab.
+    pub(super) fn pin(&mut self, name: &str, device: usize, tab: &Tab) -> Phone {
+        let agent = self.agents.iter_mut().find(|agent| agent.name == name).expect("the name was looked up");
+        let device = &mut agent.devices[device];
+        device.phone = device.phone.in_tab(tab);
+        device.phone.clone()
     }
 
     /// The agents whom somebody names.
@@ -388,6 +492,18 @@ impl Center {
         Some(agent.devices.iter().map(|device| device.host.clone()).collect())
     }
 
+    /// The addresses of the servers behind the first.
+    pub(super) fn standbys(&self) -> Vec<std::net::Ipv4Addr> {
+        self.servers.iter().skip(1).map(|seat| seat.host.address()).collect()
+    }
+
+    /// Every host at which media could end: servers, carrier, agents.
+    pub(super) fn everybodys_hosts(&self) -> Vec<Host> {
+        let servers = self.servers.iter().map(|seat| seat.host.clone());
+        let agents = self.agents.iter().flat_map(|agent| &agent.devices).map(|device| device.host.clone());
+        servers.chain([self.carrier.host.clone()]).chain(agents).collect()
+    }
+
     /// The hosts of a role.
     pub(super) fn hosts(&self, party: &Party) -> Result<Vec<Host>, StepFailure> {
         let server = |index: usize| match self.servers.get(index) {
@@ -400,6 +516,7 @@ impl Center {
             Party::FirstServer => server(0),
             Party::SecondServer => server(1),
             Party::Carrier => Ok(vec![self.carrier.host.clone()]),
+            Party::TurnServer => Ok(self.turn.iter().map(|turn| turn.host().clone()).collect()),
             Party::EveryAgent if self.agents.is_empty() => {
                 Err(StepFailure::because("there are no agents here: `Given 3 agents with hardphones` names three"))
             }
@@ -593,17 +710,23 @@ fn no_second_server() -> StepFailure {
     )
 }
 
-/// Puts a phone on a host of the agent's, into whose microphone she speaks.
+/// Puts a phone on a host of the agent's, into whose microphone she speaks. A webphone's tab isn't opened yet.
 fn install(agent: &mut Agent, host: Host, kind: PhoneKind, service: &ServerChoice) {
-    let settings = match kind {
+    host.room().say(agent.voice.sound());
+    let make = match kind {
         PhoneKind::Hardphone => PhoneSettings::hardphone,
         PhoneKind::Softphone => PhoneSettings::softphone,
+        PhoneKind::Webphone => {
+            let browser = Browser::install(&host, BrowserSettings::default());
+            let phone = Phone::webphone(&browser, WebphoneSettings::new(&agent.name, &agent.password, DOMAIN));
+            agent.devices.push(Device { host, phone, kind, browser: Some(browser) });
+            return;
+        }
     };
-    host.room().say(agent.voice.sound());
-    let mut settings = settings(&agent.name, &agent.password, DOMAIN);
+    let mut settings = make(&agent.name, &agent.password, DOMAIN);
     if let ServerChoice::Elsewhere(elsewhere) = service {
         settings.transport = elsewhere.transport;
     }
     let phone = Phone::install(&host, settings);
-    agent.devices.push(Device { host, phone });
+    agent.devices.push(Device { host, phone, kind, browser: None });
 }

@@ -5,13 +5,18 @@
 //! - `calls`: what people do with their phones, and what is seen of it.
 //! - `audio`: who is heard by whom.
 //! - `faults`: the faults that are aimed at messages of SIP, and at audio.
+//! - `browser`: what people do with their browsers and the computers under them; `messages`: a page of ours in them.
+//! - `webrtc`: which way media takes, and whether others can read it; the TURN server.
 
 mod audio;
+pub(crate) mod browser;
 mod calls;
 pub(crate) mod center;
 mod faults;
 mod machines;
+mod messages;
 mod service;
+pub(crate) mod webrtc;
 
 use std::time::Duration;
 
@@ -24,6 +29,7 @@ use crate::World;
 use crate::argument::{Amount, Link, Party, Route};
 use crate::phrase::{StepFailure, StepResult};
 use crate::similar;
+use crate::wiretap::SharedWiretap;
 
 use self::center::Center;
 pub(crate) use self::machines::Answer;
@@ -64,6 +70,7 @@ pub struct Scene {
     batches: u32,
     center: Option<Center>,
     service: ServerChoice,
+    wiretap: Option<SharedWiretap>,
 }
 
 impl World {
@@ -104,7 +111,13 @@ impl Scene {
 
     /// The scene in `universe`, with that one as the SIP server.
     pub fn with_server(universe: Universe, service: ServerChoice) -> Scene {
-        Scene { universe, machines: Vec::new(), batches: 0, center: None, service }
+        Scene { universe, machines: Vec::new(), batches: 0, center: None, service, wiretap: None }
+    }
+
+    /// With a tap on its wire, for checks of what was seen there.
+    pub(crate) fn tapped(mut self, wiretap: SharedWiretap) -> Scene {
+        self.wiretap = Some(wiretap);
+        self
     }
 
     /// What each party has heard in the last seconds, as far as its speaker played anything.
@@ -193,6 +206,9 @@ impl Scene {
                 Party::EveryAgent => "there are no agents here: this place has machines only".to_owned(),
                 role => format!("{role} isn't here: this place has machines only"),
             }));
+        }
+        if *party == Party::TurnServer {
+            return Ok(vec![self.center()?.turn_host()?]);
         }
         self.center()?.hosts(party)
     }

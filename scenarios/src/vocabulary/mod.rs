@@ -4,6 +4,7 @@
 //! under `When` is an error that says so, and not a step that nobody knows.
 
 mod audio;
+mod browser;
 mod calls;
 mod faults;
 mod machines;
@@ -11,6 +12,7 @@ mod network;
 mod phones;
 mod place;
 mod time;
+mod webrtc;
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -44,6 +46,8 @@ pub const SUBJECTS: &[Subject] = &[
     Subject { title: "Phones and registration", phrases: phones::PHRASES },
     Subject { title: "Calls", phrases: calls::PHRASES },
     Subject { title: "Audio", phrases: audio::PHRASES },
+    Subject { title: "The browser tab", phrases: browser::PHRASES },
+    Subject { title: "WebRTC", phrases: webrtc::PHRASES },
     Subject { title: "Aimed faults", phrases: faults::PHRASES },
     Subject { title: "The machines", phrases: machines::PHRASES },
     Subject { title: "The network", phrases: network::PHRASES },
@@ -293,7 +297,7 @@ mod tests {
         }
     }
 
-    /// The lines of rounds 1 and 2 of the contract, letter by letter, in every variant that it names. The tests of whole
+    /// The lines of rounds 1 to 3 of the contract, letter by letter, in every variant that it names. The tests of whole
     /// universes perform them.
     const CONTRACT: &[&str] = &[
         "Given alice is on \"hotel wifi\"",
@@ -410,6 +414,25 @@ mod tests {
         "When the server restarts",
         "When the first server restarts",
         "Then the second server has 1 contact for alice",
+        "Given agent alice with a webphone",
+        "Given agents alice, bob and carol with webphones",
+        "Given 20 agents with webphones",
+        "Given only TURN relays reach alice",
+        "Then media between alice and the server is encrypted",
+        "Then alice's media goes through the TURN relay",
+        "Given alice denies the microphone",
+        "When alice closes the tab",
+        "When alice reloads the tab",
+        "When alice's tab crashes",
+        "When alice's browser is killed",
+        "When alice opens the tab again",
+        "When alice opens a second tab",
+        "When alice's laptop sleeps",
+        "When alice's laptop sleeps for 2 minutes",
+        "When alice's laptop wakes",
+        "When alice's tab is in the background for 10 minutes",
+        "When alice changes network",
+        "When alice changes network to \"4G\"",
     ];
 
     /// A line, its phrase, and what was read of its words; nothing is performed.

@@ -17,11 +17,11 @@ pub(super) const PHRASES: &[Phrase] = &[
     Phrase::arranges_around("registrations last {duration}", |world, matches| {
         Box::pin(registrations_last(world, matches))
     })
-    .doc("The server grants no registration for longer than that; phones ask for 300 seconds.")
+    .doc("The server grants no registration for longer than that; phones ask for 300 seconds, webphones for 120.")
     .example("Given registrations last 60 seconds")
     .sought_as(&["registrations expire after 60 seconds", "the registration timeout is 60 seconds"]),
     Phrase::acts("{phone} register(s)", |world, matches| Box::pin(registers(world, matches)))
-        .doc("Switches the account on. It waits up to 5 seconds for an outcome, good or bad.")
+        .doc("Switches the account on, in a webphone's tab that's opened for it. It waits up to 5 seconds for an outcome.")
         .example("When alice's phone registers")
         .variants(&["Given every agent's phone registers", "When alice's second phone registers"])
         .twin("Then alice's phone is registered")
@@ -39,12 +39,12 @@ pub(super) const PHRASES: &[Phrase] = &[
         .sought_as(&["alice's phone logs out", "alice's phone deregisters"]),
     Phrase::acts("{phone} lose(s) power", |world, matches| Box::pin(loses_power(world, matches)))
         .fault()
-        .doc("The phone is off at once, and tells nobody.")
+        .doc("The phone is off at once, or the computer under it, and tells nobody.")
         .example("When alice's phone loses power")
         .sought_as(&["alice's phone is switched off", "alice's phone crashes", "alice's phone is unplugged"]),
     Phrase::acts("{phone} come(s) back", |world, matches| Box::pin(comes_back(world, matches)))
         .fault()
-        .doc("The phone has power again: it boots, and registers if it did before.")
+        .doc("It has power again: it boots, and registers if it did before; a webphone's tab is opened again.")
         .example("When alice's phone comes back")
         .sought_as(&["alice's phone reboots", "alice's phone has power again", "alice's phone is switched on"]),
     Phrase::checks("{phone} is/are registered{within}", |world, matches| Box::pin(is_registered(world, matches)))

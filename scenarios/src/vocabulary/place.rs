@@ -28,12 +28,12 @@ pub(super) const PHRASES: &[Phrase] = &[
     Phrase::arranges("agent {name} with a(n) {kind}", |world, matches| Box::pin(an_agent(world, matches)))
         .doc("An agent whose phone stands on a host of her name, with an account of her name. It's not registered yet.")
         .example("Given agent alice with a hardphone")
-        .variants(&["Given agent bob with a softphone"])
-        .sought_as(&["alice has a phone", "a user alice", "an agent called alice", "alice is an agent"]),
+        .variants(&["Given agent bob with a softphone", "Given agent carol with a webphone"])
+        .sought_as(&["alice has a phone", "alice has a browser", "a user alice", "an agent called alice", "alice is an agent"]),
     Phrase::arranges("agents {names} with {kind}", |world, matches| Box::pin(agents(world, matches)))
         .doc("Several agents at once.")
         .example("Given agents alice, bob and carol with hardphones")
-        .variants(&["Given agents alice and bob with softphones"])
+        .variants(&["Given agents alice and bob with softphones", "Given agents alice and bob with webphones"])
         .sought_as(&["agents alice and bob", "alice and bob have phones"]),
     Phrase::arranges("{count} agent(s) with (a ){kind}", |world, matches| Box::pin(many_agents(world, matches)))
         .doc("That many agents: agent1, agent2, and so on.")
@@ -42,8 +42,14 @@ pub(super) const PHRASES: &[Phrase] = &[
     Phrase::arranges("{agent} has a second {kind}", |world, matches| Box::pin(a_second_phone(world, matches)))
         .doc("One more phone with the same account, on a host of its own: `alice's second phone`.")
         .example("Given alice has a second hardphone")
-        .variants(&["Given bob has a second softphone"])
+        .variants(&["Given bob has a second softphone", "Given carol has a second webphone"])
         .sought_as(&["alice has two phones", "alice has a phone at home too", "two devices"]),
+    Phrase::arranges("the server keeps contacts of lost connections until they expire", |world, matches| {
+        Box::pin(keeps_lost_contacts(world, matches))
+    })
+    .doc("A registrar that takes no notice when a connection is lost: calls are still sent after it. Else it drops them.")
+    .example("Given the server keeps contacts of lost connections until they expire")
+    .sought_as(&["the server doesn't notice lost connections", "stale contacts stay until they expire"]),
     Phrase::arranges("{agent} work(s) behind a(n) {nat} NAT{lifetime}", |world, matches| {
         Box::pin(works_behind_a_nat(world, matches))
     })
@@ -144,6 +150,11 @@ async fn a_second_phone(world: &mut World, matches: Matches) -> StepResult {
     let scene = world.scene()?;
     let names = scene.names_of(&agent)?;
     names.iter().try_for_each(|name| scene.center()?.add_second_phone(name, kind))
+}
+
+async fn keeps_lost_contacts(world: &mut World, _: Matches) -> StepResult {
+    world.center()?.keeps_lost_contacts();
+    Ok(())
 }
 
 async fn works_behind_a_nat(world: &mut World, matches: Matches) -> StepResult {

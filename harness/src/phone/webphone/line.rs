@@ -25,15 +25,17 @@ enum State {
 
 /// The page's connection to the server.
 pub(super) struct Line {
-    url: String,
+    /// Its own server's, and those of the standbys.
+    urls: Vec<String>,
     state: State,
     /// Attempts in a row that came to nothing.
     failures: u32,
 }
 
 impl Line {
-    pub(super) fn new(url: &str) -> Line {
-        Line { url: url.to_owned(), state: State::Down(None), failures: 0 }
+    pub(super) fn new(url: &str, standbys: &[String]) -> Line {
+        let urls = std::iter::once(url.to_owned()).chain(standbys.iter().cloned()).collect();
+        Line { urls, state: State::Down(None), failures: 0 }
     }
 
     /// Opens a connection, unless there is one.
@@ -41,7 +43,8 @@ impl Line {
         if !matches!(self.state, State::Down(_)) {
             return;
         }
-        match web.web_socket(&self.url, &[SUBPROTOCOL]) {
+        let turn = self.failures as usize % self.urls.len();
+        match web.web_socket(&self.urls[turn], &[SUBPROTOCOL]) {
             Ok(socket) => self.state = State::Opening(socket, now + OPENING),
             // No address is ever made of that one.
             Err(error) => {

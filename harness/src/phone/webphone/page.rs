@@ -151,7 +151,7 @@ impl Webphone {
         let settings = provision.web.borrow();
         let random = web.random(|random| Random::stream(random.next_u64(), "recovery"));
         let core = Core::new(Box::new(place), provision.phone.clone(), inbox);
-        let line = Line::new(&settings.url);
+        let line = Line::new(&settings.url, &settings.standbys);
         let mut running = Running { web: web.clone(), shelf, core, line, alarm: None, random };
         let now = web.now();
         running.core.begin(now);

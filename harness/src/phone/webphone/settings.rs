@@ -41,6 +41,8 @@ pub struct WebphoneSettings {
     pub phone: PhoneSettings,
     /// The server's WebSocket.
     pub url: String,
+    /// Servers that take over when that one is down: tried in turn with each attempt that fails.
+    pub standbys: Vec<String>,
     /// Where the page comes from: pages of one origin share what the browser keeps for them.
     pub origin: String,
     /// Registers as soon as it's loaded, unless the account was switched off.
@@ -75,6 +77,7 @@ impl WebphoneSettings {
                 ..PhoneSettings::hardphone(user, password, domain)
             },
             url: format!("ws://{domain}:8080/"),
+            standbys: Vec::new(),
             origin: format!("http://phone.{domain}"),
             registers_on_load: true,
             instance: Instance::default(),
