@@ -31,7 +31,7 @@
 //! - [`sip`]: codec, transactions, dialogs and calls, digest; UDP, TCP and WebSocket.
 //! - [`media`]: G.711, RTP and RTCP, digits, playout, the E-model, SDP, voices; a phone's line, a server's relay and
 //!   its conference rooms.
-//! - [`phone`]: hardphones and softphones, with buttons and a screen.
+//! - [`phone`]: hardphones, softphones, and webphones in a browser, with buttons and a screen.
 //! - [`pbx`]: the SIP server, the carrier and its customers.
 //! - [`universe`](Universe): all of that put together.
 //!

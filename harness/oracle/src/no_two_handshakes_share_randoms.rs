@@ -19,7 +19,8 @@ use crate::witness::{Judgement, Witness};
 #[derive(Debug, Default)]
 pub struct NoTwoHandshakesShareRandoms {
     judgement: Judgement,
-    randoms: FxHashMap<[u8; 32], Said>,
+    /// By the random bytes, which stand behind the time.
+    randoms: FxHashMap<[u8; 28], Said>,
 }
 
 #[derive(Debug)]
@@ -46,12 +47,13 @@ impl Witness for NoTwoHandshakesShareRandoms {
         }
         for message in record.messages {
             let (Handshake::ClientHello { random, .. } | Handshake::ServerHello { random }) = message else { continue };
+            let random: [u8; 28] = *random.last_chunk().expect("a random has 32 bytes");
             let session = around.ice_session(place.host, place.here);
             let session = session.map_or_else(|| digest(&place.here.to_string()), |session| session.local);
             let own = Said { host: place.host, session, packet: place.packet };
-            let Some(said) = self.randoms.get(random) else {
+            let Some(said) = self.randoms.get(&random) else {
                 self.judgement.judged += 1;
-                self.randoms.insert(*random, own);
+                self.randoms.insert(random, own);
                 continue;
             };
             if (said.host, said.session) != (own.host, own.session) {

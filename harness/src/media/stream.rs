@@ -198,7 +198,9 @@ impl Stream {
             name: name.to_owned(),
             remote: None,
             ssrc: ssrc as u32,
-            sequence: start as u16,
+            // RFC 3711 3.3.1: in the lower half, so that who misses the first packets of an encrypted stream doesn't miss
+            // a rollover too.
+            sequence: start as u16 & 0x7FFF,
             clock: (start >> 32) as u32,
             last_sent: None,
             sent: 0,

@@ -260,7 +260,7 @@ impl Core {
                 let is_new = self.account.claimed != server;
                 if is_new {
                     self.account.claimed = server;
-                    let (user, server) = (self.settings.borrow().user.clone(), server.map(|at| at.to_string()));
+                    let (user, server) = (self.settings.borrow().user.clone(), server.map(|at| self.place.name_of(at)));
                     let server = server.unwrap_or_default();
                     self.place.claim("phone-registered", &[("user", &user), ("server", &server)]);
                 }

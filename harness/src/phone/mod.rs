@@ -1,4 +1,4 @@
-//! Phones: a hardphone on a desk, and a softphone on a computer that sleeps and changes networks.
+//! Phones: a hardphone on a desk, a softphone on a computer that sleeps and changes networks, a webphone in a tab.
 //!
 //! A [`Phone`] is installed on a host and is driven as a person drives it: by buttons ([`hand`]), looking at the
 //! screen ([`screen`]). What it knows of the world it learned by packets. A button that can't be pressed, such as

@@ -14,6 +14,10 @@ use crate::world::Random;
 pub(super) trait Place {
     /// Writes down what the phone says of itself.
     fn claim(&self, kind: &'static str, fields: &[(&'static str, &str)]);
+    /// What a server is called.
+    fn name_of(&self, server: SocketAddrV4) -> String {
+        server.to_string()
+    }
     /// A stream of random numbers for one concern.
     fn random(&self, concern: &str) -> Random;
     /// What stands in its Via: the host and port that it can be reached at.

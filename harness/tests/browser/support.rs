@@ -90,10 +90,13 @@ fn read_payload(mut payload: &[u8], say: &mut impl FnMut(String)) {
 /// What a page heard, and when.
 pub type Diary = Rc<RefCell<Vec<(SimTime, String)>>>;
 
+/// What a page does when it hears something.
+type Act = Rc<dyn Fn(&Web, &WebEvent)>;
+
 /// A page that writes down what it hears, and does what a test says.
 pub struct Script {
     diary: Diary,
-    act: Rc<dyn Fn(&Web, &WebEvent)>,
+    act: Act,
     /// The socket that it works with.
     pub socket: Rc<Cell<Option<SocketId>>>,
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use busyhour::media::Direction;
 use busyhour::media::sdp::secure_of;
 use busyhour::media::webrtc::DtlsState;
-use busyhour::pbx::customer::Behaviour as Customer;
+use busyhour::pbx::customer::{Behaviour as Customer, EarlyMedia};
 use busyhour::pbx::{Behaviour, CallEnding, MediaPath, Server, ServerSettings};
 use busyhour::phone::Phone as Hardphone;
 use busyhour::sip::Name;
@@ -500,4 +500,48 @@ fn of_what_a_browser_offers_the_telephone_s_part_is_passed_on() {
         assert_eq!(server.records()[0].ending, CallEnding::NeverConnected);
         nothing_is_left(&u, &server).await;
     });
+}
+
+/// RFC 3960: what the telephone network plays before an answer is heard, by the same WebRTC as what comes after it.
+#[test]
+fn a_page_hears_early_media() {
+    simulate(1, |u| async move {
+        let answers = Customer::answers_after(Duration::from_secs(8)).with_early_media(EarlyMedia::Ringback);
+        let (server, _carrier, home) = with_customer(&u, settings(), answers).await;
+        let bob = page(&u, &server, "bob", 2).await;
+        let call = bob.calls_by_webrtc(NUMBER).await;
+        u.sleep(Duration::from_millis(1_500)).await;
+        assert_eq!(heard(&u, &[&bob.host]).await, [NOBODY]);
+        assert!(is_loud(&u, &bob.host), "the network's tone, and nobody's voice");
+        assert_eq!(bob.seen(|event| matches!(event, Event::Answered { .. }).then_some(())), None);
+        bob.is_answered(call).await;
+        seconds(&u, 2).await;
+        assert_eq!(heard(&u, &[&bob.host, &home]).await, [vec![4], vec![2]]);
+        assert_eq!(server.peers(), 1);
+        bob.hangs_up_properly(call);
+        nothing_is_left(&u, &server).await;
+    });
+}
+
+/// Law 1, with a certificate and two handshakes in the bytes.
+#[test]
+fn the_same_seed_makes_the_same_bytes() {
+    let run = |seed| {
+        Universe::seeded(seed)
+            .run(|u| async move {
+                let server = install(&u, settings()).await;
+                let (alice, bob) = (page(&u, &server, "alice", 1).await, page(&u, &server, "bob", 2).await);
+                let out = alice.calls_by_webrtc("bob").await;
+                let inside = bob.rings().await;
+                bob.answers_by_webrtc(inside).await;
+                alice.is_answered(out).await;
+                seconds(&u, 5).await;
+                alice.is_closed();
+                assert_eq!(bob.ends(inside).await, Ending::PeerHungUp);
+            })
+            .hash
+            .digest()
+    };
+    assert_eq!(run(7), run(7));
+    assert_ne!(run(7), run(8));
 }

@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
-use busyhour::phone::Registration;
+use busyhour::pbx::LostConnection;
+use busyhour::phone::browser::{Browser, BrowserSettings};
+use busyhour::phone::{Phone, Registration};
 use busyhour::simulate;
 
 use crate::relay::Relay;
-use crate::{is_registered, millis, seconds, server, webphone, within};
+use crate::{is_registered, millis, seconds, server, settings, webphone, within};
 
 /// RFC 5626 4.4.1: at random times between 80 and 100 percent of two minutes.
 #[test]
@@ -20,19 +22,24 @@ fn a_quiet_connection_is_asked_for_every_two_minutes_at_most() {
     });
 }
 
-/// Without a FIN only an unanswered keepalive can tell: after 10 s.
+/// Without a FIN only an unanswered keepalive can tell (RFC 5626 4.4.1: after 10 s).
 #[test]
 fn a_connection_that_hangs_is_given_up_when_its_keepalive_is_not_answered() {
     simulate(1, |u| async move {
         let relay = Relay::new(&u);
-        let alice = webphone(&u, "alice", &relay.host);
+        let browser = Browser::install(&u.host("alice"), BrowserSettings::default());
+        let mut seldom = settings("alice", &relay.host);
+        // No refresh comes before.
+        seldom.phone.expires = Duration::from_secs(3_600);
+        let alice = Phone::webphone(&browser, seldom);
+        alice.open_tab().unwrap();
         seconds(&u, 1).await;
         let cut = u.network().between(alice.host(), &relay.host).cut();
-        // A refresh, at a third of its time before the end, or a keepalive notices.
-        let noticed = within(&u, Duration::from_secs(140), || !is_registered(&alice)).await;
-        assert!(noticed.is_some_and(|after| after > Duration::from_secs(80)), "{noticed:?}");
+        let noticed = within(&u, Duration::from_secs(131), || !is_registered(&alice)).await;
+        assert!(noticed.is_some_and(|after| after > Duration::from_secs(104)), "{noticed:?}");
         u.network().lift(cut);
         assert!(within(&u, Duration::from_secs(60), || is_registered(&alice)).await.is_some(), "{alice:?}");
+        assert_eq!(relay.requests("REGISTER").len(), 2);
     });
 }
 
@@ -111,7 +118,7 @@ fn a_server_that_answers_no_register_is_left_for_another_connection() {
 fn who_comes_back_by_another_connection_is_one_contact() {
     simulate(1, |u| async move {
         let server = server(&u);
-        server.change(|settings| settings.lost_connection_handling = false);
+        server.change(|settings| settings.lost_connection = LostConnection::KeepsUntilExpiry);
         let alice = webphone(&u, "alice", server.host());
         seconds(&u, 1).await;
         let first = server.contacts("alice");

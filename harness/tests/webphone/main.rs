@@ -2,6 +2,7 @@
 
 mod calls;
 mod connection;
+mod gateway;
 mod habits;
 mod microphone;
 mod registration;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use busyhour::pbx::LostConnection;
 use busyhour::phone::webphone::Instance;
 use busyhour::phone::{LineState, Phone};
 use busyhour::simulate;
@@ -14,7 +15,7 @@ fn a_page_that_is_loaded_again_is_the_same_device() {
     simulate(1, |u| async move {
         let server = server(&u);
         // So that only the new registration can make the old one go.
-        server.change(|settings| settings.lost_connection_handling = false);
+        server.change(|settings| settings.lost_connection = LostConnection::KeepsUntilExpiry);
         let alice = webphone(&u, "alice", server.host());
         seconds(&u, 1).await;
         let before = server.contacts("alice");
@@ -33,7 +34,7 @@ fn a_page_that_is_loaded_again_is_the_same_device() {
 fn a_page_with_a_fresh_instance_leaves_its_old_contact_behind() {
     simulate(1, |u| async move {
         let server = server(&u);
-        server.change(|settings| settings.lost_connection_handling = false);
+        server.change(|settings| settings.lost_connection = LostConnection::KeepsUntilExpiry);
         let browser = busyhour::phone::browser::Browser::install(&u.host("alice"), Default::default());
         let mut fresh = settings("alice", server.host());
         fresh.instance = Instance::Fresh;
@@ -115,7 +116,7 @@ fn a_page_that_is_loaded_again_in_a_call_is_registered_and_has_no_call() {
 fn a_page_that_says_goodbye_hangs_up_and_its_contact_stays() {
     simulate(1, |u| async move {
         let server = server(&u);
-        server.change(|settings| settings.lost_connection_handling = false);
+        server.change(|settings| settings.lost_connection = LostConnection::KeepsUntilExpiry);
         let alice = webphone(&u, "alice", server.host());
         alice.behave(|behaviour| behaviour.web.says_goodbye = true);
         seconds(&u, 1).await;

@@ -513,6 +513,9 @@ impl Shared {
         core.sockets.push(Socket { base, socket, stun, reader });
         core.gathering_until = Some(now + GATHERING);
         core.settle_gathering(now);
+        drop(core);
+        // That the search is over is an event too.
+        self.happened.notify_one();
     }
 
     /// Everything that is open closes; what waits to be sent is not, if it's at once.

@@ -196,21 +196,15 @@ impl Page for Webphone {
 impl Running {
     fn happened(&mut self, now: SimTime, event: WebEvent) {
         match event {
-            WebEvent::SocketOpen { socket, .. } => {
-                if self.line.opened(socket) {
-                    self.shelf.online.set(true);
-                    self.core.received(now, Received::Connected { flow: flow_of(socket) });
-                    self.core.went_online(now, SERVER);
-                }
+            WebEvent::SocketOpen { socket, .. } if self.line.opened(socket) => {
+                self.shelf.online.set(true);
+                self.core.received(now, Received::Connected { flow: flow_of(socket) });
+                self.core.went_online(now, SERVER);
             }
             WebEvent::SocketMessage { socket, data } if self.line.is(socket) => self.message(now, socket, data),
             WebEvent::SocketClose { socket, .. } if self.line.is(socket) => self.lost(now, socket),
             WebEvent::Timer(timer) => self.timer(now, timer),
-            WebEvent::PageHide { .. } => {
-                if self.core.behaviour().web.says_goodbye {
-                    self.core.say_goodbye(now);
-                }
-            }
+            WebEvent::PageHide { .. } if self.core.behaviour().web.says_goodbye => self.core.say_goodbye(now),
             WebEvent::Online => {
                 self.shelf.network_changed();
                 self.line.hurry(now);

@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
+use std::net::SocketAddrV4;
 use std::rc::Rc;
 
 use super::audio::{PeerAudio, Wire};
@@ -14,6 +15,7 @@ use crate::phone::place::{Finding, Place, Ready, Unready, Wanted};
 use crate::phone::settings::PhoneSettings;
 use crate::sip::escape_user;
 use crate::sip::ua::Ending;
+use crate::trace::Event;
 use crate::world::Random;
 
 /// What the page has asked the browser for, and what it has of it.
@@ -139,8 +141,12 @@ pub(super) fn account_key(user: &str) -> String {
 
 impl Place for InTab {
     fn claim(&self, kind: &'static str, fields: &[(&'static str, &str)]) {
-        let with = |event, (name, value): &(&'static str, &str)| crate::trace::Event::with(event, *name, *value);
+        let with = |event, (name, value): &(&'static str, &str)| Event::with(event, *name, *value);
         self.shelf.web.console(kind, |event| fields.iter().fold(event, with));
+    }
+
+    fn name_of(&self, _: SocketAddrV4) -> String {
+        self.shelf.provision.web.borrow().url.clone()
     }
 
     fn random(&self, concern: &str) -> Random {

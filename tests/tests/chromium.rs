@@ -1,7 +1,7 @@
 //! Chromium with JsSIP, over real sockets: a page registers with our server, calls our hardphone, and its tab is closed.
 //!
-//! Needs Chromium (`CHROMIUM`, or one in the usual places), Node, and `npm ci` in `tests/interop/browser`. Without them
-//! the test says what is missing and passes; with `BUSYHOUR_INTEROP=required` in the environment it fails.
+//! Needs Chromium (`CHROMIUM`, or one in the usual places), Node, and `npm ci` in `tests/chromium`. Without them the test
+//! says what is missing and passes; with `BUSYHOUR_INTEROP=required` in the environment it fails.
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
@@ -20,7 +20,7 @@ const PLACES: [&str; 4] =
     ["/usr/bin/chromium", "/usr/lib/chromium/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
 
 fn folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("browser")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("chromium")
 }
 
 /// Chromium, or what is missing.
@@ -33,7 +33,7 @@ fn chromium() -> Result<String, String> {
         return Err("no Node is installed".into());
     }
     if !folder().join("node_modules/jssip").exists() {
-        return Err("JsSIP isn't there: run `npm ci` in tests/interop/browser".into());
+        return Err("JsSIP isn't there: run `npm ci` in tests/chromium".into());
     }
     Ok(chromium)
 }
@@ -151,7 +151,8 @@ fn a_page_calls_a_hardphone_and_its_tab_is_closed() {
         assert!(heard.received > 100, "bob's phone hears the page: {heard:?}");
 
         page.ask(&u, "close").await;
-        until(&u, "the call has ended for bob", Duration::from_secs(32), || bob.screen().calls().next().is_none()).await;
+        until(&u, "the call has ended for bob", Duration::from_secs(32), || bob.screen().calls().next().is_none())
+            .await;
         until(&u, "the server keeps nothing of it", Duration::from_secs(5), || server.calls().is_empty()).await;
         page.ask(&u, "quit").await;
     });
