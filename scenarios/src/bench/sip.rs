@@ -30,8 +30,8 @@ use super::measure::{Measurement, measured};
 pub(super) const CALLS: u64 = 20_000;
 /// One begins each millisecond.
 const SPACING: Duration = Duration::from_millis(1);
-const DOMAIN: &str = "pbx.test";
-const PASSWORD: &str = "open sesame";
+pub(super) const DOMAIN: &str = "pbx.test";
+pub(super) const PASSWORD: &str = "open sesame";
 /// A phone refreshes a binding of this length 37 s before its end: time for one that fails.
 const REFRESHED_EACH_MINUTE: Duration = Duration::from_secs(97);
 
@@ -311,7 +311,7 @@ fn register(contact: &str, to: SocketAddrV4) -> Request {
 }
 
 /// A phone in a universe with that server.
-fn phone(u: &Universe, name: &str, server: &Host) -> Phone {
+pub(super) fn phone(u: &Universe, name: &str, server: &Host) -> Phone {
     let mut settings = PhoneSettings::hardphone(name, PASSWORD, DOMAIN);
     settings.proxy = Some(SocketAddrV4::new(server.address(), 5060));
     settings.expires = REFRESHED_EACH_MINUTE;
@@ -319,7 +319,7 @@ fn phone(u: &Universe, name: &str, server: &Host) -> Phone {
 }
 
 /// A server for so many users.
-fn server_for(u: &Universe, users: usize) -> Server {
+pub(super) fn server_for(u: &Universe, users: usize) -> Server {
     let mut settings = ServerSettings::new(DOMAIN);
     for user in 0..users {
         settings.users.insert(format!("p{user}"), PASSWORD.into());

@@ -5,13 +5,17 @@ use std::time::Duration;
 
 use busyhour::Universe;
 use busyhour::media::sdp::{Local, Setup};
+use busyhour::media::tone::Voice;
 use busyhour::media::webrtc::{Certificate, DtlsState, Peer, PeerSettings};
-use busyhour::media::{AudioLine, Codec};
+use busyhour::media::{AudioLine, Cadence, Codec, cadence};
+use busyhour::phone::Phone;
+use busyhour::phone::browser::{Browser, BrowserSettings};
+use busyhour::phone::webphone::WebphoneSettings;
 use busyhour::trace::SimTime;
 use busyhour::world::{Host, Random};
 
 use super::measure::{Measurement, measured, rss_kb};
-use super::sip::universe;
+use super::sip::{DOMAIN, PASSWORD, phone, server_for, universe};
 
 /// So many calls are set up one after the other.
 const SETUPS: u32 = 300;
@@ -32,6 +36,7 @@ pub fn run(mut print: impl FnMut(&Measurement)) {
     for loss in [0, 10, 30] {
         print(&connecting(loss));
     }
+    print(&through_the_gateway(100));
 }
 
 /// One side of a call.
@@ -208,4 +213,44 @@ fn connecting(loss: u32) -> Measurement {
         false => format!("{up} of {CONNECTIONS} within 60 s; seeds that weren't: {}", failed.join(", ")),
     };
     Measurement::new(&format!("connecting at {loss}% loss"), 2, Duration::ZERO, cpu, sent).noting(note)
+}
+
+/// Webphones that talk with hardphones through the gateway for a minute, every frame sent: SRTP on one side, RTP on the
+/// other.
+fn through_the_gateway(count: usize) -> Measurement {
+    let time = Duration::from_secs(60);
+    let (outcome, cpu) = universe(false, move |u| async move {
+        cadence::set(Cadence::Full);
+        let server = server_for(&u, 2 * count);
+        let url = format!("ws://{}:8080/", server.host().address());
+        let mut webphones = Vec::new();
+        let mut hardphones = Vec::new();
+        for call in 0..count {
+            let (caller, callee) = (format!("p{}", 2 * call), format!("p{}", 2 * call + 1));
+            let browser = Browser::install(&u.host(&caller), BrowserSettings::default());
+            let page = Phone::webphone(&browser, WebphoneSettings::new(&caller, PASSWORD, DOMAIN).at(&url));
+            page.open_tab().expect("the computer is on");
+            webphones.push(page);
+            let hardphone = phone(&u, &callee, server.host());
+            hardphone.register().expect("it's switched on");
+            hardphones.push(hardphone);
+        }
+        for (number, phone) in webphones.iter().chain(&hardphones).enumerate() {
+            phone.host().room().say(Voice::number(number as u32).sound());
+        }
+        u.sleep(Duration::from_secs(5)).await;
+        for (call, webphone) in webphones.iter().enumerate() {
+            webphone.dial(&format!("p{}", 2 * call + 1)).expect("its page is there");
+        }
+        u.sleep(Duration::from_secs(2)).await;
+        hardphones.iter().for_each(|callee| callee.answer().expect("it rings"));
+        u.sleep(time).await;
+        assert_eq!(server.calls().len(), count, "every call is up at the end");
+        let heard = hardphones.iter().filter_map(Phone::audio).all(|audio| audio.received > 2_500);
+        assert!(heard, "every webphone is heard at the hardphone that it called");
+    });
+    let per_call = cpu.as_secs_f64() * 1e3 / count as f64;
+    let simulated = outcome.ended_at.since(SimTime::ZERO);
+    Measurement::new("webphone to hardphone, full media", 2 * count + 1, simulated, cpu, outcome.packets.sent)
+        .noting(format!("{per_call:.1} CPU ms a call-minute"))
 }
