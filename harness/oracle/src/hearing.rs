@@ -37,7 +37,7 @@ pub enum Way {
 }
 
 /// What carries a message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Carrier {
     /// A datagram of its own.
     Udp,
@@ -270,12 +270,19 @@ pub struct Place {
     pub there: SocketAddrV4,
     /// The relay's address, of what a TURN client sends or gets by one.
     pub relay: Option<SocketAddrV4>,
+    /// What carries it: over TCP only a TURN client and its relay talk of media.
+    pub over: Carrier,
 }
 
 impl Place {
     /// The pair of addresses, from the host's side, and by which relay.
     pub fn pair(&self) -> Pair {
-        (self.host, self.here, self.there, self.relay)
+        (self.host, self.here, self.there, self.relay.map(|relay| (relay, self.over)))
+    }
+
+    /// The end of an association with a relay, if it's one.
+    pub fn seat(&self) -> Seat {
+        Seat { host: self.host, here: self.here, there: self.there, over: self.over }
     }
 
     /// True if the host sent it.
@@ -284,8 +291,9 @@ impl Place {
     }
 }
 
-/// A pair of addresses, from a host's side: its own, the other's, and the relay between them.
-pub type Pair = (HostId, SocketAddrV4, SocketAddrV4, Option<SocketAddrV4>);
+/// A pair of addresses, from a host's side: its own, the other's, and the relay between them with what carries things
+/// there.
+pub type Pair = (HostId, SocketAddrV4, SocketAddrV4, Option<(SocketAddrV4, Carrier)>);
 
 /// A STUN message of ICE: a check, or the answer to one.
 #[derive(Debug, Clone, Copy)]
@@ -381,6 +389,15 @@ pub struct Payload<'a> {
     pub bytes: &'a [u8],
     /// The connection, of a segment.
     pub connection: Option<Flow>,
+}
+
+/// The ports of names, SIP, and STUN with TURN. Media has no end there, however much a message may look like it: the
+/// first two bytes of an answer of DNS, or of a connection's channel, are any.
+const SERVICES: [u16; 3] = [53, 5_060, 3_478];
+
+/// True if media may go between these two.
+fn may_be_media(source: SocketAddrV4, destination: SocketAddrV4) -> bool {
+    !SERVICES.contains(&source.port()) && !SERVICES.contains(&destination.port())
 }
 
 /// Reads each packet once.
@@ -520,10 +537,11 @@ impl Hearing {
                         SocketAddrV4::new(packet.destination, datagram.destination_port),
                     );
                     let bytes = datagram.payload;
+                    let may_be_media = may_be_media(ends.0, ends.1);
                     is_transport = stun::begins_like_stun(bytes)
-                        || dtls::begins_like_dtls(bytes)
+                        || (may_be_media && dtls::begins_like_dtls(bytes))
                         || (!self.relays.is_empty() && ChannelData::read(bytes).is_some());
-                    read_frame(seen, ends, bytes)
+                    read_frame(seen, ends, bytes).filter(|_| may_be_media)
                 });
             }
             _ => {}
@@ -549,16 +567,16 @@ impl Hearing {
         };
         let Some(host) = host else { return };
         let (at, packet) = (seen.at, seen.id);
-        let place = |source, destination| {
+        let place = |source, destination, over| {
             let (here, there) = if way == Way::Sent { (source, destination) } else { (destination, source) };
-            Place { at, packet, way, host, peer, here, there, relay: None }
+            Place { at, packet, way, host, peer, here, there, relay: None, over }
         };
         match ip.protocol {
             ipv4::UDP => {
                 let Ok(datagram) = udp::Datagram::read(&ip.payload) else { return };
                 let source = SocketAddrV4::new(ip.source, datagram.source_port);
                 let destination = SocketAddrV4::new(ip.destination, datagram.destination_port);
-                let (place, bytes) = (place(source, destination), datagram.payload);
+                let (place, bytes) = (place(source, destination, Carrier::Udp), datagram.payload);
                 if way == Way::Sent && self.surroundings.relay_of(source) == Some(host) {
                     tell(Sound::Relay(place, Relaying::ToPeer), &self.surroundings);
                 }
@@ -591,7 +609,7 @@ impl Hearing {
                     tell(Sound::Payload(payload), &self.surroundings);
                 }
                 if self.side(way).segment(at, packet, flow, &segment) {
-                    self.stream(seen, &place(from, to), flow, tell);
+                    self.stream(seen, &place(from, to, Carrier::Tcp), flow, tell);
                 }
             }
             ipv4::ICMP if way == Way::Arrived => self.surroundings.icmp_arrived(at, host),
@@ -614,7 +632,7 @@ impl Hearing {
         bytes: &[u8],
         tell: &mut dyn FnMut(Sound<'_>, &Surroundings),
     ) -> bool {
-        if bytes.len() < 2 || bytes[0] >> 6 != 2 {
+        if bytes.len() < 2 || bytes[0] >> 6 != 2 || !may_be_media(place.here, place.there) {
             return false;
         }
         let (source, destination) = if place.is_sent() { (place.here, place.there) } else { (place.there, place.here) };
@@ -664,12 +682,12 @@ impl Hearing {
                 }
                 true
             }
-            Some(20..64) if dtls::begins_like_dtls(bytes) => {
+            Some(20..64) if dtls::begins_like_dtls(bytes) && may_be_media(place.here, place.there) => {
                 self.dtls(place, bytes, tell);
                 true
             }
             Some(0x40..0x50) if place.relay.is_none() && !self.relays.is_empty() => {
-                let seat = Seat { host: place.host, here: place.here, there: place.there };
+                let seat = place.seat();
                 let Some(channel) = ChannelData::read(bytes) else { return false };
                 let Some(peer) = self.relays.peer(&seat, channel.number) else { return false };
                 self.wrapped(seen, place, seat, peer, channel.data, tell);
@@ -699,7 +717,7 @@ impl Hearing {
         if place.relay.is_some() {
             return;
         }
-        let seat = Seat { host: place.host, here: place.here, there: place.there };
+        let seat = place.seat();
         if let (Class::Indication, Some(data), Some(peer)) = (message.class, message.data, message.peers.first()) {
             self.wrapped(seen, place, seat, *peer, data, tell);
         } else if let Some(grant) = self.relays.message(seat, place.way, message) {

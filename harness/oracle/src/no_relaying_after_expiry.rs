@@ -58,7 +58,7 @@ impl Witness for NoRelayingAfterExpiry {
         if !place.is_sent() {
             return;
         }
-        let seat = Seat { host: place.host, here: place.here, there: place.there };
+        let seat = place.seat();
         match relaying {
             Relaying::Granted(grant) => self.grants(place, seat, grant, around),
             Relaying::ToPeer => self.passes_on(place, place.here, place.there, "to", around),

@@ -8,7 +8,7 @@ use std::net::SocketAddrV4;
 use busyhour_trace::HostId;
 use rustc_hash::FxHashMap;
 
-use crate::hearing::Way;
+use crate::hearing::{Carrier, Way};
 use crate::read::stun::{Class, Message, Method};
 
 /// One end of an association.
@@ -20,6 +20,8 @@ pub struct Seat {
     pub here: SocketAddrV4,
     /// The other's.
     pub there: SocketAddrV4,
+    /// What they talk over: one client may have two associations with a relay that have the same ports.
+    pub over: Carrier,
 }
 
 /// What was asked for, granted, or refused.

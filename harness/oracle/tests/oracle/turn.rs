@@ -129,22 +129,8 @@ fn turn_by_tcp_is_read_from_its_stream() {
     let (call, mut peers) = webrtc::call("c1");
     call.connect(&mut play);
     // Only what a client and a relay say to each other goes by TCP.
-    let (client, server) = (("alice", 4_000), relay().server);
-    let mut said = [11u32, 21];
-    play.stream(client, server, 10, crate::packets::SYN, b"");
-    play.stream(server, client, 20, crate::packets::SYN | crate::packets::ACK, b"");
-    let mut tcp = |play: &mut Play, by_client: bool, bytes: &[u8]| {
-        let mut bytes = bytes.to_vec();
-        bytes.resize(bytes.len().next_multiple_of(4), 0);
-        let (from, to) = if by_client { (client, server) } else { (server, client) };
-        // In two segments, of which neither holds it whole.
-        let half = bytes.len() / 2;
-        for piece in [&bytes[..half], &bytes[half..]] {
-            let own = &mut said[usize::from(!by_client)];
-            play.stream(from, to, *own, crate::packets::ACK, piece);
-            *own += piece.len() as u32;
-        }
-    };
+    let mut connection = Connection::open(&mut play);
+    let mut tcp = |play: &mut Play, by_client: bool, bytes: &[u8]| connection.say(play, by_client, bytes);
     tcp(&mut play, true, &stun(0x0003, 1, &[(0x0019, &[17, 0, 0, 0])]));
     let granted: [(u16, &[u8]); 2] = [(0x0016, &xored(relay().relayed)), (0x000d, &[0, 0, 2, 0x58])];
     tcp(&mut play, false, &stun(0x0103, 1, &granted));
@@ -174,4 +160,62 @@ fn turn_by_tcp_is_read_from_its_stream() {
     let verdicts = play.ends();
     verdicts.holds(HEARD);
     assert_eq!(verdicts.judged("without_consent_no_media"), 2);
+}
+
+#[test]
+fn allocations_over_udp_and_tcp_whose_ports_are_the_same_are_two() {
+    let lent = [("standby", 49_200), ("standby", 49_201)];
+    let granted = |relayed| stun(0x0103, 1, &[(0x0016, &xored(relayed)), (0x000d, &600u32.to_be_bytes())]);
+    let ask = stun(0x0003, 1, &[(0x0019, &[17, 0, 0, 0])]);
+    // Over which of the two the peer is permitted, and by which its packet comes.
+    for (permitted, by) in [(0, 0), (1, 1), (0, 1), (1, 0)] {
+        let mut play = Play::new();
+        let mut connection = Connection::open(&mut play);
+        let mut say = |play: &mut Play, over: usize, by_client: bool, bytes: &[u8]| match (over, by_client) {
+            (0, true) => play.send(ALICE, relay().server, bytes),
+            (0, false) => play.send(relay().server, ALICE, bytes),
+            (_, by_client) => connection.say(play, by_client, bytes),
+        };
+        for (over, relayed) in lent.into_iter().enumerate() {
+            say(&mut play, over, true, &ask);
+            say(&mut play, over, false, &granted(relayed));
+        }
+        say(&mut play, permitted, true, &stun(0x0008, 2, &[(0x0012, &xored(SERVER))]));
+        say(&mut play, permitted, false, &stun(0x0108, 2, &[]));
+        say(&mut play, by, false, &stun(0x0017, 9, &[(0x0012, &xored(SERVER)), (0x0013, b"hello")]));
+        play.send(lent[by], SERVER, b"hello");
+        let verdicts = play.ends();
+        if permitted == by {
+            verdicts.holds(RELAYING);
+            assert_eq!(verdicts.judged(RELAYING), 2);
+        } else {
+            verdicts.breaks(RELAYING, "never permitted to that peer");
+        }
+    }
+}
+
+/// A TCP connection between the client and the relay, with the ports that both have for UDP too.
+struct Connection {
+    said: [u32; 2],
+}
+
+impl Connection {
+    fn open(play: &mut Play) -> Connection {
+        play.stream(ALICE, relay().server, 10, crate::packets::SYN, b"");
+        play.stream(relay().server, ALICE, 20, crate::packets::SYN | crate::packets::ACK, b"");
+        Connection { said: [11, 21] }
+    }
+
+    /// In two segments, of which neither holds it whole.
+    fn say(&mut self, play: &mut Play, by_client: bool, bytes: &[u8]) {
+        let mut bytes = bytes.to_vec();
+        bytes.resize(bytes.len().next_multiple_of(4), 0);
+        let (from, to) = if by_client { (ALICE, relay().server) } else { (relay().server, ALICE) };
+        let (begin, end) = bytes.split_at(bytes.len() / 2);
+        for piece in [begin, end] {
+            let own = &mut self.said[usize::from(!by_client)];
+            play.stream(from, to, *own, crate::packets::ACK, piece);
+            *own += piece.len() as u32;
+        }
+    }
 }

@@ -353,3 +353,26 @@ fn a_copy_of_what_no_key_opens_is_not_heard_either() {
         "{told}"
     );
 }
+
+// RFC 1035 4.1.1: the number of a question is any, and its answer begins with it.
+
+#[test]
+fn an_answer_of_dns_is_no_media_whatever_its_number_is() {
+    let verdicts = with(|play, peers| {
+        peers.connect(play);
+        let (phone, names) = (peers.ends[0], ("carrier", 53));
+        // As RTP begins, RTCP, a record of DTLS and the data of a channel.
+        for number in [[0x80, 0x00], [0xbf, 200], [22, 0xfe], [0x40, 0x01]] {
+            let message = |flags: u8| [&number[..], &[flags, 0, 0, 1, 0, 1, 0, 0, 0, 0, 3], b"pbx", &[0; 40]].concat();
+            for from in [("alice", 40_000), phone] {
+                play.send(from, names, &message(1));
+                play.send(names, from, &message(0x81));
+                play.send_in_vain(names, from, &message(0x81));
+            }
+        }
+        peers.talk(play, 5);
+    });
+    for rule in [ENCRYPTED, DTLS, CONSENT] {
+        verdicts.holds(rule);
+    }
+}
