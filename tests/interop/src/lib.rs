@@ -7,6 +7,7 @@ mod webphone;
 
 use std::future::Future;
 use std::net::{Ipv4Addr, SocketAddrV4};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use busyhour::Universe;
@@ -27,6 +28,8 @@ pub use webphone::Webphone;
 pub const DOMAIN: &str = "pbx.test";
 /// How long a condition is waited for.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How much of the log a failure shows.
+const LAST_WORDS: usize = 30;
 /// How much of what was heard last is judged.
 const EAR: Duration = Duration::from_millis(400);
 
@@ -168,9 +171,17 @@ pub fn is_called_by_a_hardphone(told: Told, stack: impl FnOnce(Ipv4Addr) -> Stac
 }
 
 fn in_real_life<F: Future<Output = ()>>(life: impl FnOnce(Universe) -> F + Send + 'static) {
-    let outcome = Universe::live().deadline(Duration::from_secs(120)).run(life);
+    // Of its own: what a server has registered is in its files, and another universe's phones aren't there any more.
+    static LIVES: AtomicU32 = AtomicU32::new(0);
+    let number = LIVES.fetch_add(1, Ordering::Relaxed);
+    let files = std::env::temp_dir().join(format!("busyhour-interop-{}-{number}", std::process::id()));
+    let _ = std::fs::remove_dir_all(&files);
+    let outcome = Universe::live().files(&files).deadline(Duration::from_secs(120)).run(life);
+    let _ = std::fs::remove_dir_all(&files);
     if let Err(cause) = outcome.result {
-        panic!("{cause}");
+        let log = outcome.log.to_text();
+        let lines: Vec<&str> = log.lines().collect();
+        panic!("{cause}\nthe log's end:\n{}", lines[lines.len().saturating_sub(LAST_WORDS)..].join("\n"));
     }
 }
 
