@@ -4,6 +4,7 @@
 
 mod stack;
 mod webphone;
+mod wire;
 
 use std::future::Future;
 use std::net::{Ipv4Addr, SocketAddrV4};
@@ -23,6 +24,9 @@ use busyhour::world::audio::{Sound, goertzel};
 
 pub use stack::{Command, Progress, Stack, Told};
 pub use webphone::Webphone;
+pub use wire::ssrc_of;
+
+use wire::Wire;
 
 /// The domain that everybody here is of.
 pub const DOMAIN: &str = "pbx.test";
@@ -48,10 +52,11 @@ struct Stage {
     server: Server,
     bob: Phone,
     alice: Webphone,
+    wire: Wire,
 }
 
 impl Stage {
-    async fn set(u: Universe, auto_answer: bool, stack: impl FnOnce(Ipv4Addr) -> Stack) -> Stage {
+    async fn set(u: Universe, wire: Wire, auto_answer: bool, stack: impl FnOnce(Ipv4Addr) -> Stack) -> Stage {
         cadence::set(Cadence::Full);
         let settings = ServerSettings::new(DOMAIN).user("alice", "secret").user("bob", "secret");
         let server = Server::install(&u.host("server"), settings);
@@ -65,10 +70,11 @@ impl Stage {
         bob.register().expect("it's on");
         until(&u, "bob is registered", || !server.contacts("bob").is_empty()).await;
         let home = u.host("alice");
+        wire.watch(home.address());
         let alice = Webphone::open(&home, server.host(), "alice", "secret", stack(home.address())).await;
         assert_eq!(alice.register().await, 200);
         assert_eq!(server.contacts("alice").len(), 1);
-        Stage { u, server, bob, alice }
+        Stage { u, server, bob, alice, wire }
     }
 
     async fn until(&self, what: &str, is: impl Fn() -> bool) {
@@ -106,16 +112,18 @@ impl Stage {
         self.until("alice hears bob again", || is_heard(&self.alice.progress().heard, bobs_voice())).await;
     }
 
-    /// Packets stop coming, for so long at least.
+    /// The server stops sending packets to the stack, for so long at least.
     async fn nothing_comes_for(&self, quiet: Duration) {
-        let (begun, mut since, mut received) = (self.u.now(), self.u.now(), u64::MAX);
+        let begun = self.u.now();
+        let (mut since, mut packets) = (begun, self.wire.packets());
+        assert!(packets >= 100, "the wire is watched");
         while self.u.now().since(since) < quiet {
-            let now_received = self.alice.progress().received;
-            if now_received != received {
-                (since, received) = (self.u.now(), now_received);
-            }
-            assert!(self.u.now().since(begun) < PATIENCE, "whoever is on hold is sent audio: {received} packets");
+            assert!(self.u.now().since(begun) < PATIENCE, "on hold, and the server goes on to send: {packets} packets");
             self.u.sleep(Duration::from_millis(20)).await;
+            let now_there = self.wire.packets();
+            if now_there != packets {
+                (since, packets) = (self.u.now(), now_there);
+            }
         }
     }
 
@@ -138,8 +146,8 @@ impl Stage {
 /// # Panics
 /// It doesn't come to that.
 pub fn calls_a_hardphone(stack: impl FnOnce(Ipv4Addr) -> Stack + Send + 'static) {
-    in_real_life(move |u| async move {
-        let stage = Stage::set(u, true, stack).await;
+    in_real_life(move |u, wire| async move {
+        let stage = Stage::set(u, wire, true, stack).await;
         stage.alice.calls("bob").await;
         stage.they_talk().await;
         stage.alice_holds_and_resumes().await;
@@ -155,8 +163,8 @@ pub fn calls_a_hardphone(stack: impl FnOnce(Ipv4Addr) -> Stack + Send + 'static)
 /// # Panics
 /// It doesn't come to that.
 pub fn is_called_by_a_hardphone(told: Told, stack: impl FnOnce(Ipv4Addr) -> Stack + Send + 'static) {
-    in_real_life(move |u| async move {
-        let stage = Stage::set(u, false, stack).await;
+    in_real_life(move |u, wire| async move {
+        let stage = Stage::set(u, wire, false, stack).await;
         stage.bob.dial("alice").expect("it's on");
         stage.alice.answers().await;
         stage.they_talk().await;
@@ -170,13 +178,15 @@ pub fn is_called_by_a_hardphone(told: Told, stack: impl FnOnce(Ipv4Addr) -> Stac
     });
 }
 
-fn in_real_life<F: Future<Output = ()>>(life: impl FnOnce(Universe) -> F + Send + 'static) {
+fn in_real_life<F: Future<Output = ()>>(life: impl FnOnce(Universe, Wire) -> F + Send + 'static) {
     // Of its own: what a server has registered is in its files, and another universe's phones aren't there any more.
     static LIVES: AtomicU32 = AtomicU32::new(0);
     let number = LIVES.fetch_add(1, Ordering::Relaxed);
     let files = std::env::temp_dir().join(format!("busyhour-interop-{}-{number}", std::process::id()));
     let _ = std::fs::remove_dir_all(&files);
-    let outcome = Universe::live().files(&files).deadline(Duration::from_secs(120)).run(life);
+    let wire = Wire::default();
+    let universe = Universe::live().files(&files).deadline(Duration::from_secs(120)).tap(wire.clone());
+    let outcome = universe.run(move |u| life(u, wire));
     let _ = std::fs::remove_dir_all(&files);
     if let Err(cause) = outcome.result {
         let log = outcome.log.to_text();

@@ -13,7 +13,7 @@ use std::sync::mpsc::{Receiver, TryRecvError};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use busyhour_interop::{Command, Progress, Stack, Told, calls_a_hardphone, is_called_by_a_hardphone};
+use busyhour_interop::{Command, Progress, Stack, Told, calls_a_hardphone, is_called_by_a_hardphone, ssrc_of};
 use str0m::change::{SdpAnswer, SdpOffer, SdpPendingOffer};
 use str0m::media::{Direction, Frequency, MediaKind, MediaTime, Mid};
 use str0m::net::{Protocol, Receive};
@@ -46,12 +46,6 @@ fn direction(ours: busyhour::media::Direction) -> Direction {
         Ours::RecvOnly => Direction::RecvOnly,
         Ours::Inactive => Direction::Inactive,
     }
-}
-
-/// The SSRC of a datagram of SRTP: that isn't encrypted (RFC 3711 3.1). SRTCP's second octet is 192 to 223 (RFC 5761 4).
-fn ssrc_of(datagram: &[u8]) -> Option<u32> {
-    let is_rtp = datagram.len() >= 12 && datagram[0] >> 6 == 2 && !(192..=223).contains(&datagram[1]);
-    is_rtp.then(|| u32::from_be_bytes([datagram[8], datagram[9], datagram[10], datagram[11]]))
 }
 
 fn str0m_at(address: Ipv4Addr) -> Stack {
