@@ -187,7 +187,7 @@ async fn speak(track: &dyn TrackLocal, progress: &Mutex<Progress>) -> webrtc::er
         ssrc: SSRC,
         ..rtp::header::Header::default()
     };
-    track.write_rtp(rtp::Packet { header, payload: payload.into(), ..rtp::Packet::default() }).await
+    track.write_rtp(rtp::Packet { header, payload: payload.into() }).await
 }
 
 #[test]
