@@ -5,15 +5,16 @@ use std::net::SocketAddrV4;
 use std::sync::{Arc, Mutex};
 
 use busyhour::Universe;
+use busyhour::media::cadence::{self, Cadence};
 use busyhour::media::tone::{Voice, present};
 use busyhour::media::turn::{PORT, StunTurnServer, TurnAccount, TurnSettings, TurnTransport};
 use busyhour::media::webrtc::Reach;
 use busyhour::net::Only;
 use busyhour::net::nat::NatKind;
 use busyhour::net::packet::Protocol;
+use busyhour::pbx::CallEnding;
 use busyhour::phone::browser::{Browser, BrowserSettings};
 use busyhour::phone::{Phone, PhoneSettings};
-use busyhour::pbx::CallEnding;
 
 use crate::wire::{Wire, Word};
 use crate::{DOMAIN, calls, is_registered, millis, seconds, server, settings};
@@ -24,7 +25,9 @@ enum Place {
     Public,
     Behind(NatKind),
     /// Nothing but TCP gets out; with a TURN server that is reached by it, or without.
-    UdpBlocked { turn: bool },
+    UdpBlocked {
+        turn: bool,
+    },
 }
 
 const PLACES: [(&str, Place); 7] = [
@@ -48,6 +51,7 @@ fn call(place: Place, browser_calls: bool) -> Outcome {
     let wire = Arc::new(Mutex::new(Wire::default()));
     let tapped = wire.clone();
     let outcome = Universe::seeded(1).tap(wire).run(move |u| async move {
+        cadence::set(Cadence::Full);
         let server = server(&u);
         let (laptop, turn) = (u.host("alice"), u.host("turn"));
         let _turn = StunTurnServer::install(&turn, TurnSettings::new("turn.test").user("user", "secret"));
