@@ -11,7 +11,7 @@ use busyhour::simulate;
 use crate::{DOMAIN, calls, is_registered, millis, one, seconds, server, webphone, within};
 
 /// A webphone and a hardphone that talk by the server.
-async fn talking(u: &Universe) -> (Server, Phone, Phone) {
+pub(crate) async fn talking(u: &Universe) -> (Server, Phone, Phone) {
     let server = server(u);
     let alice = webphone(u, "alice", server.host());
     let mut desk = PhoneSettings::hardphone("bob", "secret", DOMAIN);

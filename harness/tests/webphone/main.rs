@@ -2,12 +2,16 @@
 
 mod calls;
 mod connection;
+mod docs;
 mod gateway;
 mod habits;
 mod microphone;
 mod registration;
 mod relay;
+mod tab_ends;
 mod tabs;
+mod traversal;
+mod wire;
 
 use std::time::Duration;
 
