@@ -2,12 +2,13 @@
 
 use std::io::ErrorKind;
 use std::net::SocketAddrV4;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use busyhour::net::packet::Protocol;
 use busyhour::net::{Only, PacketCounts, UdpSocket};
-use busyhour::trace::SimTime;
-use busyhour::world::{FaultOutcome, Host};
+use busyhour::trace::{Event, Log, PacketSeen, SimTime, Stage};
+use busyhour::world::{FaultOutcome, Host, Tap};
 use busyhour::{Outcome, Universe};
 use busyhour_tests::lived;
 use bytes::Bytes;
@@ -90,6 +91,53 @@ fn losses_on_one_link_add_up() {
     });
     let lost = 1000 - got.result.unwrap().len();
     assert!(about(lost, 0.75), "{lost}");
+}
+
+/// Tasks wake at whole milliseconds, and packets arrive between two: what is lost as it's sent mustn't be seen before
+/// what had arrived by then.
+#[test]
+fn a_tap_sees_what_becomes_of_packets_in_the_order_of_their_times() {
+    let times = Arc::new(Mutex::new(Times::default()));
+    let universe = Universe::seeded(3).tap(Arc::clone(&times));
+    let outcome = universe.run(|u| async move {
+        let (a, b, from, to, address) = pair(&u).await;
+        u.network().between(&a, &b).has_jitter(5 * MS, 2 * MS).unwrap();
+        u.network().between(&a, &b).loses(0.2).unwrap();
+        let nobody = SocketAddrV4::new([203, 0, 113, 99].into(), 9);
+        for number in 0..1000u32 {
+            from.send_to(Bytes::copy_from_slice(&number.to_be_bytes()), address).await.unwrap();
+            to.send_to(Bytes::new(), nobody).await.unwrap();
+            u.sleep(MS).await;
+        }
+    });
+    outcome.result.unwrap();
+    let times = times.lock().unwrap();
+    assert!(times.arrived > 700 && times.lost > 1100, "{times:?}");
+    assert_eq!(times.backwards, 0, "{times:?}");
+}
+
+#[derive(Debug, Default)]
+struct Times {
+    last: SimTime,
+    arrived: u64,
+    lost: u64,
+    backwards: u64,
+}
+
+impl Tap for Times {
+    fn packet(&mut self, seen: &PacketSeen<'_>, _: &Log) {
+        match seen.stage {
+            Stage::Sent | Stage::Copied { .. } => return,
+            Stage::Arrived => self.arrived += 1,
+            Stage::Lost(_) => self.lost += 1,
+        }
+        self.backwards += u64::from(seen.at < self.last);
+        self.last = seen.at;
+    }
+
+    fn event(&mut self, _: &Event, _: &Log) {}
+
+    fn finish(&mut self, _: SimTime, _: &Log) {}
 }
 
 #[test]

@@ -10,7 +10,7 @@
 //! reassembly, so that the TCP above, which knows no gaps, sees segments in order.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::rc::Rc;
 use std::time::Duration;
@@ -242,7 +242,18 @@ pub(crate) struct Wire {
     pub(crate) sabotage: Option<Sabotage>,
     pub(crate) for_tcp: Vec<ForTcp>,
     asleep: BTreeMap<HostId, Vec<Flight>>,
+    /// Losses that aren't told yet, since something that was due before them hasn't been moved.
+    untold: VecDeque<Untold>,
     bytes: Vec<u8>,
+}
+
+/// A packet that was lost as it was sent.
+struct Untold {
+    at: SimTime,
+    packet: Packet,
+    from: Option<HostId>,
+    to: Option<HostId>,
+    loss: Loss,
 }
 
 impl Wire {
@@ -277,6 +288,7 @@ impl Wire {
             sabotage: None,
             for_tcp: Vec::new(),
             asleep: BTreeMap::new(),
+            untold: VecDeque::new(),
             bytes: Vec::new(),
         }
     }
@@ -428,7 +440,7 @@ impl Wire {
         let (to, inside) = match self.route(now, &mut packet, sender) {
             Ok(target) => target,
             Err(loss) => {
-                self.note_lost(now, &packet, sender, None, loss);
+                self.lose_at_once(now, &packet, sender, None, loss);
                 self.retry_later(now, packet, from, tcp, None);
                 return;
             }
@@ -437,12 +449,12 @@ impl Wire {
             self.forge_arrival(now, &packet, from, to, inside);
         }
         if !self.aims.is_empty() && self.aimed_at(&packet, sender, to) {
-            self.note_lost(now, &packet, sender, Some(to), Loss::Aimed);
+            self.lose_at_once(now, &packet, sender, Some(to), Loss::Aimed);
             self.retry_later(now, packet, from, tcp, Some(to));
             return;
         }
         if self.is_cut(&packet, sender, to) {
-            self.note_lost(now, &packet, sender, Some(to), Loss::Cut);
+            self.lose_at_once(now, &packet, sender, Some(to), Loss::Cut);
             self.retry_later(now, packet, from, tcp, Some(to));
             return;
         }
@@ -458,7 +470,7 @@ impl Wire {
         }
         if let Some((loss, _)) = verdict.lost {
             self.verdict = verdict;
-            self.note_lost(now, &packet, sender, Some(to), loss);
+            self.lose_at_once(now, &packet, sender, Some(to), loss);
             self.retry_later(now, packet, from, tcp, Some(to));
             return;
         }
@@ -681,6 +693,10 @@ impl Wire {
 
     /// Takes the next thing that's due by `now` through; false if nothing is.
     pub(crate) fn step(&mut self, now: SimTime) -> bool {
+        let next = self.next_due();
+        if self.untold.front().is_some_and(|lost| next.is_none_or(|next| next >= lost.at)) {
+            return self.tell_loss();
+        }
         let Some(&Reverse((due, _, slot))) = self.queue.peek() else { return false };
         if due > now.0 {
             return false;
@@ -693,6 +709,21 @@ impl Wire {
         } else {
             self.arrive(SimTime(due), flight);
         }
+        true
+    }
+
+    /// A packet is lost as it's sent. Tasks wake at whole milliseconds, and what was due within the last one may not be
+    /// moved yet: that comes first, so that nobody at a tap sees time go backwards.
+    fn lose_at_once(&mut self, at: SimTime, packet: &Packet, from: Option<HostId>, to: Option<HostId>, loss: Loss) {
+        if self.untold.is_empty() && self.next_due().is_none_or(|next| next >= at) {
+            return self.note_lost(at, packet, from, to, loss);
+        }
+        self.untold.push_back(Untold { at, packet: packet.clone(), from, to, loss });
+    }
+
+    fn tell_loss(&mut self) -> bool {
+        let Some(Untold { at, packet, from, to, loss }) = self.untold.pop_front() else { return false };
+        self.note_lost(at, &packet, from, to, loss);
         true
     }
 
@@ -932,6 +963,7 @@ impl Wire {
     pub(crate) fn finish(&mut self, now: SimTime) {
         // A predicate may hold on to the universe, which would hold on to it.
         self.aims.clear();
+        while self.tell_loss() {}
         while let Some(Reverse((_, _, slot))) = self.queue.pop() {
             let flight = self.slots[slot as usize].take().expect("a queued slot holds a flight");
             if !flight.retry {
