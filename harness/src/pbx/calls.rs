@@ -8,6 +8,7 @@ use bytes::Bytes;
 use super::bridge::Bridge;
 use super::leg::Wish;
 use super::records::RecordId;
+use super::registrar::Device;
 use crate::sip::ua::CallId;
 use crate::sip::{Flow, Transport};
 use crate::trace::SimTime;
@@ -132,8 +133,8 @@ pub(super) struct Destination {
     pub target: String,
     pub to: String,
     pub flow: Flow,
-    /// What the phone is known by wherever it is.
-    pub device: Option<Rc<str>>,
+    /// The phone as the registrar knows it, wherever it is.
+    pub device: Option<Device>,
 }
 
 /// On whose behalf phones are called, and with what.

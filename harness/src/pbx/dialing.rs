@@ -225,7 +225,7 @@ impl Exchange {
                 phones.push(Destination {
                     party: user.into(),
                     to: format!("<sip:{}@{}>", escape_user(user), settings.domain),
-                    device: Some(contact.device().into()),
+                    device: Some(contact.device()),
                     target: contact.uri,
                     flow: contact.flow,
                 });

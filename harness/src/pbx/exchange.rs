@@ -273,6 +273,8 @@ impl Exchange {
                     self.offer_answered(now, call, &response);
                 }
                 Event::OfferRefused { call, status } => self.offer_refused(now, call, status),
+                // Its offers are made again as they were.
+                Event::OfferPostponed { .. } | Event::OfferWanted { .. } => {}
                 Event::Referred { call, request } => {
                     self.replug(now, call);
                     self.referred(now, call, &request);

@@ -12,6 +12,7 @@ use super::exchange::{Chore, Exchange};
 use super::gate::Gate;
 use super::leg::Place;
 use super::records::CallEnding;
+use super::registrar::{Contact, Device};
 use crate::media::webrtc::PeerEvent;
 use crate::media::webrtc::transport::DtlsState;
 use crate::sip::ua::CallId;
@@ -103,20 +104,21 @@ impl Exchange {
     }
 
     /// A phone has registered by a connection. What is sent to it in calls that it has goes by that one from now on; and
-    /// answers that it waits for, too.
+    /// answers that it waits for, too. A page that was loaded again has no calls: those of the page before end by the
+    /// loss of that one's connection.
     pub(super) fn follow_device(&mut self, now: SimTime, user: &Rc<str>, request: &Message, flow: Flow) {
         if flow.transport != Transport::Ws {
             return;
         }
-        let Ok(contacts) = request.contacts() else { return };
+        let (Ok(contacts), Ok(call_id)) = (request.contacts(), request.call_id()) else { return };
         let mut calls = self.parties.get(user).cloned().unwrap_or_default();
         calls.sort_unstable();
         for contact in &contacts {
             let instance = contact.instance();
-            let device = instance.as_deref().unwrap_or(contact.uri.raw);
+            let device = Device::of(instance.as_deref(), contact.uri.raw, call_id);
             for &call in &calls {
                 let Some(leg) = self.legs.get_mut(&call) else { continue };
-                if leg.device.as_deref() != Some(device) || leg.flow == flow {
+                if leg.device.as_ref() != Some(&device) || leg.flow == flow {
                     continue;
                 }
                 leg.flow = flow;
@@ -131,8 +133,8 @@ impl Exchange {
     }
 
     /// The device behind a user's flow.
-    pub(super) fn device_at(&self, now: SimTime, user: &str, flow: Flow) -> Option<Rc<str>> {
-        self.registrar.live(now, user).find(|contact| contact.flow == flow).map(|contact| contact.device().into())
+    pub(super) fn device_at(&self, now: SimTime, user: &str, flow: Flow) -> Option<Device> {
+        self.registrar.live(now, user).find(|contact| contact.flow == flow).map(Contact::device)
     }
 
     /// Something has happened to a leg's transport.

@@ -7,6 +7,7 @@ use bytes::Bytes;
 
 use super::calls::{DialId, SessionId};
 use super::gate::Gate;
+use super::registrar::Device;
 use crate::media::sdp::{Agreed, Local, secure_of};
 use crate::media::{Codec, Direction, MemberId, Side};
 use crate::sip::Flow;
@@ -44,8 +45,8 @@ pub(super) struct Leg {
     /// As it stands in From, for those that are called on its behalf.
     pub from: Rc<str>,
     pub flow: Flow,
-    /// What its phone is known by in the registrar, wherever it is.
-    pub device: Option<Rc<str>>,
+    /// Its phone as the registrar knows it, wherever it is.
+    pub device: Option<Device>,
     /// Since when its connection is known to be gone.
     pub unplugged: Option<SimTime>,
     /// When a sign of it is looked for next.

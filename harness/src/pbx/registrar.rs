@@ -29,9 +29,25 @@ pub struct Contact {
 }
 
 impl Contact {
-    /// What it's known by wherever it is: its instance (RFC 5626), or else what it calls itself.
-    pub(super) fn device(&self) -> &str {
-        self.instance.as_deref().unwrap_or(&self.uri)
+    /// What is known by it wherever it is.
+    pub(super) fn device(&self) -> Device {
+        Device::of(self.instance.as_deref(), &self.uri, &self.call_id)
+    }
+}
+
+/// A phone that registers, from one start of it to the next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Device {
+    /// Its instance (RFC 5626), or else what it calls itself.
+    name: Rc<str>,
+    /// RFC 3261 10.2.4: it's the same while the phone runs. One that has started again, such as a page that was loaded
+    /// again, has another, and has none of the calls from before.
+    call_id: Rc<str>,
+}
+
+impl Device {
+    pub(super) fn of(instance: Option<&str>, uri: &str, call_id: &str) -> Device {
+        Device { name: instance.unwrap_or(uri).into(), call_id: call_id.into() }
     }
 }
 

@@ -41,7 +41,7 @@ pub(super) trait CallAudio {
     }
     /// What our offer came to. Some(held): they've us on hold, or not. None: it's no answer that we could use.
     fn agree(&mut self, answer: &[u8], early: bool) -> Option<bool>;
-    /// Our offer was refused: all is as it was before.
+    /// Our offer was refused, or has to wait: all is as it was before.
     fn refused(&mut self) {}
     /// The call is answered by what was agreed on before.
     fn confirm(&mut self);

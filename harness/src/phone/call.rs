@@ -332,7 +332,7 @@ impl Core {
             (Then::Call, _) => self.invite(now, id, description),
             (Then::Accept, Some(call)) => self.accept(now, id, call, description),
             // It would be lost, and the call with it: it's made again when there's a connection.
-            (Then::Offer, Some(_)) if self.is_offline() => {}
+            (Then::Offer, Some(call)) if self.is_offline() => self.offer_postponed(call),
             (Then::Offer, Some(call)) => self.ua.offer(now, call, Some(description)),
             (Then::AnswerOffer, Some(call)) => self.ua.answer_offer(now, call, Some(description)),
             (_, None) => {}
@@ -364,6 +364,22 @@ impl Core {
         }
         self.message = format!("not possible: {status} {}", crate::sip::reason(status));
         self.after_hold(now, call);
+    }
+
+    /// An offer of ours couldn't be made yet: the session is as it was, and what's wanted stays wanted.
+    pub(super) fn offer_postponed(&mut self, call: CallId) {
+        if let Some(audio) = self.leg_of(call).and_then(|leg| leg.audio.as_mut()) {
+            audio.refused();
+        }
+    }
+
+    /// Now it can be.
+    pub(super) fn offer_wanted(&mut self, now: SimTime, call: CallId) {
+        let Some(leg) = self.leg_of(call).filter(|leg| leg.describes.is_none()) else { return };
+        let (id, direction) = (leg.id, leg.offered());
+        let Some(audio) = &mut leg.audio else { return };
+        let offer = audio.offer(direction);
+        self.describe(now, id, Then::Offer, offer);
     }
 
     fn after_hold(&mut self, now: SimTime, call: CallId) {

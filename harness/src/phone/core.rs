@@ -91,6 +91,7 @@ impl Core {
                 },
                 timers: settings.timers,
                 session: settings.session,
+                renews_offers: true,
                 quirks: settings.quirks,
                 credentials: Some(Credentials { user: settings.user.clone(), password: settings.password.clone() }),
                 ..Settings::at(place.sent_by())
@@ -317,6 +318,8 @@ impl Core {
             Event::Offered { call, request } => self.offered(now, call, &request),
             Event::OfferAnswered { call, response } => self.offer_answered(now, call, &response),
             Event::OfferRefused { call, status } => self.offer_refused(now, call, status),
+            Event::OfferPostponed { call } => self.offer_postponed(call),
+            Event::OfferWanted { call } => self.offer_wanted(now, call),
             Event::Referred { call, request } => self.referred(now, call, &request),
             Event::ReferAnswered { call, status } => self.refer_answered(now, call, status),
             Event::Notified { call, status, last } => self.notified(now, call, status, last),

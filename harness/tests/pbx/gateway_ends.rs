@@ -199,6 +199,39 @@ fn a_page_that_is_closed_while_it_rings_leaves_nothing() {
     }
 }
 
+/// RFC 3261 10.2.4: a page that has only made another connection registers as before, and its call rings on. One that was
+/// loaded again has no calls: another Call-ID says so, and whoever rang for the page before rings no more.
+#[test]
+fn a_call_that_rings_for_a_page_goes_with_it_to_another_connection_but_not_to_the_next_page() {
+    for reloads in [true, false] {
+        simulate(1, move |u| async move {
+            let server = install(&u, settings()).await;
+            let (alice, bob) = (page(&u, &server, "alice", 1).await, registered(&u, &server, "bob").await);
+            bob.manner(Manner::Rings);
+            alice.calls_by_webrtc("bob").await;
+            let inside = bob.rings().await;
+            let before = u.now();
+            if reloads {
+                alice.is_closed();
+                alice.forgets_its_call_id();
+            } else {
+                alice.holds_on_without_its_connection();
+            }
+            seconds(&u, 1).await;
+            assert_eq!(alice.register_device().await.status(), Some(200));
+            if reloads {
+                assert_eq!(bob.ends(inside).await, Ending::Cancelled);
+                assert!(u.now().since(before) < ms(5_300));
+                assert_eq!(server.records()[0].ending, CallEnding::WebSocketLost);
+                nothing_is_left(&u, &server).await;
+            } else {
+                seconds(&u, 20).await;
+                assert!(!bob.has_ended(inside));
+            }
+        });
+    }
+}
+
 /// A survivor that is gone ends the transfer, and the transferor's loss doesn't.
 #[test]
 fn a_page_that_is_closed_while_its_transfer_rings() {

@@ -98,6 +98,74 @@ fn a_call_by_the_server_goes_on_in_another_network() {
     });
 }
 
+/// A webphone that calls a hardphone, which rings.
+async fn ringing(u: &Universe) -> (Server, Phone, Phone) {
+    let (server, alice, bob) = talking(u).await;
+    bob.hang_up().unwrap();
+    seconds(u, 1).await;
+    alice.dial("bob").unwrap();
+    seconds(u, 1).await;
+    assert!(bob.screen().rings(), "{alice:?} {bob:?}");
+    (server, alice, bob)
+}
+
+/// The next page registers as the same device at once, and the call that it never made is over (RFC 3261 10.2.4).
+#[test]
+fn nobody_rings_for_a_page_that_was_loaded_again() {
+    simulate(1, |u| async move {
+        let (_server, alice, bob) = ringing(&u).await;
+        alice.tab().unwrap().reload().unwrap();
+        assert!(within(&u, Duration::from_secs(6), || calls(&bob).is_empty()).await.is_some(), "{bob:?}");
+        assert!(is_registered(&alice));
+    });
+}
+
+/// JsSIP#771: the offers cross, and each is refused with 491. A page whose own offer is open can take no other, so that one
+/// has to be rolled back (RFC 3261 14.1, RFC 9429 4.1.10.2).
+#[test]
+fn both_hold_at_the_same_moment_and_both_resume() {
+    for seed in 0..10 {
+        simulate(seed, move |u| async move {
+            let (_server, alice, bob) = talking(&u).await;
+            let voices = both_speak(&u, &alice, &bob).await;
+            alice.hold().unwrap();
+            bob.hold().unwrap();
+            seconds(&u, 6).await;
+            let held = (one("bob", LineState::OnHold), one("alice", LineState::OnHold));
+            assert_eq!((calls(&alice), calls(&bob)), held, "seed {seed}");
+            assert!(heard(&u, &bob, &voices).await.is_empty() && heard(&u, &alice, &voices).await.is_empty());
+            alice.resume().unwrap();
+            bob.resume().unwrap();
+            seconds(&u, 6).await;
+            let up = (one("bob", LineState::Talking), one("alice", LineState::Talking));
+            assert_eq!((calls(&alice), calls(&bob)), up, "seed {seed}");
+            assert_eq!(heard(&u, &bob, &voices).await, [voices[0]], "seed {seed}");
+            assert_eq!(heard(&u, &alice, &voices).await, [voices[1]], "seed {seed}");
+        });
+    }
+}
+
+/// Who changes her mind before the other side has answered gets what she wanted last.
+#[test]
+fn hold_that_is_taken_back_at_once_leaves_both_talking() {
+    simulate(1, |u| async move {
+        let (_server, alice, bob) = talking(&u).await;
+        let voices = both_speak(&u, &alice, &bob).await;
+        alice.hold().unwrap();
+        alice.resume().unwrap();
+        seconds(&u, 2).await;
+        assert_eq!((calls(&alice), calls(&bob)), (one("bob", LineState::Talking), one("alice", LineState::Talking)));
+        assert_eq!(heard(&u, &bob, &voices).await, [voices[0]]);
+        bob.hold().unwrap();
+        seconds(&u, 1).await;
+        assert_eq!(calls(&alice), one("bob", LineState::HeldByPeer));
+        bob.resume().unwrap();
+        seconds(&u, 1).await;
+        assert_eq!(calls(&alice), one("bob", LineState::Talking));
+        assert_eq!(heard(&u, &alice, &voices).await, [voices[1]]);
+    });
+}
+
 #[test]
 fn whatever_the_seed_they_hear_each_other() {
     for seed in 0..20 {

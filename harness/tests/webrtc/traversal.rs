@@ -57,7 +57,7 @@ fn put(u: &Universe, host: &Host, place: Place) {
                 .filter(|other| other != host)
                 .collect();
             u.network()
-                .between_groups(&[host.clone()], &everywhere)
+                .between_groups(std::slice::from_ref(host), &everywhere)
                 .cut_only(Only { protocol: Some(Protocol::Udp), ..Only::default() });
         }
     }

@@ -175,6 +175,8 @@ impl Program {
                 Event::Response { .. }
                 | Event::OfferAnswered { .. }
                 | Event::OfferRefused { .. }
+                | Event::OfferPostponed { .. }
+                | Event::OfferWanted { .. }
                 | Event::ReferAnswered { .. }
                 | Event::Notified { .. }
                 | Event::Info { .. } => {}

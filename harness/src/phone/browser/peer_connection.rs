@@ -226,6 +226,8 @@ struct State {
     connection: ConnectionState,
     /// The last description of ours that was set.
     described: Option<Described>,
+    /// While an exchange is open: what a rollback goes back to.
+    settled: Option<Settled>,
     /// Their open offer.
     offer: Option<Bytes>,
     agreed: Option<Agreed>,
@@ -250,6 +252,31 @@ struct Described {
     local: Local,
     /// The offer that it answers.
     answers: Option<Bytes>,
+}
+
+/// This end as both agreed on it last.
+struct Settled {
+    local: Local,
+    described: Option<Described>,
+}
+
+impl State {
+    /// An exchange begins.
+    fn begin_exchange(&mut self) {
+        if self.settled.is_none() {
+            self.settled = Some(Settled { local: self.local.clone(), described: self.described.clone() });
+        }
+    }
+
+    /// It came to nothing (RFC 9429 4.1.10.2).
+    fn roll_back(&mut self) {
+        let Some(Settled { local, described }) = self.settled.take() else { return };
+        self.described = described;
+        // What was sent has had its version (RFC 3264 8), and a data channel that the page has made is still to be
+        // offered.
+        let (version, data) = (self.local.version, local.data || !self.channels.is_empty());
+        self.local = Local { version, data, ..local };
+    }
 }
 
 impl Described {
@@ -281,6 +308,7 @@ impl PeerConnection {
             gathering: IceGatheringState::New,
             connection: ConnectionState::New,
             described: None,
+            settled: None,
             offer: None,
             agreed: None,
             remote: None,
@@ -406,6 +434,7 @@ impl PeerConnection {
             set_gathering(&mut state, &self.0, IceGatheringState::Gathering);
         }
         state.restart_wanted = false;
+        state.begin_exchange();
         self.describe(&mut state, options.direction);
         Ok(state.local.offer())
     }
@@ -419,6 +448,7 @@ impl PeerConnection {
         let Some(offer) = state.offer.clone() else {
             return Err(RtcError::InvalidState("there is no offer to answer"));
         };
+        state.begin_exchange();
         // Whatever of it is offered.
         state.local.data = true;
         self.describe(&mut state, direction);
@@ -459,9 +489,11 @@ impl PeerConnection {
                 let (_, agreed) = state.local.answer(&offer)?;
                 state.described = Some(Described { local: state.local.clone(), answers: Some(offer) });
                 self.agree(state, agreed)?;
+                state.settled = None;
                 set_signaling(state, &self.0, SignalingState::Stable);
             }
             (SdpType::Rollback, SignalingState::HaveLocalOffer) => {
+                state.roll_back();
                 set_signaling(state, &self.0, SignalingState::Stable);
                 return Ok(());
             }
@@ -509,11 +541,13 @@ impl PeerConnection {
                 state.remote = Some(secure);
                 self.agree(state, agreed)?;
                 if kind == SdpType::Answer {
+                    state.settled = None;
                     set_signaling(state, &self.0, SignalingState::Stable);
                 }
             }
             (SdpType::Rollback, SignalingState::HaveRemoteOffer) => {
                 state.offer = None;
+                state.roll_back();
                 set_signaling(state, &self.0, SignalingState::Stable);
             }
             _ => return Err(RtcError::InvalidState("that description doesn't fit the signaling state")),

@@ -250,6 +250,9 @@ impl CallAudio for PeerAudio {
         let kind = if early { SdpType::Pranswer } else { SdpType::Answer };
         if let Err(error) = self.connection().set_remote_description(kind, answer) {
             self.complain(&error.to_string());
+            if !early {
+                self.refused();
+            }
             return None;
         }
         self.early = early.then(|| Bytes::copy_from_slice(answer));

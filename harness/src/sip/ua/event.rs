@@ -118,6 +118,17 @@ pub enum Event {
         /// With what status.
         status: u16,
     },
+    /// An offer of ours can't be made now, as the other side makes one too: the session stays as it was for the time
+    /// being. Only where [`Settings::renews_offers`](super::Settings::renews_offers) is set.
+    OfferPostponed {
+        /// The call.
+        call: CallId,
+    },
+    /// It can be made now, as it fits what was agreed on meanwhile.
+    OfferWanted {
+        /// The call.
+        call: CallId,
+    },
     /// The other side asks us to call somebody (RFC 3515):
     /// [`UserAgent::accept_refer`](super::UserAgent::accept_refer) or
     /// [`UserAgent::refuse_refer`](super::UserAgent::refuse_refer).

@@ -28,9 +28,15 @@ pub(super) struct OfferIn {
     pub request: Message,
 }
 
+/// 14.1: no offer while another INVITE is in progress, in either direction.
+fn is_busy(call: &Call) -> bool {
+    call.offer_in.is_some() || call.answer.is_some()
+}
+
 impl UserAgent {
-    /// Offers another session in a call that's up. After a glare it's made again by itself; one that's made while
-    /// another of ours is open takes its place when that one was answered.
+    /// Offers another session in a call that's up. After a glare it's made again by itself, or asked for anew
+    /// ([`Settings::renews_offers`](super::Settings::renews_offers)); one that's made while another of ours is open takes
+    /// its place when that one was answered.
     pub fn offer(&mut self, now: SimTime, call: CallId, description: Option<Bytes>) {
         self.with(call, |ua, call| {
             if matches!(call.state, State::Answered | State::Confirmed) {
@@ -55,13 +61,9 @@ impl UserAgent {
         });
     }
 
-    pub(super) fn make_offer(&mut self, now: SimTime, call: &mut Call, mut offer: OfferOut) {
-        let busy = call.offer_in.is_some() || call.answer.is_some();
-        if busy {
-            // 14.1: not while another INVITE is in progress, in either direction.
-            offer.waiting = true;
-            call.offer_out = Some(offer);
-            return self.timers.set(call.id, Timer::OfferAgain, now + Duration::from_millis(100));
+    pub(super) fn make_offer(&mut self, now: SimTime, call: &mut Call, offer: OfferOut) {
+        if is_busy(call) {
+            return self.postpone_offer(now, call, offer, Duration::from_millis(100));
         }
         if let Some(open) = &mut call.offer_out
             && !open.waiting
@@ -81,6 +83,8 @@ impl UserAgent {
         }
         let request = written(finish(writer, offer.description.as_ref()));
         call.offer_out = Some(offer);
+        // It may be another than the one that waited.
+        self.timers.stop(call.id, Timer::OfferAgain);
         let (id, flow) = (call.id, call.flow);
         self.send(now, Purpose::Offer(id), request, flow);
     }
@@ -90,10 +94,27 @@ impl UserAgent {
         if !matches!(call.state, State::Answered | State::Confirmed) {
             return;
         }
-        if let Some(mut offer) = call.offer_out.take() {
-            offer.waiting = false;
-            self.make_offer(now, call, offer);
+        let Some(mut offer) = call.offer_out.take() else { return };
+        if self.is_renewed(&offer) && !is_busy(call) {
+            return self.events.push_back(Event::OfferWanted { call: call.id });
         }
+        offer.waiting = false;
+        self.make_offer(now, call, offer);
+    }
+
+    /// An offer of ours has to wait that long.
+    fn postpone_offer(&mut self, now: SimTime, call: &mut Call, mut offer: OfferOut, wait: Duration) {
+        if self.is_renewed(&offer) {
+            self.events.push_back(Event::OfferPostponed { call: call.id });
+        }
+        offer.waiting = true;
+        call.offer_out = Some(offer);
+        self.timers.set(call.id, Timer::OfferAgain, now + wait);
+    }
+
+    /// Whether it's made anew by its owner when it couldn't be made.
+    fn is_renewed(&self, offer: &OfferOut) -> bool {
+        self.settings.renews_offers && !offer.update && offer.description.is_some()
     }
 
     /// An offer of ours was answered, or refused.
@@ -112,7 +133,7 @@ impl UserAgent {
             if matches!(call.state, State::Closing | State::Over) {
                 return;
             }
-            let Some(mut offer) = call.offer_out.take() else { return };
+            let Some(offer) = call.offer_out.take() else { return };
             match status {
                 200..=299 => {
                     if !is_invite && let Some(dialog) = &mut call.dialog {
@@ -128,19 +149,20 @@ impl UserAgent {
                         Role::Caller => ua.random_wait(Duration::from_millis(2_100), Duration::from_secs(4)),
                         Role::Callee => ua.random_wait(Duration::ZERO, Duration::from_secs(2)),
                     };
-                    offer.waiting = true;
-                    call.offer_out = Some(offer);
-                    ua.timers.set(call.id, Timer::OfferAgain, now + wait);
+                    ua.postpone_offer(now, call, offer, wait);
                 }
                 500 if response.first(Name::RetryAfter).is_some() => {
                     let wait = response.first(Name::RetryAfter).and_then(|value| value.trim().parse().ok());
-                    offer.waiting = true;
-                    call.offer_out = Some(offer);
-                    ua.timers.set(call.id, Timer::OfferAgain, now + Duration::from_secs(wait.unwrap_or(1).min(10)));
+                    ua.postpone_offer(now, call, offer, Duration::from_secs(wait.unwrap_or(1).min(10)));
                 }
                 408 | 481 => ua.lose(now, call),
                 _ => {
-                    ua.events.push_back(Event::OfferRefused { call: call.id, status });
+                    let has_next = call.session.as_ref().is_some_and(|session| session.next_offer.is_some());
+                    ua.events.push_back(match has_next && ua.settings.renews_offers {
+                        // Whoever wants something else already has no use for the refusal.
+                        true => Event::OfferPostponed { call: call.id },
+                        false => Event::OfferRefused { call: call.id, status },
+                    });
                     ua.make_next_offer(now, call);
                 }
             }
@@ -149,9 +171,12 @@ impl UserAgent {
 
     /// Makes the offer that came up while another was open.
     fn make_next_offer(&mut self, now: SimTime, call: &mut Call) {
-        if let Some(next) = call.session.as_mut().and_then(|session| session.next_offer.take()) {
-            self.make_offer(now, call, OfferOut { description: next, update: false, waiting: false });
+        let Some(next) = call.session.as_mut().and_then(|session| session.next_offer.take()) else { return };
+        let next = OfferOut { description: next, update: false, waiting: false };
+        if self.is_renewed(&next) && !is_busy(call) {
+            return self.events.push_back(Event::OfferWanted { call: call.id });
         }
+        self.make_offer(now, call, next);
     }
 
     /// A re-INVITE or UPDATE came.

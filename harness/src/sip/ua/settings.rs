@@ -47,6 +47,10 @@ pub struct Settings {
     pub reliable_provisionals: ReliableProvisionals,
     /// Session timers.
     pub session: SessionSettings,
+    /// An offer within a call that has to wait isn't made again as it was: its owner takes it back
+    /// ([`Event::OfferPostponed`](super::Event::OfferPostponed)), and makes another when it's time
+    /// ([`Event::OfferWanted`](super::Event::OfferWanted)).
+    pub renews_offers: bool,
     /// What it does wrong.
     pub quirks: Quirks,
 }
@@ -61,6 +65,7 @@ impl Settings {
             credentials: None,
             reliable_provisionals: ReliableProvisionals::default(),
             session: SessionSettings::default(),
+            renews_offers: false,
             quirks: Quirks::default(),
         }
     }
