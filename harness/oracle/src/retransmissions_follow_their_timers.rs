@@ -360,6 +360,14 @@ impl RetransmissionsFollowTheirTimers {
             Some(format!("{name} sent its {status} to {verb} again, and nobody had asked again"))
         } else if let Some(acknowledged) = answers.acknowledged
             && heard.at > acknowledged + NOTICE
+            && heard.over.is_stream()
+            && around.tcp_in_trouble(heard.host, heard.peer, sent.first)
+        {
+            // The ACK waits behind a segment that was lost, or this has waited itself.
+            self.judgement.exempt("its TCP connection was in trouble");
+            return;
+        } else if let Some(acknowledged) = answers.acknowledged
+            && heard.at > acknowledged + NOTICE
         {
             Some(format!("{name} sent its {status} to INVITE again though it was acknowledged at {acknowledged}"))
         } else if gap + EARLY < least {
