@@ -60,7 +60,9 @@ fn call(place: Place, browser_calls: bool) -> Outcome {
             Place::Behind(kind) => u.network().put_behind(&laptop, u.network().nat("alice's box", kind, None)),
             Place::UdpBlocked { .. } => {
                 let only = Only { protocol: Some(Protocol::Udp), ..Only::default() };
-                u.network().between_groups(&[laptop.clone()], &[server.host().clone(), turn.clone()]).cut_only(only);
+                u.network()
+                    .between_groups(std::slice::from_ref(&laptop), &[server.host().clone(), turn.clone()])
+                    .cut_only(only);
             }
         }
         let address = SocketAddrV4::new(turn.address(), PORT);
@@ -108,24 +110,25 @@ fn call(place: Place, browser_calls: bool) -> Outcome {
         };
 
         // By where her media comes from at the server, and what she has told of that address.
-        let wire = tapped.lock().unwrap();
-        let sources = wire.sources(server.host().id(), from);
-        let hers: Vec<SocketAddrV4> = sources.into_iter().filter(|at| *at.ip() != bob.host().address()).collect();
-        let told = |address: &SocketAddrV4, kind: &str| {
-            let line = format!("{} {} typ {kind}", address.ip(), address.port());
-            wire.of(laptop.id(), busyhour::trace::SimTime::ZERO)
-                .any(|said| matches!(&said.what, Word::Sip(message) if message.contains(&line)))
-        };
-        let pair = match hers[..] {
-            [] => "none".to_owned(),
-            [address] => {
-                let kinds = ["host", "srflx", "relay"];
-                let kind = kinds.into_iter().find(|kind| told(&address, kind)).unwrap_or("prflx");
-                format!("{kind}-host")
+        let pair = {
+            let wire = tapped.lock().unwrap();
+            let sources = wire.sources(server.host().id(), from);
+            let hers: Vec<SocketAddrV4> = sources.into_iter().filter(|at| *at.ip() != bob.host().address()).collect();
+            let told = |address: &SocketAddrV4, kind: &str| {
+                let line = format!("{} {} typ {kind}", address.ip(), address.port());
+                wire.of(laptop.id(), busyhour::trace::SimTime::ZERO)
+                    .any(|said| matches!(&said.what, Word::Sip(message) if message.contains(&line)))
+            };
+            match hers[..] {
+                [] => "none".to_owned(),
+                [address] => {
+                    let kinds = ["host", "srflx", "relay"];
+                    let kind = kinds.into_iter().find(|kind| told(&address, kind)).unwrap_or("prflx");
+                    format!("{kind}-host")
+                }
+                ref several => panic!("{place:?}: her media comes from {several:?}"),
             }
-            ref several => panic!("{place:?}: her media comes from {several:?}"),
         };
-        drop(wire);
         if pair == "none" {
             // RFC 8445: what can't connect is over within half a minute of its answer, and for both.
             seconds(&u, 30).await;
