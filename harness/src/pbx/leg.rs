@@ -8,7 +8,7 @@ use bytes::Bytes;
 use super::calls::{DialId, SessionId};
 use super::gate::Gate;
 use super::registrar::Device;
-use crate::media::sdp::{Agreed, Local, secure_of};
+use crate::media::sdp::{Agreed, Description, Local, secure_of};
 use crate::media::{Codec, Direction, MemberId, Side};
 use crate::sip::Flow;
 use crate::trace::SimTime;
@@ -190,45 +190,10 @@ impl Default for Wish {
 impl Wish {
     /// What an offer wishes for, passed on; none if it's no offer of audio that we can carry.
     pub(super) fn of(offer: &[u8]) -> Option<Wish> {
-        let text = std::str::from_utf8(offer).ok()?;
-        let mut codecs = Vec::new();
-        let (mut telephone_event, mut direction, mut old_hold) = (None, Direction::SendRecv, false);
-        let (mut in_audio, mut seen_audio) = (true, false);
-        let is_secure = asks_for_webrtc(offer);
-        for line in text.lines() {
-            if let Some(media) = line.strip_prefix("m=") {
-                in_audio = media.starts_with("audio ") && !seen_audio;
-                if in_audio {
-                    seen_audio = true;
-                    let formats = media.split_ascii_whitespace().skip(3);
-                    codecs =
-                        formats.filter_map(|format| format.parse().ok().and_then(Codec::of_payload_type)).collect();
-                }
-                continue;
-            }
-            if !in_audio {
-                continue;
-            }
-            match line {
-                "a=sendrecv" => direction = Direction::SendRecv,
-                "a=sendonly" => direction = Direction::SendOnly,
-                // RFC 2543's way to put somebody on hold; with ICE it only means that nothing is known yet.
-                "c=IN IP4 0.0.0.0" => old_hold = !is_secure,
-                "a=recvonly" => direction = Direction::RecvOnly,
-                "a=inactive" => direction = Direction::Inactive,
-                _ => {
-                    let mapped = line.strip_prefix("a=rtpmap:").and_then(|map| map.split_once(' '));
-                    if let Some((format, name)) = mapped
-                        && name.trim() == "telephone-event/8000"
-                    {
-                        telephone_event = format.parse().ok();
-                    }
-                }
-            }
-        }
-        if old_hold {
-            direction = direction.and(Direction::SendOnly);
-        }
+        let description = Description::read(offer).ok()?;
+        let audio = description.media.iter().find(|media| media.kind == "audio")?;
+        let codecs = audio.codecs();
+        let (telephone_event, direction) = (audio.telephone_event(), description.direction_of(audio));
         (!codecs.is_empty()).then_some(Wish { codecs, telephone_event, direction })
     }
 

@@ -575,3 +575,27 @@ fn an_invite_without_a_user_or_for_elsewhere_is_not_found() {
         }
     });
 }
+
+/// RFC 3264 5.1: a codec is what its rtpmap says, whatever its number; and digits have the clock of the audio that they come
+/// with, though browsers offer them with others too.
+#[test]
+fn codecs_and_digits_are_known_by_their_names_and_rates() {
+    simulate(1, |u| async move {
+        let server = install(&u, settings()).await;
+        server.change(|settings| settings.media = MediaPath::Relay);
+        let (alice, bob) = (registered(&u, &server, "alice").await, registered(&u, &server, "bob").await);
+        let address = alice.host.address();
+        let offer = format!(
+            "v=0\r\no=- 1 1 IN IP4 {address}\r\ns=-\r\nc=IN IP4 {address}\r\nt=0 0\r\n\
+             m=audio 4000 RTP/AVP 96 97 126 110\r\na=rtpmap:96 opus/48000/2\r\na=rtpmap:97 PCMA/8000/1\r\n\
+             a=rtpmap:126 telephone-event/8000\r\na=rtpmap:110 telephone-event/48000\r\n"
+        );
+        let outgoing = alice.outgoing("bob").offering(offer);
+        let call = alice.act(|ua, now| ua.call(now, outgoing));
+        let inside = bob.rings().await;
+        let offered = String::from_utf8(bob.offer_of(inside).to_vec()).unwrap();
+        assert!(offered.contains(" RTP/AVP 8 126\r\n"), "{offered}");
+        let answer = String::from_utf8(alice.is_answered(call).await.body().to_vec()).unwrap();
+        assert!(answer.contains("a=rtpmap:97 PCMA/8000\r\na=rtpmap:126 telephone-event/8000\r\n"), "{answer}");
+    });
+}

@@ -363,6 +363,7 @@ fn an_ice_restart_and_a_refresh_leave_the_call_as_it_was() {
             })
             .await;
         assert_ne!(first, ours(&answer), "the answer to a restart has other credentials");
+        assert!(secure_of(&answer).unwrap().unwrap().end_of_candidates, "a server in the open has nothing to look for");
         seconds(&u, 5).await;
         assert_eq!(heard(&u, &[&alice.host, bob.host()]).await, [vec![2], vec![1]]);
         alice.looks_away();

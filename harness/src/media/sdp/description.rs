@@ -62,7 +62,19 @@ impl Media {
         self.formats.iter().filter_map(|format| format.parse().ok()).filter(|&format: &u8| format < 128)
     }
 
-    pub(super) fn telephone_event(&self) -> Option<u8> {
+    /// What it has of our codecs, the preferred one first, whatever their numbers.
+    pub(crate) fn codecs(&self) -> Vec<Codec> {
+        let mut codecs = Vec::new();
+        for codec in self.payload_types().filter_map(|payload_type| self.codec(payload_type)) {
+            if !codecs.contains(&codec) {
+                codecs.push(codec);
+            }
+        }
+        codecs
+    }
+
+    /// The payload type of its digits, at the rate of our codecs.
+    pub(crate) fn telephone_event(&self) -> Option<u8> {
         self.payload_types().find(|&format| {
             // Browsers offer them at the rate of each of their codecs; ours have one.
             let encoding = self.encoding(format).unwrap_or_default();
@@ -252,7 +264,7 @@ impl Description {
 
     /// Which way a medium flows, as who wrote this sees it. An address of 0.0.0.0 is the old way to say that it won't
     /// listen (RFC 3264 8.4).
-    pub(super) fn direction_of(&self, media: &Media) -> Direction {
+    pub(crate) fn direction_of(&self, media: &Media) -> Direction {
         let said = direction_in(&media.attributes).or_else(|| direction_in(&self.attributes)).unwrap_or_default();
         // In WebRTC it says that no candidate is known yet.
         let deaf = media.is_audio() && self.address_of(media).is_some_and(|address| address.ip().is_unspecified());
