@@ -10,9 +10,10 @@
 //! sent at least once more after 4 s.
 //!
 //! Judged are requests and final responses to INVITE over UDP, and 2xx to INVITE over TCP. Not judged, and counted as
-//! exempt: hosts that were down, asleep or moved; those whom the network has told that nobody is there; what a proxy
-//! passes on; what isn't regular SIP; requests whose Via names another than their sender, as those do that somebody
-//! recorded and plays; challenges that are asked for again, whose nonce may be another.
+//! exempt: hosts that were down, asleep or moved; those whose TCP connection lost a segment, which may keep an ACK from
+//! them that has reached their host; those whom the network has told that nobody is there; what a proxy passes on; what
+//! isn't regular SIP; requests whose Via names another than their sender, as those do that somebody recorded and plays;
+//! challenges that are asked for again, whose nonce may be another.
 
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::time::Duration;
@@ -369,6 +370,13 @@ impl RetransmissionsFollowTheirTimers {
         } else if let Some(acknowledged) = answers.acknowledged
             && heard.at > acknowledged + NOTICE
         {
+            // A segment that was lost shortly before, be it a bare acknowledgement, may hold up what came behind it.
+            let before = SimTime(sent.first.0.saturating_sub(LAZY.as_nanos() as u64));
+            if sent.over.is_stream() && around.tcp_in_trouble(heard.host, sent.peer, before) {
+                self.judgement.exempt("its TCP connection was in trouble");
+                (sent.all, sent.count, sent.last) = (sent.all + 1, sent.count + 1, heard.at);
+                return;
+            }
             Some(format!("{name} sent its {status} to INVITE again though it was acknowledged at {acknowledged}"))
         } else if gap + EARLY < least {
             Some(format!("{name} sent its {status} to INVITE again after {gap:?}, before {least:?}"))

@@ -1,9 +1,9 @@
 //! The witnesses of SIP and of media, each in both directions: what breaks its rule, and what looks alike and doesn't.
 //! All witnesses listen to every play, so that no other one may complain.
 
-use busyhour_trace::{Event, SimTime, Source};
+use busyhour_trace::{Event, Loss, SimTime, Source, Stage};
 
-use crate::packets::{ACK, RST, SYN};
+use crate::packets::{ACK, RST, SYN, tcp};
 use crate::play::{Call, Play, register, registered};
 
 const ANSWERED: &str = "every_request_is_answered";
@@ -1019,4 +1019,42 @@ fn a_call_over_tcp_is_understood_and_a_broken_connection_excuses() {
     let verdicts = silent.ends_later();
     verdicts.excuses(ANSWERED, "TCP connection");
     assert_eq!(verdicts.judged(ANSWERED), 1);
+}
+
+// RFC 3261 13.3.1.4, over TCP too; RFC 9293 3.4: what comes behind a lost segment waits for it.
+
+#[test]
+fn a_2xx_over_tcp_is_sent_again_after_its_ack_only_where_the_connection_lost_something() {
+    for is_lossy in [false, true] {
+        let mut play = Play::new();
+        let call = Call::new("c1", "alice", "bob");
+        let (a, b) = (("alice", 40_000), ("bob", 5_060));
+        let mut said = [100u32, 500];
+        play.stream(a, b, 99, SYN, b"");
+        play.stream(b, a, 499, SYN | ACK, b"");
+        let mut say = |play: &mut Play, side: usize, text: String| {
+            let (from, to) = if side == 0 { (a, b) } else { (b, a) };
+            let text = text.replace("SIP/2.0/UDP", "SIP/2.0/TCP");
+            play.stream(from, to, said[side], ACK, text.as_bytes());
+            said[side] += text.len() as u32;
+        };
+        say(&mut play, 0, call.invite());
+        say(&mut play, 1, call.answer(200));
+        if is_lossy {
+            let (id, bytes) = (play.number(), tcp("10.0.0.1:40000", "10.0.0.3:5060", 700, ACK, b""));
+            play.see(id, Stage::Sent, "alice", "bob", &bytes);
+            play.see(id, Stage::Lost(Loss::Corrupt), "alice", "bob", &bytes);
+        }
+        say(&mut play, 0, call.ack());
+        play.wait(500);
+        say(&mut play, 1, call.answer(200));
+        say(&mut play, 0, call.ack());
+        play.talk(&call, 7);
+        let verdicts = play.ends();
+        if is_lossy {
+            verdicts.excuses(TIMERS, "TCP connection was in trouble");
+        } else {
+            verdicts.breaks(TIMERS, "bob sent its 200 to INVITE again though it was acknowledged at");
+        }
+    }
 }
