@@ -361,14 +361,6 @@ impl RetransmissionsFollowTheirTimers {
             Some(format!("{name} sent its {status} to {verb} again, and nobody had asked again"))
         } else if let Some(acknowledged) = answers.acknowledged
             && heard.at > acknowledged + NOTICE
-            && heard.over.is_stream()
-            && around.tcp_in_trouble(heard.host, heard.peer, sent.first)
-        {
-            // The ACK waits behind a segment that was lost, or this has waited itself.
-            self.judgement.exempt("its TCP connection was in trouble");
-            return;
-        } else if let Some(acknowledged) = answers.acknowledged
-            && heard.at > acknowledged + NOTICE
         {
             // A segment that was lost shortly before, be it a bare acknowledgement, may hold up what came behind it.
             let before = SimTime(sent.first.0.saturating_sub(LAZY.as_nanos() as u64));

@@ -97,9 +97,11 @@ struct Handle {
 struct Shared {
     host: Host,
     legs: [RefCell<Leg>; 2],
-    /// Each side's own.
-    ports: [Ports; 2],
-    ways: RefCell<[Way; 2]>,
+    numbers: [u16; 2],
+    /// Each side's own ports, until it's closed.
+    ports: RefCell<Vec<Ports>>,
+    /// How each side's packets go, until it's closed.
+    ways: RefCell<Vec<Way>>,
     timeout: RefCell<Option<Duration>>,
     timed_out: RefCell<Vec<Side>>,
     happened: Notify,
@@ -152,8 +154,9 @@ impl Relay {
         let shared = Rc::new(Shared {
             host: host.clone(),
             legs: [leg(), leg()],
-            ways: RefCell::new(ports.clone().map(Way::Ports)),
-            ports,
+            numbers: [ports[0].port(), ports[1].port()],
+            ways: RefCell::new(ports.iter().cloned().map(Way::Ports).collect()),
+            ports: RefCell::new(ports.to_vec()),
             timeout: RefCell::new(Some(RELAY_TIMEOUT)),
             timed_out: RefCell::default(),
             happened: Notify::new(),
@@ -171,7 +174,7 @@ impl Relay {
     /// Begins to listen to a side by the way that it has now.
     fn listen(&self, side: Side) {
         let shared = &self.0.shared;
-        let way = shared.way(side);
+        let Some(way) = shared.way(side) else { return };
         let tasks = [
             shared.host.spawn(forward(shared.clone(), side, way.clone())).abort_handle(),
             shared.host.spawn(forward_reports(shared.clone(), side, way)).abort_handle(),
@@ -188,13 +191,18 @@ impl Relay {
 
     /// From now on a side's RTP goes by its own ports again.
     pub fn restore_side(&self, side: Side) {
-        if matches!(self.0.shared.way(side), Way::Peer(..)) {
-            self.go_by(side, Way::Ports(self.0.shared.ports[side as usize].clone()));
+        let own = self.0.shared.ports.borrow().get(side as usize).cloned();
+        if let (Some(Way::Peer(..)), Some(own)) = (self.0.shared.way(side), own) {
+            self.go_by(side, Way::Ports(own));
         }
     }
 
     fn go_by(&self, side: Side, way: Way) {
-        self.0.shared.ways.borrow_mut()[side as usize] = way;
+        match self.0.shared.ways.borrow_mut().get_mut(side as usize) {
+            Some(by) => *by = way,
+            // It's closed.
+            None => return,
+        }
         self.listen(side);
         let remote = self.leg_of(side).borrow().remote;
         if let Some(remote) = remote {
@@ -208,14 +216,14 @@ impl Relay {
 
     /// The port that a leg sends to.
     pub fn port(&self, side: Side) -> u16 {
-        self.0.shared.ports[side as usize].port()
+        self.0.shared.numbers[side as usize]
     }
 
     /// A leg is there, or elsewhere from now on: after an answer, a re-INVITE, a transfer. The direction is ours: on hold
     /// by that leg we don't send to it.
     pub fn connect(&self, side: Side, remote: Remote) {
         let now = self.0.shared.host.now();
-        let remote = self.0.shared.way(side).remote(remote);
+        let Some(remote) = self.0.shared.way(side).map(|way| way.remote(remote)) else { return };
         let mut leg = self.leg_of(side).borrow_mut();
         if leg.remote.is_some_and(|before| before.address != remote.address) {
             leg.forget_source();
@@ -287,6 +295,8 @@ impl Relay {
 
 impl Handle {
     fn stop(&self) {
+        self.shared.ways.borrow_mut().clear();
+        self.shared.ports.borrow_mut().clear();
         let listeners = self.listeners.take().into_iter().flatten();
         for task in self.tasks.borrow_mut().drain(..).chain(listeners) {
             task.abort();
@@ -362,8 +372,8 @@ impl Leg {
 }
 
 impl Shared {
-    fn way(&self, side: Side) -> Way {
-        self.ways.borrow()[side as usize].clone()
+    fn way(&self, side: Side) -> Option<Way> {
+        self.ways.borrow().get(side as usize).cloned()
     }
 
     /// What to do with a datagram that came from a leg: what to send to the other, and where.
@@ -408,7 +418,8 @@ impl Shared {
 async fn forward(shared: Rc<Shared>, side: Side, from: Way) {
     while let Ok((datagram, source)) = from.receive().await {
         if let Some((datagram, address)) = shared.pass(side, datagram, source) {
-            shared.way(side.other()).send(datagram, address).await;
+            let Some(way) = shared.way(side.other()) else { return };
+            way.send(datagram, address).await;
         }
     }
 }
@@ -416,7 +427,8 @@ async fn forward(shared: Rc<Shared>, side: Side, from: Way) {
 async fn forward_reports(shared: Rc<Shared>, side: Side, from: Way) {
     while let Ok((datagram, source)) = from.receive_report().await {
         if let Some(address) = shared.pass_report(side, source) {
-            shared.way(side.other()).send_report(datagram, address).await;
+            let Some(way) = shared.way(side.other()) else { return };
+            way.send_report(datagram, address).await;
         }
     }
 }
@@ -463,8 +475,8 @@ async fn feed(shared: Rc<Shared>) {
             }
         }
         for (packet, side) in packets.into_iter().zip([Side::A, Side::B]) {
-            if let Some((packet, to)) = packet {
-                shared.way(side).send(packet, to).await;
+            if let (Some((packet, to)), Some(way)) = (packet, shared.way(side)) {
+                way.send(packet, to).await;
             }
         }
         if !feeds {

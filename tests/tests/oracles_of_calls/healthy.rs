@@ -81,12 +81,26 @@ async fn a_morning(u: Universe) {
     stage.seconds(45).await;
 }
 
+/// Rules of browsers, which nobody has this morning: tests/tests/witnesses_of_webrtc.rs and the features exercise them.
+const OF_WEBRTC: [&str; 10] = [
+    "a_gone_tab_ends_its_calls",
+    "a_gone_tab_is_not_rung",
+    "fingerprints_match",
+    "no_index_is_sent_twice",
+    "no_media_before_dtls",
+    "no_relaying_after_expiry",
+    "no_two_handshakes_share_randoms",
+    "one_contact_per_tab",
+    "webrtc_media_is_encrypted",
+    "without_consent_no_media",
+];
+
 #[test]
 fn nobody_complains_of_a_morning_without_mistakes_and_every_witness_has_judged_something() {
     for seed in 0..5 {
         let oracles = judged(seed, a_morning);
         assert_eq!(complaints(&oracles), [], "seed {seed}");
-        for oracle in oracles {
+        for oracle in oracles.into_iter().filter(|oracle| !OF_WEBRTC.contains(&oracle.name.as_str())) {
             assert!(
                 oracle.judged > 0,
                 "seed {seed}: {} judged nothing; it exempts {:?}",
