@@ -125,7 +125,7 @@ fn lite_server() -> [TransportSettings; 2] {
 impl Pair {
     fn new(seed: u64, settings: [TransportSettings; 2]) -> Pair {
         let now = SimTime::ZERO + secs(100.0);
-        let clock = Clock::at(now);
+        let clock = Clock::new(std::time::Instant::now(), now);
         let mut random = Random::stream(seed, "ends");
         let mut index = 0;
         let ends = settings.map(|settings| {
@@ -415,7 +415,7 @@ fn a_client_that_begins_anew_in_the_midst_of_a_handshake_is_followed() {
         let (now, certificate) = (pair.wire.now, pair.ends[A].certificate.clone());
         let [settings, _] = full();
         let random = &mut Random::stream(25, "ends");
-        let mut again = Transport::new(Clock::at(now), now, settings, certificate, random);
+        let mut again = Transport::new(Clock::new(std::time::Instant::now(), now), now, settings, certificate, random);
         assert_eq!(again.credentials(), pair.ends[A].transport.credentials());
         again.add_local(now, Candidate::host(address(A)), address(A));
         again.start(now, &described(&pair.ends[B].transport, &[Candidate::host(address(B))], false), true);

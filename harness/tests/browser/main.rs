@@ -1,5 +1,6 @@
 //! The browser, by its pages, its tabs and the packets that leave its computer.
 
+mod describing;
 mod ends;
 mod fetching;
 mod lifecycle;

@@ -6,15 +6,14 @@ use std::time::{Duration, Instant};
 /// Turns [`SimTime`] into `Instant` and back.
 ///
 /// An `Instant` can't be made from nothing, so a clock is anchored once: an instant, and the simulated time of that
-/// moment. Inside a universe `Instant::now()` is interposed, and so the same in every run; the cores only ever see
-/// differences anyway.
+/// moment. Both are arguments (law 2): on a host they're the kernel's. The cores only ever see differences.
 ///
 /// ```
 /// use busyhour::media::webrtc::Clock;
 /// use busyhour::trace::SimTime;
-/// use std::time::Duration;
+/// use std::time::{Duration, Instant};
 ///
-/// let clock = Clock::at(SimTime::ZERO + Duration::from_secs(3));
+/// let clock = Clock::new(Instant::now(), SimTime::ZERO + Duration::from_secs(3));
 /// let later = SimTime::ZERO + Duration::from_secs(5);
 /// assert_eq!(clock.time(clock.instant(later)), later);
 /// ```
@@ -25,9 +24,9 @@ pub struct Clock {
 }
 
 impl Clock {
-    /// A clock that is anchored now.
-    pub fn at(now: SimTime) -> Clock {
-        Clock { anchor: Instant::now(), offset: i128::from(now.as_nanos()) }
+    /// A clock for which `anchor` is the moment `now`.
+    pub fn new(anchor: Instant, now: SimTime) -> Clock {
+        Clock { anchor, offset: i128::from(now.as_nanos()) }
     }
 
     /// The instant of a simulated time.

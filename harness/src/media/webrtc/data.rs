@@ -93,7 +93,7 @@ pub enum DataError {
 /// use busyhour::trace::SimTime;
 ///
 /// let now = SimTime::ZERO;
-/// let clock = Clock::at(now);
+/// let clock = Clock::new(std::time::Instant::now(), now);
 /// let (mut alice, mut bob) = (DataChannels::new(clock, now, true), DataChannels::new(clock, now, false));
 /// let chat = alice.open(now, "chat")?;
 /// alice.send_text(now, chat, "hello")?;

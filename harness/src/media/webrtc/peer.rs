@@ -119,8 +119,6 @@ struct Core {
     sockets: Vec<Socket>,
     relays: Vec<Relayed>,
     candidates: Vec<Candidate>,
-    /// Who is waited for. Empty, and `gathering` over: all candidates are there.
-    asked: usize,
     /// A socket is to be opened.
     wants_socket: bool,
     gathering_until: Option<SimTime>,
@@ -210,7 +208,7 @@ impl Peer {
     /// Makes one that has no socket yet: it can describe itself, and can't be reached.
     pub fn new(host: &Host, settings: PeerSettings, certificate: Certificate, mut random: Random) -> Peer {
         let now = host.now();
-        let clock = Clock::at(now);
+        let clock = Clock::new(kernel_here().instant(now).into_std(), now);
         let transport = Transport::new(clock, now, settings.transport.clone(), certificate, &mut random);
         let core = Core {
             transport,
@@ -218,7 +216,6 @@ impl Peer {
             sockets: Vec::new(),
             relays: Vec::new(),
             candidates: Vec::new(),
-            asked: 0,
             wants_socket: false,
             gathering_until: None,
             last_relay: 0,
@@ -481,18 +478,15 @@ impl Peer {
 impl Shared {
     /// Takes a socket in, and asks who may know what it looks like from outside.
     fn gather(self: &Rc<Self>, now: SimTime, socket: UdpSocket) {
-        let (socket, base) = (Rc::new(socket), SocketAddrV4::new(self.host.address(), 0));
-        let base = SocketAddrV4::new(*base.ip(), socket.local_addr().port());
+        let (base, socket) = (socket.local_addr(), Rc::new(socket));
         let reach = &self.settings.reach;
         let reader = self.host.spawn(read(Rc::downgrade(self), socket.clone(), base)).abort_handle();
         let mut core = self.core.borrow_mut();
         if !reach.only_relay {
             core.found(now, Candidate::host(base), base);
         }
-        let stun = reach.stun.filter(|_| !reach.only_relay).map(|server| {
-            core.asked += 1;
-            StunClient::new(now, server, &mut core.random)
-        });
+        let stun = reach.stun.filter(|_| !reach.only_relay);
+        let stun = stun.map(|server| StunClient::new(now, server, &mut core.random));
         for account in &reach.turn {
             let id = core.last_relay + 1;
             core.last_relay = id;
@@ -505,16 +499,17 @@ impl Shared {
                     By::Stream { outbox, task: self.host.spawn(talk).abort_handle() }
                 }
             };
-            core.asked += 1;
             let account = account.clone();
             core.relays.push(Relayed { id, account, client, by, base, relayed: None, pending: true });
         }
         core.wants_socket = false;
         core.sockets.push(Socket { base, socket, stun, reader });
         core.gathering_until = Some(now + GATHERING);
-        core.settle_gathering(now);
+        if core.settle_gathering(now) {
+            self.gathered.notify_one();
+        }
         drop(core);
-        // That the search is over is an event too.
+        // What was found is an event, and so is the search's end.
         self.happened.notify_one();
     }
 
@@ -578,7 +573,7 @@ impl Shared {
                     }
                     core.events.push_back(PeerEvent::Ice(state));
                 }
-                // Whoever reads the run afterwards is told.
+                // It's asked for where it matters.
                 TransportEvent::Selected(_) => {}
                 TransportEvent::Dtls(state) => core.events.push_back(PeerEvent::Dtls(state)),
                 TransportEvent::PeerClosed => core.events.push_back(PeerEvent::PeerClosed),
@@ -591,8 +586,7 @@ impl Shared {
             }
         }
         core.tell_keys(&self.host);
-        core.settle_gathering(now);
-        if core.gathering_until.is_none() {
+        if core.settle_gathering(now) {
             self.gathered.notify_one();
         }
         if core.events.len() > before {
@@ -636,8 +630,6 @@ impl Core {
         for relayed in relayed {
             self.transport.forget_local(relayed);
         }
-        self.asked -= self.relays.iter().filter(|relay| relay.base == base && relay.pending).count();
-        self.asked -= self.sockets.iter().filter(|socket| socket.base == base && socket.stun.is_some()).count();
         self.relays.retain(|relay| relay.base != base);
         self.sockets.retain(|socket| socket.base != base);
         let gone = |candidate: &Candidate| candidate.ip() == Some(base) || candidate.related == Some(base);
@@ -657,13 +649,22 @@ impl Core {
         }
     }
 
-    fn settle_gathering(&mut self, now: SimTime) {
-        if let Some(until) = self.gathering_until
-            && ((self.asked == 0 && !self.wants_socket) || now >= until)
-        {
-            self.gathering_until = None;
-            self.events.push_back(PeerEvent::Gathered);
+    /// A socket is still to be opened, or a server to answer.
+    fn waits_for_candidates(&self) -> bool {
+        self.wants_socket
+            || self.sockets.iter().any(|socket| socket.stun.is_some())
+            || self.relays.iter().any(|relay| relay.pending)
+    }
+
+    /// True if the search has ended just now.
+    fn settle_gathering(&mut self, now: SimTime) -> bool {
+        let Some(until) = self.gathering_until else { return false };
+        if self.waits_for_candidates() && now < until {
+            return false;
         }
+        self.gathering_until = None;
+        self.events.push_back(PeerEvent::Gathered);
+        true
     }
 
     /// What the STUN and TURN servers have said.
@@ -673,7 +674,6 @@ impl Core {
             let base = socket.base;
             let Some(event) = socket.stun.as_mut().and_then(StunClient::poll_event) else { continue };
             socket.stun = None;
-            self.asked -= 1;
             if let StunEvent::Mapped(mapped) = event
                 && mapped != base
             {
@@ -690,13 +690,9 @@ impl Core {
     fn hear_relay(&mut self, now: SimTime, index: usize, event: TurnEvent, only_relay: bool) {
         let relay = &mut self.relays[index];
         let base = relay.base;
-        let was_pending = match event {
-            TurnEvent::Data { .. } | TurnEvent::Forbidden { .. } => false,
-            _ => std::mem::take(&mut relay.pending),
-        };
-        self.asked -= usize::from(was_pending);
         match event {
             TurnEvent::Allocated { relayed, mapped } => {
+                relay.pending = false;
                 relay.relayed = Some(relayed);
                 let by_datagrams = matches!(relay.by, By::Socket(_));
                 for peer in &self.peers {
@@ -713,6 +709,7 @@ impl Core {
                 }
             }
             TurnEvent::Failed(_) | TurnEvent::Expired(_) | TurnEvent::Released => {
+                relay.pending = false;
                 if let Some(relayed) = relay.relayed.take() {
                     self.transport.forget_local(relayed);
                     self.candidates.retain(|candidate| candidate.ip() != Some(relayed));

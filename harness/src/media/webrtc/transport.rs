@@ -269,7 +269,7 @@ impl Generation {
 /// use busyhour::world::Random;
 ///
 /// let (mut now, mut random) = (SimTime::ZERO, Random::stream(7, "webrtc"));
-/// let clock = Clock::at(now);
+/// let clock = Clock::new(std::time::Instant::now(), now);
 /// let mut ends = ["10.0.0.1:4000", "10.0.0.2:5000"].map(|address| {
 ///     let settings = TransportSettings { controlling: address.starts_with("10.0.0.1"), ..TransportSettings::default() };
 ///     let mut end = Transport::new(clock, now, settings, Certificate::generate(), &mut random);

@@ -29,7 +29,7 @@ const BOB: usize = 1;
 impl Path {
     fn new(seed: u64, loss: f64, jitter: Duration) -> Path {
         let now = SimTime::ZERO;
-        let clock = Clock::at(now);
+        let clock = Clock::new(std::time::Instant::now(), now);
         let ends = [true, false].map(|is_client| DataChannels::new(clock, now, is_client));
         let random = Random::stream(seed, "path");
         let (under_way, told) = (BTreeMap::new(), [Vec::new(), Vec::new()]);
