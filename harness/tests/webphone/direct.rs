@@ -5,6 +5,7 @@ use std::net::SocketAddrV4;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use busyhour::media::cadence::{self, Cadence};
 use busyhour::media::tone::{Voice, present};
 use busyhour::media::webrtc::CandidateKind::Host as AtHome;
 use busyhour::pbx::{CallEnding, MediaPath, Server, ServerSettings};
@@ -27,6 +28,7 @@ fn voice(number: u32) -> Voice {
 
 /// A server for three that stays out of the media where it can.
 fn server_on(u: &Universe, media: MediaPath) -> Server {
+    cadence::set(Cadence::Full);
     let users = ["alice", "bob", "carol"];
     let settings = users.into_iter().fold(ServerSettings::new(DOMAIN), |settings, user| settings.user(user, "secret"));
     Server::install(&u.host("server"), ServerSettings { media, ..settings }.room("8600"))

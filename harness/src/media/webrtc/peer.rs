@@ -824,7 +824,8 @@ impl Core {
     fn tell_keys(&mut self, host: &Host) {
         let (Some(keys), Some(selected)) = (&self.keys, self.transport.selected()) else { return };
         let pair = (selected.local_base, selected.remote_address);
-        if self.told == Some(pair) {
+        if self.told == Some(pair) || self.transport.dtls() != DtlsState::Connected {
+            // A pair of another association has other keys, which are still to come.
             return;
         }
         self.told = Some(pair);
