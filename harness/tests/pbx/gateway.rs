@@ -511,6 +511,7 @@ fn a_page_joins_two_of_which_one_still_rings() {
         let server = install(&u, ServerSettings { media: MediaPath::Direct, ..settings() }).await;
         let (alice, out, bob, inside) = two_on_their_own(&u, &server).await;
         let carol = page(&u, &server, "carol", 3).await;
+        carol.manner(Manner::Rings);
         let consultation = alice.calls_by_webrtc("carol").await;
         let rang = carol.rings().await;
         seconds(&u, 1).await;
