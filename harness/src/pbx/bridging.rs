@@ -137,6 +137,9 @@ impl Exchange {
             }
             Place::Branch(_) | Place::Leaving => {}
         }
+        if relayed {
+            self.expect_signs(now, call);
+        }
         self.send_next_offer(now, call);
     }
 

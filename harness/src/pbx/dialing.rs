@@ -8,7 +8,7 @@ use bytes::Bytes;
 use super::admission::Sender;
 use super::bridge::Bridge;
 use super::calls::{Destination, Dial, DialId, Due, Invitation, Purpose, Refusal, Route, Session, SessionId};
-use super::exchange::{Chore, Exchange};
+use super::exchange::{Chore, Exchange, Then};
 use super::gate::Gate;
 use super::leg::{Leg, Line, Place, Wish, asks_for_webrtc, in_plain_rtp, with_our_origin};
 use super::records::CallEnding;
@@ -97,6 +97,7 @@ impl Exchange {
             from,
             flow,
             device: self.device_at(now, &party, flow),
+            webrtc,
             unplugged: None,
             check_at: None,
             place: Place::Leaving,
@@ -110,11 +111,24 @@ impl Exchange {
         };
         self.add_leg(call, leg);
         let request = Admitted { dialed: dialed.as_ref().into(), sender, flow, replaces };
-        if webrtc {
+        if webrtc && !self.goes_through(now, &request) {
             self.chores.push_back(Chore::Admit { call, request: Box::new(request) });
         } else {
             self.admitted(now, call, request);
         }
+    }
+
+    /// Whether what a party that speaks WebRTC says of itself is for whom she calls, and not for us: where audio goes from
+    /// phone to phone, and each phone that is to ring speaks WebRTC. One that doesn't makes all of them ring for us:
+    /// nobody knows who will answer, and an offer can't be for two.
+    fn goes_through(&self, now: SimTime, request: &Admitted) -> bool {
+        let Admitted { dialed, sender, flow, replaces } = request;
+        self.settings.media == MediaPath::Direct
+            && replaces.is_none()
+            && match self.route(now, dialed, sender, Some(*flow)) {
+                Route::Phones(phones) => phones.iter().all(|phone| self.speaks_webrtc(phone.flow)),
+                Route::Room(_) | Route::Nobody(_) => false,
+            }
     }
 
     /// A caller's WebRTC end is ready. Without one there's no call.
@@ -135,7 +149,8 @@ impl Exchange {
     fn admitted(&mut self, now: SimTime, call: CallId, request: Admitted) {
         let Admitted { dialed, sender, flow, replaces } = request;
         if let Some(replaced) = replaces {
-            return self.replace(now, call, replaced);
+            let stays = self.other_of(replaced).into_iter().filter(|other| self.is_out_of_reach(*other)).collect();
+            return self.take_over(now, stays, Then::Replace { call, replaced });
         }
         let Some(party) = self.legs.get(&call).map(|leg| leg.party.clone()) else { return };
         let route = self.route(now, &dialed, &sender, Some(flow));
@@ -284,9 +299,10 @@ impl Exchange {
         on_behalf: CallId,
         phones: Vec<Destination>,
     ) -> Result<(DialId, Option<Bridge>), u16> {
+        let goes_through = self.is_out_of_reach(on_behalf);
         let relayed = self.settings.media == MediaPath::Relay
             || self.is_gateway_leg(on_behalf)
-            || phones.iter().any(|phone| self.speaks_webrtc(phone.flow));
+            || (!goes_through && phones.iter().any(|phone| self.speaks_webrtc(phone.flow)));
         let relay = self.relay_for(relayed)?;
         let Some(leg) = self.legs.get(&on_behalf) else { return Err(480) };
         let joined = matches!(purpose, Purpose::Transfer(_));
@@ -307,7 +323,7 @@ impl Exchange {
         let id = DialId(self.number());
         self.dials.insert(id, Dial { purpose, branches: Vec::new(), opening: 0, best: None, early: None, rang: false });
         for phone in phones {
-            if self.speaks_webrtc(phone.flow) {
+            if relayed && self.speaks_webrtc(phone.flow) {
                 if let Some(dial) = self.dials.get_mut(&id) {
                     dial.opening += 1;
                 }
@@ -383,6 +399,7 @@ impl Exchange {
             party: phone.party,
             flow: phone.flow,
             device: phone.device,
+            webrtc: self.speaks_webrtc(phone.flow),
             unplugged: None,
             check_at: None,
             place: Place::Branch(id),
@@ -411,10 +428,12 @@ impl Exchange {
         let status = response.status().unwrap_or(180);
         let rings_first = !std::mem::replace(&mut dial.rang, true);
         let purpose = dial.purpose;
-        let has_media = !response.body().is_empty() && dial.early.is_none_or(|early| early == call);
+        let mut has_media = !response.body().is_empty() && dial.early.is_none_or(|early| early == call);
         match purpose {
             Purpose::Call(session) => {
                 let Some(caller) = self.sessions.get(&session).map(|session| session.caller) else { return };
+                // Several may ring, and a browser's transport is one other's: whoever answers.
+                has_media &= !self.is_out_of_reach(caller);
                 let body = response.body_bytes();
                 let is_new = self.legs.get(&call).is_some_and(|leg| leg.line.received.as_ref() != Some(&body));
                 if has_media && is_new {

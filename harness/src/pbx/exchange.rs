@@ -61,6 +61,11 @@ pub(super) enum Chore {
         phone: Destination,
         invitation: Rc<Invitation>,
     },
+    /// Parties that spoke WebRTC with each other will with us: each needs an end to speak to, and then that is done.
+    TakeOver {
+        calls: Vec<CallId>,
+        then: Then,
+    },
     Join {
         call: CallId,
         room: Rc<str>,
@@ -69,6 +74,14 @@ pub(super) enum Chore {
         room: Rc<str>,
         member: MemberId,
     },
+}
+
+/// What is done when all who need it have a WebRTC end to speak to.
+pub(super) enum Then {
+    /// A party's REFER is carried out.
+    Refer { call: CallId, request: Message },
+    /// An INVITE takes a leg's place.
+    Replace { call: CallId, replaced: CallId },
 }
 
 pub(super) struct Exchange {
@@ -277,7 +290,7 @@ impl Exchange {
                 Event::OfferPostponed { .. } | Event::OfferWanted { .. } => {}
                 Event::Referred { call, request } => {
                     self.replug(now, call);
-                    self.referred(now, call, &request);
+                    self.refer_came(now, call, request);
                 }
                 // The server refers nobody.
                 Event::ReferAnswered { .. } | Event::Notified { .. } => {}

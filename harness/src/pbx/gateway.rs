@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::bridge::Bridge;
 use super::calls::{Due, Refusal};
-use super::exchange::{Chore, Exchange};
+use super::exchange::{Chore, Exchange, Then};
 use super::gate::Gate;
 use super::leg::Place;
 use super::records::CallEnding;
@@ -163,9 +163,15 @@ impl Exchange {
     fn patience(&self, call: CallId) -> Option<(SimTime, CallEnding)> {
         let leg = self.legs.get(&call).filter(|leg| leg.place != Place::Leaving)?;
         let Some(gate) = &leg.line.gate else {
-            // A caller that was answered will be missed by her silence.
-            let rings = leg.flow.transport == Transport::Ws && !leg.answered;
-            return leg.unplugged.filter(|_| rings).map(|at| (at + UNPLUGGED, CallEnding::WebSocketLost));
+            // Who was answered will be missed by her silence, if her audio comes here. Of one who talks past us nothing
+            // else is ever seen: she may be well, and has as long to come back as the other browser has patience.
+            let patience = match leg.answered {
+                false => UNPLUGGED,
+                true if self.is_relayed(call) => return None,
+                true => self.settings.consent,
+            };
+            let at = leg.unplugged.filter(|_| leg.flow.transport == Transport::Ws)?;
+            return Some((at + patience, CallEnding::WebSocketLost));
         };
         let heard = gate.last_heard();
         if let Some(at) = leg.unplugged {
@@ -227,7 +233,55 @@ impl Exchange {
         self.spare.pop().map(|relay| Some(Bridge::new(relay))).ok_or(503)
     }
 
-    /// Whether a leg speaks WebRTC.
+    /// Whether a leg speaks WebRTC, and not with us: what it says of itself is for whom it talks to.
+    pub(super) fn is_out_of_reach(&self, call: CallId) -> bool {
+        self.legs.get(&call).is_some_and(|leg| leg.webrtc && leg.line.gate.is_none())
+    }
+
+    /// Gives those who spoke WebRTC with each other so far an end of ours to speak to, and goes on then. They learn of it
+    /// by the next offer that they get: another transport and another certificate, so that they shake hands anew.
+    pub(super) fn take_over(&mut self, now: SimTime, calls: Vec<CallId>, then: Then) {
+        match calls.is_empty() {
+            true => self.go_on(now, then),
+            false => self.chores.push_back(Chore::TakeOver { calls, then }),
+        }
+    }
+
+    /// The ends are ready, unless the host had no port left for one.
+    pub(super) fn taken_over(&mut self, now: SimTime, gates: Vec<(CallId, Option<Gate>)>, then: Then) {
+        let is_complete = gates.iter().all(|(_, gate)| gate.is_some());
+        for (call, gate) in gates {
+            let Some(gate) = gate else { continue };
+            if let Some(leg) = self.legs.get_mut(&call).filter(|_| is_complete) {
+                leg.line.take_over();
+                self.put_gate(call, gate);
+            } else {
+                gate.close();
+            }
+        }
+        match (is_complete, then) {
+            (true, then) => self.go_on(now, then),
+            (false, Then::Refer { call, request }) => self.ua.refuse_refer(now, call, &request, 503),
+            (false, Then::Replace { call, .. }) => self.ua.reject(now, call, 503, &[]),
+        }
+        self.work(now);
+    }
+
+    fn go_on(&mut self, now: SimTime, then: Then) {
+        match then {
+            Then::Refer { call, request } => self.referred(now, call, &request),
+            Then::Replace { call, replaced } => self.replace(now, call, replaced),
+        }
+    }
+
+    /// A leg's call is as it was, and nothing of ours is needed for it.
+    pub(super) fn leave_alone(&mut self, call: CallId) {
+        if !self.is_relayed(call) && self.legs.get(&call).is_some_and(|leg| leg.webrtc) {
+            self.close_gate(call);
+        }
+    }
+
+    /// Whether a leg speaks WebRTC with us.
     pub(super) fn is_gateway_leg(&self, call: CallId) -> bool {
         self.legs.get(&call).is_some_and(|leg| leg.line.gate.is_some())
     }

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use super::calls::{DialId, SessionId};
 use super::gate::Gate;
 use super::registrar::Device;
-use crate::media::sdp::{Agreed, Description, Local, secure_of};
+use crate::media::sdp::{Agreed, Carries, Description, Local, Media, Section, secure_of};
 use crate::media::{Codec, Direction, MemberId, Side};
 use crate::sip::Flow;
 use crate::trace::SimTime;
@@ -47,6 +47,8 @@ pub(super) struct Leg {
     pub flow: Flow,
     /// Its phone as the registrar knows it, wherever it is.
     pub device: Option<Device>,
+    /// It speaks WebRTC: with us by its line's gate, or else with whom it talks to, without us.
+    pub webrtc: bool,
     /// Since when its connection is known to be gone.
     pub unplugged: Option<SimTime>,
     /// When a sign of it is looked for next.
@@ -145,6 +147,19 @@ impl Line {
             gate.connect(&agreed);
         }
         self.agreed = Some(agreed);
+    }
+
+    /// It talked WebRTC with somebody else so far, and does with us from now on: our offers have the sections of that
+    /// session (RFC 3264 8), and refuse all but its audio.
+    pub(super) fn take_over(&mut self) {
+        let Some(Ok(known)) = self.received.as_deref().map(Description::read) else { return };
+        let mut has_audio = false;
+        let section = |media: Media| {
+            let is_first = media.kind == "audio" && !std::mem::replace(&mut has_audio, true);
+            let carries = if is_first { Carries::Audio } else { Carries::Nothing };
+            Section { carries, mid: media.attribute("mid").map(|mid| mid.trim().to_owned()), media }
+        };
+        self.local.sections = known.media.into_iter().map(section).collect();
     }
 
     /// What came, passed on to this party with an origin of our own.

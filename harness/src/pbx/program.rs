@@ -140,6 +140,13 @@ async fn run(host: &Host, shared: &RefCell<Shared>, chore: Chore) {
             let gate = open_gate(host, shared).await;
             with(shared, |exchange| exchange.ring_ready(host.now(), dial, phone, &invitation, gate));
         }
+        Chore::TakeOver { calls, then } => {
+            let mut gates = Vec::with_capacity(calls.len());
+            for call in calls {
+                gates.push((call, open_gate(host, shared).await));
+            }
+            with(shared, |exchange| exchange.taken_over(host.now(), gates, then));
+        }
         Chore::Join { call, room } => {
             let member = join(host, shared, call, &room).await;
             let left = with(shared, |exchange| settle(exchange, host.now(), call, member));

@@ -26,7 +26,8 @@ pub enum CallEnding {
     NoAudio,
     /// A side ended its encryption (DTLS close_notify) without a BYE: a page that was left.
     DtlsClosed,
-    /// A side's WebSocket was gone, and then its STUN checks, too: a tab that was closed.
+    /// A side's WebSocket was gone, and then its STUN checks, too: a tab that was closed. Where media doesn't come by the
+    /// server it sees none, and waits for longer.
     WebSocketLost,
     /// A side's STUN checks stopped for longer than consent lasts (RFC 7675), though its WebSocket seemed to be there.
     ConsentLost,

@@ -24,7 +24,8 @@ pub enum MediaPath {
     /// Through the server: each party sends to it and hears from it, whatever NAT is between.
     #[default]
     Relay,
-    /// From phone to phone. Conference rooms are on the server all the same.
+    /// From phone to phone, between two that speak plain RTP or two that speak WebRTC. Where one of each meet, and in
+    /// conference rooms, it's through the server all the same; and for whoever speaks WebRTC and is transferred.
     Direct,
 }
 
@@ -65,7 +66,8 @@ pub struct ServerSettings {
     pub lost_connection: LostConnection,
     /// Who offers WebRTC, or is called over a WebSocket, is spoken to in WebRTC; else such an offer is refused with 488.
     pub webrtc: bool,
-    /// How long a party that speaks WebRTC may show no sign of life (RFC 7675) before its call is ended.
+    /// How long a party that speaks WebRTC may show no sign of life (RFC 7675) before its call is ended. Where its media goes
+    /// past the server, that's how long it may be without its WebSocket.
     pub consent: Duration,
     /// Bindings survive a crash.
     pub keeps_registrations: bool,

@@ -9,7 +9,7 @@ use super::admission::Sender;
 use super::bridge::Bridge;
 use super::bridging::close;
 use super::calls::{COURTESY, Due, Purpose, Route, Session, SessionId, Transfer};
-use super::exchange::{Chore, Exchange};
+use super::exchange::{Chore, Exchange, Then};
 use super::leg::{OfferedFor, Place};
 use super::records::CallEnding;
 use crate::media::{Feed, Side};
@@ -28,6 +28,26 @@ fn replaces_in(uri: &Uri<'_>) -> Option<String> {
 }
 
 impl Exchange {
+    /// A party wants somebody else to take its place. Whoever will talk to another then and spoke WebRTC past us so far
+    /// does so with us from now on: who that other is, and what it speaks, is known only when it answers.
+    pub(super) fn refer_came(&mut self, now: SimTime, call: CallId, request: Message) {
+        let consultation = || {
+            let party = &self.legs.get(&call)?.party;
+            let replaces = replaces_in(&request.refer_to().ok()?.uri)?;
+            self.other_of(self.consultation(party, &replaces)?)
+        };
+        let stay = [self.other_of(call), consultation()];
+        let mut stay: Vec<CallId> = stay.into_iter().flatten().filter(|leg| self.is_out_of_reach(*leg)).collect();
+        stay.dedup();
+        self.take_over(now, stay, Then::Refer { call, request });
+    }
+
+    /// Who talks to a leg's party in a call of two.
+    pub(super) fn other_of(&self, call: CallId) -> Option<CallId> {
+        let Place::Call(id, _) = self.legs.get(&call)?.place else { return None };
+        self.sessions.get(&id)?.other(call).filter(|other| self.legs.get(other).is_some_and(|leg| leg.answered))
+    }
+
     /// A party wants somebody else to take its place.
     pub(super) fn referred(&mut self, now: SimTime, call: CallId, request: &Message) {
         let in_call = match self.legs.get(&call) {
@@ -87,7 +107,10 @@ impl Exchange {
         target: &str,
     ) {
         match self.route(now, target, &Sender::User(party.clone()), None) {
-            Route::Nobody(status) => self.notify(now, transferor, status),
+            Route::Nobody(status) => {
+                self.leave_alone(survivor);
+                self.notify(now, transferor, status);
+            }
             Route::Room(room) => {
                 self.notify(now, transferor, 200);
                 self.move_to_room(now, id, transferor, survivor, room);
@@ -108,7 +131,10 @@ impl Exchange {
                         session.transfer = Some(transfer);
                     }
                 }
-                Err(status) => self.notify(now, transferor, status),
+                Err(status) => {
+                    self.leave_alone(survivor);
+                    self.notify(now, transferor, status);
+                }
             },
         }
     }
@@ -132,6 +158,16 @@ impl Exchange {
                 let Some(session) = self.sessions.get_mut(&other) else {
                     return self.notify(now, transferor, 481);
                 };
+                if session.dial.is_some() && self.is_out_of_reach(consultation) {
+                    // Whoever rings there was offered her transport: it's called anew, with another.
+                    let Some(session) = self.sessions.get(&other) else { return };
+                    let target = self.records.of(session.record).map_or_else(Rc::default, |it| it.called.clone());
+                    self.set_place(consultation, Place::Leaving);
+                    self.end_session(now, other, Some(consultation), CallEnding::Transferred);
+                    self.ua.reject(now, consultation, 487, &[]);
+                    return self.blind(now, id, transferor, survivor, &party, &target);
+                }
+                let Some(session) = self.sessions.get_mut(&other) else { return };
                 if let Some(dial) = session.dial.take().filter(|_| side == Side::A) {
                     // It still rings there: whoever answers gets the one who waits.
                     let relay = session.relay.take();
@@ -175,7 +211,27 @@ impl Exchange {
         (first, transferor, survivor): (SessionId, CallId, CallId),
         (second, consultation, third): (SessionId, CallId, CallId),
     ) {
-        let (Some(one), Some(other)) = (self.sessions.remove(&first), self.sessions.remove(&second)) else { return };
+        let is_relayed = |id| self.sessions.get(id).is_some_and(|session: &Session| session.relay.is_some());
+        let needs_relay = self.is_gateway_leg(survivor) || self.is_gateway_leg(third);
+        let new = match self.relay_for(needs_relay && !is_relayed(&first) && !is_relayed(&second)) {
+            Ok(new) => new,
+            Err(status) => {
+                self.leave_alone(survivor);
+                self.leave_alone(third);
+                return self.notify(now, transferor, status);
+            }
+        };
+        let (Some(mut one), Some(other)) = (self.sessions.remove(&first), self.sessions.remove(&second)) else {
+            return;
+        };
+        if let Some(relay) = new {
+            // Neither had one. The survivor's place there is the one that it has in its call.
+            let side = if one.caller == survivor { Side::A } else { Side::B };
+            if let Some(leg) = self.legs.get_mut(&survivor) {
+                leg.line.local.port = relay.port(side);
+            }
+            one.relay = Some(relay);
+        }
         self.end_record(now, one.record, CallEnding::Transferred);
         self.end_record(now, other.record, CallEnding::Transferred);
         self.notify(now, transferor, 200);
@@ -371,6 +427,7 @@ impl Exchange {
         let Some(transfer) = session.transfer.take() else { return };
         close(transfer.relay);
         if let Some(transferor) = transfer.transferor {
+            self.leave_alone(transfer.survivor);
             return self.notify(now, transferor, status);
         }
         if transfer.is_recall {
@@ -409,7 +466,7 @@ impl Exchange {
         };
         let record = session.record;
         let mut relay = session.relay.clone();
-        if relay.is_none() && self.is_gateway_leg(call) {
+        if relay.is_none() && (self.is_gateway_leg(call) || self.is_gateway_leg(other)) {
             // Their audio went from phone to phone so far.
             relay = match self.relay_for(true) {
                 Ok(relay) => relay,

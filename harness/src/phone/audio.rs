@@ -10,6 +10,7 @@ use bytes::Bytes;
 
 use super::settings::Behaviour;
 use crate::media::sdp::{Agreed, Local};
+use crate::media::webrtc::CandidateKind;
 use crate::media::{self, AudioLine, Codec, Direction, StreamStats};
 use crate::trace::SimTime;
 use crate::world::{Host, Random};
@@ -55,6 +56,18 @@ pub(super) trait CallAudio {
     fn press(&self, digits: &str) -> bool;
     /// The digits that came so far.
     fn digits(&self) -> String;
+    /// Writes to the other side, past the audio. False if there's no way to.
+    fn write(&self, _text: &str) -> bool {
+        false
+    }
+    /// What the other side wrote so far.
+    fn messages(&self) -> Vec<String> {
+        Vec::new()
+    }
+    /// By which candidates packets go, if that's how their way was found: ours, and the other side's.
+    fn way(&self) -> Option<(CandidateKind, CandidateKind)> {
+        None
+    }
     /// What is measured.
     fn stats(&self) -> Option<StreamStats>;
     /// For how long nothing has come that should have.

@@ -11,6 +11,7 @@ use super::place::{Ready, Unready, Wanted};
 use super::screen::{Direction, Line, LineState, in_words};
 use super::servers::SIP_PORT;
 use super::settings::Model;
+use crate::media::webrtc::CandidateKind;
 use crate::media::{self, StreamStats};
 use crate::sip::ua::{CallId, Ending, Outgoing};
 use crate::sip::{Flow, Message, Transport, Uri, escape_user, quote, unescape};
@@ -746,6 +747,18 @@ impl Core {
             Some(audio) => audio.digits(),
             None => self.digits.clone(),
         }
+    }
+
+    pub(super) fn write(&self, text: &str) -> bool {
+        self.active_and_up().and_then(|leg| leg.audio.as_ref()).is_some_and(|audio| audio.write(text))
+    }
+
+    pub(super) fn messages(&self) -> Vec<String> {
+        self.active_and_up().and_then(|leg| leg.audio.as_ref()).map(|audio| audio.messages()).unwrap_or_default()
+    }
+
+    pub(super) fn media_way(&self) -> Option<(CandidateKind, CandidateKind)> {
+        self.active_and_up().and_then(|leg| leg.audio.as_ref()).and_then(|audio| audio.way())
     }
 
     pub(super) fn audio_stats(&self) -> Option<StreamStats> {

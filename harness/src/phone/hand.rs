@@ -158,6 +158,14 @@ impl Phone {
         self.press_button("press digits", |core, _| core.press_digits(digits))
     }
 
+    /// Writes to who is talked to, by the call's data channel.
+    ///
+    /// # Errors
+    /// Nobody is talked to, or the call has no data channel that's open.
+    pub fn write(&self, text: &str) -> Result<(), NoSuchButton> {
+        self.press_button("write", |core, _| core.write(text))
+    }
+
     fn no_such(&self, button: &'static str) -> NoSuchButton {
         NoSuchButton { phone: self.host.name().to_owned(), button, seen: self.screen().to_string() }
     }

@@ -43,6 +43,7 @@ use self::core::Core;
 use self::place::Finding;
 use self::webphone::{Provision, Webphone, WebphoneSettings};
 use crate::media::StreamStats;
+use crate::media::webrtc::CandidateKind;
 use crate::trace::SimTime;
 use crate::world::{Host, Power};
 
@@ -306,6 +307,16 @@ impl Phone {
     /// The digits that the other side pressed in the present call, or in the last one.
     pub fn digits_received(&self) -> String {
         self.see(|core, _| core.digits_received()).unwrap_or_default()
+    }
+
+    /// What the other side wrote by the data channel of the present call.
+    pub fn messages(&self) -> Vec<String> {
+        self.see(|core, _| core.messages()).unwrap_or_default()
+    }
+
+    /// By which kinds of candidates the packets of the present call go, in WebRTC: ours, and the other side's.
+    pub fn media_way(&self) -> Option<(CandidateKind, CandidateKind)> {
+        self.see(|core, _| core.media_way()).flatten()
     }
 
     /// What is measured of the audio of the present call.

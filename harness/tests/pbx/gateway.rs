@@ -16,6 +16,7 @@ use busyhour::{Universe, simulate};
 
 use crate::hearing::{NOBODY, NUMBER, heard, is_loud, phone, seconds, voice, with_customer};
 use crate::phone::{Manner, Phone};
+use crate::transfers::refer_to_call;
 use crate::{install, registered, settings};
 
 /// A page on that host, registered; its user speaks with the voice of that number.
@@ -468,6 +469,69 @@ fn a_page_takes_the_place_of_a_phone() {
             nothing_is_left(&u, &server).await;
         });
     }
+}
+
+/// Two pages that talk past the server.
+async fn two_on_their_own(u: &Universe, server: &Server) -> (Phone, CallId, Phone, CallId) {
+    let (alice, bob) = (page(u, server, "alice", 1).await, page(u, server, "bob", 2).await);
+    let out = alice.calls_by_webrtc("bob").await;
+    let inside = bob.rings().await;
+    bob.answers_by_webrtc(inside).await;
+    alice.is_answered(out).await;
+    seconds(u, 2).await;
+    assert_eq!(heard(u, &[&alice.host, &bob.host]).await, [vec![2], vec![1]]);
+    assert_eq!(server.peers(), 0);
+    (alice, out, bob, inside)
+}
+
+/// RFC 3891, where the server had nothing to do with the audio: from now on it has.
+#[test]
+fn a_page_takes_the_place_of_another() {
+    simulate(1, |u| async move {
+        let server = install(&u, ServerSettings { media: MediaPath::Direct, ..settings() }).await;
+        let (alice, out, bob, inside) = two_on_their_own(&u, &server).await;
+        let carol = page(&u, &server, "carol", 3).await;
+        let replaces = alice.act(|ua, _| ua.replaces(out)).unwrap();
+        let taken = carol.invites_by_webrtc(carol.outgoing("bob").with("Replaces", replaces)).await;
+        carol.is_answered(taken).await;
+        alice.ends(out).await;
+        seconds(&u, 3).await;
+        assert_eq!(heard(&u, &[&carol.host, &bob.host]).await, [vec![2], vec![3]]);
+        assert_eq!(server.peers(), 2);
+        bob.hangs_up_properly(inside);
+        assert_eq!(carol.ends(taken).await, Ending::PeerHungUp);
+        nothing_is_left(&u, &server).await;
+    });
+}
+
+/// RFC 5589 7.3: whoever still rings was offered the transport of her who goes, and is called anew with another.
+#[test]
+fn a_page_joins_two_of_which_one_still_rings() {
+    simulate(1, |u| async move {
+        let server = install(&u, ServerSettings { media: MediaPath::Direct, ..settings() }).await;
+        let (alice, out, bob, inside) = two_on_their_own(&u, &server).await;
+        let carol = page(&u, &server, "carol", 3).await;
+        carol.manner(Manner::Rings);
+        let consultation = alice.calls_by_webrtc("carol").await;
+        let rang = carol.rings().await;
+        seconds(&u, 1).await;
+        refer_to_call(&alice, out, "carol", consultation);
+        alice.ends(consultation).await;
+        let another = carol.until("another call", |event| match event {
+            Event::Incoming { call, .. } if *call != rang => Some(*call),
+            _ => None,
+        });
+        let rings = another.await;
+        carol.ends(rang).await;
+        carol.answers_by_webrtc(rings).await;
+        alice.ends(out).await;
+        seconds(&u, 3).await;
+        assert_eq!(heard(&u, &[&bob.host, &carol.host]).await, [vec![3], vec![2]]);
+        assert_eq!(server.peers(), 2);
+        carol.hangs_up_properly(rings);
+        bob.ends(inside).await;
+        nothing_is_left(&u, &server).await;
+    });
 }
 
 /// What Chrome offers: Opus first, several rates of digits, and nothing known of its address, which isn't hold

@@ -7,7 +7,7 @@ use std::pin::pin;
 use std::rc::Rc;
 use std::time::Duration;
 
-use busyhour::media::sdp::{Agreed, Local, Setup};
+use busyhour::media::sdp::{Agreed, Local, Secure, Setup, restarts, secure_of};
 use busyhour::media::webrtc::{Certificate, Peer, PeerSettings, TransportSettings};
 use busyhour::media::{AudioLine, Codec, Direction};
 use busyhour::sip::digest::Credentials;
@@ -198,7 +198,7 @@ impl Phone {
         let peer = Peer::open(&self.host, settings, Certificate::generate(), random.clone()).await.unwrap();
         peer.gathered().await;
         let line = AudioLine::over(&peer, &self.host, random);
-        Media { line, local: Local::new(self.host.address(), 9, 1), peer }
+        Media { line, local: Local::new(self.host.address(), 9, 1), peer, remote: None }
     }
 
     /// Calls with WebRTC.
@@ -430,6 +430,8 @@ pub struct Media {
     pub peer: Peer,
     pub line: AudioLine,
     local: Local,
+    /// The transport that the other side described.
+    remote: Option<Secure>,
 }
 
 impl Media {
@@ -441,6 +443,10 @@ impl Media {
     }
 
     fn answer(&mut self, offer: &[u8]) -> Option<Bytes> {
+        let offered = secure_of(offer).unwrap();
+        if self.remote.as_ref().zip(offered.as_ref()).is_some_and(|(known, offered)| restarts(known, offered)) {
+            self.peer.restart();
+        }
         self.local.secure = Some(self.peer.secure(Setup::Active));
         self.local.version += 1;
         let (body, agreed) = self.local.answer(offer).unwrap();
@@ -461,7 +467,9 @@ impl Media {
 
     fn take(&mut self, agreed: Agreed) {
         self.local.settle(&agreed);
-        self.peer.connect(agreed.secure.as_ref().expect("it is WebRTC"), agreed.dtls_client);
+        let remote = agreed.secure.as_ref().expect("it is WebRTC");
+        self.peer.connect(remote, agreed.dtls_client);
+        self.remote = Some(remote.clone());
         self.line.connect(agreed.remote());
     }
 }

@@ -42,7 +42,7 @@ fn refer(phone: &Phone, call: CallId, to: &str) {
     phone.act(|ua, now| ua.refer(now, call, &format!("<sip:{to}@pbx.test>"), &by));
 }
 
-fn refer_to_call(phone: &Phone, call: CallId, to: &str, other: CallId) {
+pub(crate) fn refer_to_call(phone: &Phone, call: CallId, to: &str, other: CallId) {
     let by = format!("<sip:{}@pbx.test>", phone.user);
     phone.act(|ua, now| {
         let replaces = ua.replaces(other).unwrap().replace(';', "%3B").replace('=', "%3D");

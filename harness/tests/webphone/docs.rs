@@ -19,8 +19,8 @@ fn the_tables_in_the_documentation_are_the_snapshots() {
         "webphone/snapshots/webphone__tab_ends__by_the_gateway.snap",
         "webphone/snapshots/webphone__tab_ends__between_browsers.snap",
         "webphone/snapshots/webphone__traversal__to_the_gateway.snap",
-        "webrtc/snapshots/webrtc__traversal__with_a_relay.snap",
-        "webrtc/snapshots/webrtc__traversal__without_a_relay.snap",
+        "webphone/snapshots/webphone__traversal__between_browsers_with_a_relay.snap",
+        "webphone/snapshots/webphone__traversal__between_browsers_without_a_relay.snap",
     ];
     for path in snapshots {
         let table = snapshot(path);

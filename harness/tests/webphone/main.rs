@@ -2,6 +2,7 @@
 
 mod calls;
 mod connection;
+mod direct;
 mod docs;
 mod gateway;
 mod habits;

@@ -2,4 +2,3 @@
 
 mod support;
 mod talk;
-mod traversal;

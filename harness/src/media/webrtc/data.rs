@@ -155,6 +155,11 @@ struct Channel {
 }
 
 impl DataChannels {
+    /// The channels that there are.
+    pub fn channels(&self) -> impl Iterator<Item = ChannelId> {
+        self.channels.keys().copied()
+    }
+
     /// Those of a peer whose DTLS handshake is done. The DTLS client begins the association, and opens the even streams
     /// (RFC 8832 6). The entropy that SCTP wants is the universe's.
     pub fn new(clock: Clock, now: SimTime, is_client: bool) -> DataChannels {

@@ -393,6 +393,18 @@ impl Peer {
         shared.bell.notify_one();
     }
 
+    /// Data channels aren't agreed on any more: they are closed.
+    pub fn end_data(&self) {
+        let shared = &self.0.shared;
+        let mut core = shared.core.borrow_mut();
+        core.uses_data = false;
+        if let Some(data) = core.data.take() {
+            core.events.extend(data.channels().map(|id| PeerEvent::Channel(DataEvent::Closed { id })));
+            drop(core);
+            shared.happened.notify_one();
+        }
+    }
+
     /// Opens a data channel, if data is agreed on and the handshake is done.
     pub fn open_channel(&self, label: &str) -> Option<ChannelId> {
         self.with_data(|data, now| data.open(now, label).ok()).flatten()
@@ -812,7 +824,8 @@ impl Core {
     fn tell_keys(&mut self, host: &Host) {
         let (Some(keys), Some(selected)) = (&self.keys, self.transport.selected()) else { return };
         let pair = (selected.local_base, selected.remote_address);
-        if self.told == Some(pair) {
+        if self.told == Some(pair) || self.transport.dtls() != DtlsState::Connected {
+            // A pair of another association has other keys, which are still to come.
             return;
         }
         self.told = Some(pair);

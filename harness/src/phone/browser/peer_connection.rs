@@ -539,6 +539,10 @@ impl PeerConnection {
                 let Some(local) = described else { return Err(RtcError::InvalidState("no offer is open")) };
                 let agreed = local.agree(description)?;
                 state.remote = Some(secure);
+                if kind == SdpType::Answer && local.data && agreed.as_ref().is_some_and(|agreed| !agreed.data) {
+                    // Refused: the page's channels are closed, and not offered again.
+                    state.channels.clear();
+                }
                 self.agree(state, agreed)?;
                 if kind == SdpType::Answer {
                     state.settled = None;
@@ -565,6 +569,8 @@ impl PeerConnection {
         state.local.data = agreed.data || !state.channels.is_empty();
         if agreed.data {
             self.0.peer.use_data();
+        } else if state.agreed.as_ref().is_some_and(|before| before.data) {
+            self.0.peer.end_data();
         }
         if let Some(line) = state.line.as_ref().filter(|_| agreed.audio) {
             line.connect(agreed.remote());

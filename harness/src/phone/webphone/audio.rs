@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::tab::Shelf;
-use crate::media::webrtc::IceState;
+use crate::media::webrtc::{CandidateKind, ChannelId, IceState};
 use crate::media::{Direction, StreamStats};
 use crate::phone::audio::{CallAudio, Described};
 use crate::phone::browser::peer_connection::{
@@ -20,6 +20,9 @@ use crate::phone::call::LegId;
 use crate::phone::place::{Finding, MediaState};
 use crate::phone::settings::Behaviour;
 use crate::trace::SimTime;
+
+/// What a page calls the data channel that it opens.
+const CHANNEL: &str = "messages";
 
 /// A call's connection, as the page keeps it: what events tell of it is written here.
 pub(super) struct Wire {
@@ -38,6 +41,10 @@ pub(super) struct Wire {
     /// The other side's audio.
     heard: RefCell<Option<MediaStream>>,
     element: Cell<Option<ElementId>>,
+    /// The data channel that's open.
+    channel: Cell<Option<ChannelId>>,
+    /// What came by it.
+    messages: RefCell<Vec<String>>,
 }
 
 impl Wire {
@@ -94,6 +101,13 @@ impl Shelf {
                 *wire.heard.borrow_mut() = Some(stream);
                 wire.play(&self.web);
             }
+            PeerConnectionEvent::DataOpen(channel) | PeerConnectionEvent::DataChannel(channel, _) => {
+                wire.channel.set(wire.channel.get().or(Some(channel)));
+            }
+            PeerConnectionEvent::DataMessage { text: true, payload, .. } => {
+                wire.messages.borrow_mut().push(String::from_utf8_lossy(&payload).into_owned());
+            }
+            PeerConnectionEvent::DataClosed(channel) if wire.channel.get() == Some(channel) => wire.channel.set(None),
             _ => {}
         }
     }
@@ -155,8 +169,13 @@ impl PeerAudio {
             enough: Cell::new(false),
             heard: RefCell::default(),
             element: Cell::new(None),
+            channel: Cell::new(None),
+            messages: RefCell::default(),
         });
         wire.take_microphone(microphone);
+        if shelf.provision.web.borrow().data_channel {
+            wire.connection.create_data_channel(CHANNEL);
+        }
         shelf.wires.borrow_mut().insert(peer, wire.clone());
         let audio = PeerAudio {
             shelf: shelf.clone(),
@@ -290,6 +309,18 @@ impl CallAudio for PeerAudio {
 
     fn digits(&self) -> String {
         self.connection().digits()
+    }
+
+    fn write(&self, text: &str) -> bool {
+        self.wire.channel.get().is_some_and(|channel| self.connection().send_text(channel, text))
+    }
+
+    fn messages(&self) -> Vec<String> {
+        self.wire.messages.borrow().clone()
+    }
+
+    fn way(&self) -> Option<(CandidateKind, CandidateKind)> {
+        self.connection().get_stats().pair
     }
 
     fn stats(&self) -> Option<StreamStats> {

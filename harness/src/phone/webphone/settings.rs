@@ -53,6 +53,9 @@ pub struct WebphoneSettings {
     pub recovery: Recovery,
     /// So long the page waits for the browser to find all its candidates. What is known then is what is sent.
     pub gathering: Duration,
+    /// Each call has a data channel beside its audio, where the other side takes one. One that the other side opens is
+    /// taken in any case.
+    pub data_channel: bool,
     /// STUN and TURN, and how the transport behaves.
     pub rtc: RtcConfiguration,
 }
@@ -83,6 +86,7 @@ impl WebphoneSettings {
             instance: Instance::default(),
             recovery: Recovery::default(),
             gathering: Duration::from_secs(5),
+            data_channel: false,
             rtc: RtcConfiguration::default(),
         }
     }
