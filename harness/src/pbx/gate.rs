@@ -9,7 +9,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::AbortHandle;
 
 use crate::media::sdp::{Agreed, Secure, Setup, restarts};
-use crate::media::webrtc::transport::{DtlsState, TransportSettings};
+use crate::media::webrtc::transport::{DtlsState, TransportQuirks, TransportSettings};
 use crate::media::webrtc::{Certificate, Peer, PeerEvent, PeerSettings};
 use crate::sip::ua::CallId;
 use crate::trace::SimTime;
@@ -26,6 +26,10 @@ fn settings(settings: &ServerSettings) -> PeerSettings {
         disconnected_after: settings.consent,
         failed_after: settings.consent,
         consent: settings.consent,
+        quirks: TransportQuirks {
+            describes_another_certificate: settings.behaviour.describes_another_certificate,
+            ..TransportQuirks::default()
+        },
         ..TransportSettings::default()
     };
     PeerSettings { transport, ..PeerSettings::default() }

@@ -430,8 +430,10 @@ impl Peer {
         let now = shared.host.now();
         let mut core = shared.core.borrow_mut();
         core.transport.close(now);
-        for relay in &mut core.relays {
-            relay.client.close(now);
+        if !shared.settings.transport.quirks.keeps_relays {
+            for relay in &mut core.relays {
+                relay.client.close(now);
+            }
         }
         drop(core);
         shared.bell.notify_one();
@@ -895,7 +897,7 @@ async fn talk(
 async fn drive(shared: Rc<Shared>) {
     loop {
         shared.flush().await;
-        if shared.closed.get() {
+        if shared.closed.get() && !shared.settings.transport.quirks.keeps_relays {
             return shared.let_go(false);
         }
         if shared.core.borrow().wants_socket {
