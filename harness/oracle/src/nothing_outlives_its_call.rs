@@ -141,10 +141,10 @@ impl Witness for NothingOutlivesItsCall {
         match heard.method {
             Method::Invite if heard.accepts(Method::Invite) => call.accepted = true,
             // Others than these are the end of an INVITE that isn't made again.
-            Method::Invite if heard.status >= 300 && !matches!(heard.status, 401 | 407 | 422 | 491) => {
-                if !call.accepted {
-                    self.ends(side, heard.at);
-                }
+            Method::Invite
+                if heard.status >= 300 && !call.accepted && !matches!(heard.status, 401 | 407 | 422 | 491) =>
+            {
+                self.ends(side, heard.at);
             }
             Method::Bye if heard.is_request() && heard.has_arrived() => self.ends(side, heard.at),
             Method::Bye if heard.is_request() => self.unanswered.push(heard.at, side),

@@ -8,6 +8,7 @@ use std::fmt;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::AbortHandle;
 
+use crate::media::OneStream;
 use crate::media::sdp::{Agreed, Secure, Setup, restarts};
 use crate::media::webrtc::transport::{DtlsState, TransportQuirks, TransportSettings};
 use crate::media::webrtc::{Certificate, Peer, PeerEvent, PeerSettings};
@@ -52,9 +53,12 @@ impl Gate {
         host: &Host,
         server: &ServerSettings,
         certificate: Certificate,
-        random: Random,
+        mut random: Random,
     ) -> Option<Gate> {
+        let stream = OneStream::new(&mut random, host.name());
         let peer = Peer::open(host, settings(server), certificate, random).await.ok()?;
+        // It's told of before anybody speaks, and whoever speaks may change.
+        peer.unite(stream);
         Some(Gate { peer, remote: None, expected: None, watch: None })
     }
 

@@ -65,7 +65,8 @@ fn shows(by: &'static str, later: u64, how: impl Fn(&mut Talk)) -> Verdicts {
 
 #[test]
 fn a_leg_that_shows_itself_after_the_end_of_its_call_breaks_the_rule() {
-    let ways: [(fn(&mut Talk), &str); 4] = [
+    type Way = (fn(&mut Talk), &'static str);
+    let ways: [Way; 4] = [
         (
             |talk| talk.peers.check(&mut talk.play),
             "server still answers checks at 10.0.0.2:5000, by a leg whose call ended",
