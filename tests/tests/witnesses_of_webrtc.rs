@@ -15,6 +15,10 @@ use busyhour::media::turn::{PORT, StunTurnServer, TurnAccount, TurnSettings, Tur
 use busyhour::media::webrtc::{Certificate, Peer, PeerSettings, Reach, SrtpProfile};
 use busyhour::media::{AudioLine, Codec};
 use busyhour::net::nat::NatKind;
+use busyhour::pbx::{LostConnection, Server, ServerSettings};
+use busyhour::phone::browser::{Browser, BrowserSettings};
+use busyhour::phone::webphone::WebphoneSettings;
+use busyhour::phone::{LineState, Phone, PhoneSettings};
 use busyhour::trace::{MediaKeys, PcapngReader, PcapngWriter};
 use busyhour::world::{Host, Random};
 use busyhour_oracle::Panel;
@@ -28,6 +32,11 @@ const RANDOMS: &str = "no_two_handshakes_share_randoms";
 const DTLS: &str = "no_media_before_dtls";
 const CONSENT: &str = "without_consent_no_media";
 const RELAYING: &str = "no_relaying_after_expiry";
+const FINGERPRINTS: &str = "fingerprints_match";
+const RUNG: &str = "a_gone_tab_is_not_rung";
+const ENDED: &str = "a_gone_tab_ends_its_calls";
+const ONE: &str = "one_contact_per_tab";
+const OUTLIVES: &str = "nothing_outlives_its_call";
 
 /// One side of a call, with a voice of its own.
 struct End {
@@ -244,4 +253,207 @@ fn a_capture_and_the_claimed_keys_are_enough_to_listen() {
     }
     clear.finish().unwrap();
     assert!((500..1_000).contains(&frames), "{frames} frames of two voices in ten seconds");
+}
+
+// With a server whose gateway has webphones on one side: what it owes to those who are on the other.
+
+/// What's wrong in an office.
+#[derive(Clone)]
+struct Office {
+    server: ServerSettings,
+    webphone: WebphoneSettings,
+}
+
+/// A server, alice's webphone, and bob's phone on his desk.
+struct Staff {
+    _server: Server,
+    alice: Phone,
+    bob: Phone,
+}
+
+impl Staff {
+    async fn is_there(u: &Universe, bends: impl FnOnce(&mut Office)) -> Staff {
+        let (server, laptop, desk) = (u.host("server"), u.host("alice"), u.host("bob"));
+        let mut office = Office {
+            server: ServerSettings::new("pbx.test").user("alice", "secret").user("bob", "secret"),
+            webphone: WebphoneSettings::new("alice", "secret", "pbx.test")
+                .at(format!("ws://{}:8080/", server.address())),
+        };
+        bends(&mut office);
+        let _server = Server::install(&server, office.server);
+        let alice = Phone::webphone(&Browser::install(&laptop, BrowserSettings::default()), office.webphone);
+        alice.open_tab().unwrap();
+        let mut settings = PhoneSettings::hardphone("bob", "secret", "pbx.test");
+        settings.proxy = Some(SocketAddrV4::new(server.address(), 5060));
+        let bob = Phone::install(&desk, settings);
+        bob.register().unwrap();
+        alice.host().room().say(Voice::number(0).sound());
+        bob.host().room().say(Voice::number(1).sound());
+        u.sleep(secs(2)).await;
+        Staff { _server, alice, bob }
+    }
+
+    /// One calls the other, who answers. They talk for five seconds.
+    async fn talk(&self, u: &Universe, caller: &Phone) {
+        let callee = if std::ptr::eq(caller, &self.alice) { &self.bob } else { &self.alice };
+        caller.dial(callee.host().name()).unwrap();
+        u.sleep(secs(2)).await;
+        callee.answer().unwrap();
+        u.sleep(secs(5)).await;
+        assert!(caller.screen().calls().any(|line| line.state == LineState::Talking), "{caller:?}");
+    }
+}
+
+/// Bob rings alice twice: when her tab is open, and when it has been closed.
+fn rings(bends: fn(&mut Office)) -> (String, Panel) {
+    story(move |u| async move {
+        let staff = Staff::is_there(&u, bends).await;
+        staff.talk(&u, &staff.bob).await;
+        staff.bob.hang_up().unwrap();
+        u.sleep(secs(2)).await;
+        staff.alice.tab().unwrap().close().unwrap();
+        u.sleep(secs(1)).await;
+        staff.bob.dial("alice").unwrap();
+        u.sleep(secs(40)).await;
+    })
+}
+
+/// RFC 5626 5.3, RFC 7118 5.1.
+#[test]
+fn a_server_that_rings_a_tab_that_is_gone_is_noticed() {
+    let (told, panel) = rings(|_| {});
+    assert_eq!(told, "");
+    judged(&panel, &[RUNG]);
+    let (told, _) = rings(|office| office.server.behaviour.rings_gone_tabs = true);
+    breaks(&told, RUNG, "server sends a call for sip:alice@");
+}
+
+/// RFC 3261 15, RFC 7675 5.1: alice's tab ends in the middle of a call, by each kind of end that the wire tells of.
+#[test]
+fn a_server_that_does_not_notice_the_end_of_a_tab_is_noticed() {
+    type End = fn(&Phone);
+    let ends: [(&str, End); 3] = [
+        ("its DTLS alert came", |alice| alice.tab().unwrap().navigate_away().unwrap()),
+        ("its WebSocket was over", |alice| alice.tab().unwrap().close().unwrap()),
+        ("its last ICE check came", |alice| alice.host().pause()),
+    ];
+    for (sign, end) in ends {
+        let told = |bends: fn(&mut Office)| {
+            story(move |u| async move {
+                let staff = Staff::is_there(&u, bends).await;
+                staff.talk(&u, &staff.alice).await;
+                end(&staff.alice);
+                u.sleep(secs(40)).await;
+            })
+        };
+        let (healthy, panel) = told(|_| {});
+        assert_eq!(healthy, "", "{sign}");
+        judged(&panel, &[ENDED]);
+        let (told, _) = told(|office| office.server.behaviour.never_notices_lost_media = true);
+        breaks(&told, ENDED, sign);
+    }
+}
+
+/// RFC 5626 6: a page that was loaded again is the same device, at a server that keeps what it had.
+#[test]
+fn a_registrar_that_keeps_two_contacts_of_a_tab_is_noticed() {
+    let told = |bends: fn(&mut Office)| {
+        story(move |u| async move {
+            let keeps = |office: &mut Office| {
+                office.server.lost_connection = LostConnection::KeepsUntilExpiry;
+                bends(office);
+            };
+            let staff = Staff::is_there(&u, keeps).await;
+            staff.alice.tab().unwrap().reload().unwrap();
+            u.sleep(secs(5)).await;
+        })
+    };
+    let (healthy, panel) = told(|_| {});
+    assert_eq!(healthy, "");
+    judged(&panel, &[ONE]);
+    let (told, _) = told(|office| office.server.behaviour.ignores_instances = true);
+    breaks(&told, ONE, "server keeps two contacts of one instance and reg-id");
+}
+
+/// RFC 8122 6.2: who presents another certificate is noticed, and so is who doesn't mind.
+#[test]
+fn a_gateway_whose_certificate_is_not_that_of_its_description_is_noticed() {
+    let told = |bends: fn(&mut Office)| {
+        story(move |u| async move {
+            let staff = Staff::is_there(&u, bends).await;
+            staff.alice.dial("bob").unwrap();
+            u.sleep(secs(2)).await;
+            staff.bob.answer().unwrap();
+            u.sleep(secs(10)).await;
+            // If it's still up.
+            let _ = staff.alice.hang_up();
+            u.sleep(secs(40)).await;
+        })
+    };
+    let (healthy, panel) = told(|_| {});
+    assert_eq!(healthy, "");
+    judged(&panel, &[FINGERPRINTS]);
+    let presents = "server presents a certificate from";
+    let (strict, _) = told(|office| office.server.behaviour.describes_another_certificate = true);
+    // She goes no further, so that bob hears nothing.
+    assert!(strict.contains(&format!("{FINGERPRINTS}: ")) && strict.contains(presents), "{strict}");
+    assert!(!strict.contains("alice goes on at"), "{strict}");
+    let (lax, _) = told(|office| {
+        office.server.behaviour.describes_another_certificate = true;
+        office.webphone.rtc.transport.quirks.ignores_fingerprint = true;
+    });
+    breaks(&lax, FINGERPRINTS, presents);
+    assert!(lax.contains("alice goes on at"), "{lax}");
+}
+
+/// RFC 8445 12: a page that doesn't care for a BYE goes on checking. A gateway leg that is closed doesn't answer; one that
+/// was left open does.
+#[test]
+fn a_gateway_leg_that_is_left_over_is_noticed() {
+    let told = |bends: fn(&mut Office)| {
+        story(move |u| async move {
+            let haunts = |office: &mut Office| {
+                office.webphone.phone.behaviour.keeps_sending_audio_after_bye = true;
+                bends(office);
+            };
+            let staff = Staff::is_there(&u, haunts).await;
+            staff.talk(&u, &staff.alice).await;
+            staff.bob.hang_up().unwrap();
+            u.sleep(secs(20)).await;
+        })
+    };
+    let (closed, panel) = told(|_| {});
+    assert!(!closed.contains(OUTLIVES), "{closed}");
+    judged(&panel, &[OUTLIVES]);
+    let (open, _) = told(|office| office.server.behaviour.keeps_peers_open = true);
+    assert!(open.contains(&format!("{OUTLIVES}: ")) && open.contains("server still answers checks at"), "{open}");
+}
+
+/// RFC 8656 7: alice's call by a relay is over, and its address there is given back, or held for ever.
+#[test]
+fn an_address_on_a_relay_that_outlives_its_call_is_noticed() {
+    for transport in [TurnTransport::Udp, TurnTransport::Tcp] {
+        let told = |keeps_relays: bool| {
+            story(move |u| async move {
+                let host = u.host("turn");
+                let _turn = StunTurnServer::install(&host, TurnSettings::new("turn.test").user("user", "secret"));
+                let server = SocketAddrV4::new(host.address(), PORT);
+                let account = TurnAccount { server, transport, user: "user".to_owned(), password: "secret".to_owned() };
+                let by_relay = |office: &mut Office| {
+                    office.webphone.rtc.reach = Reach { stun: None, turn: vec![account], only_relay: true };
+                    office.webphone.rtc.transport.quirks.keeps_relays = keeps_relays;
+                };
+                let staff = Staff::is_there(&u, by_relay).await;
+                staff.talk(&u, &staff.alice).await;
+                staff.bob.hang_up().unwrap();
+                // Addresses are lent for ten minutes.
+                u.sleep(secs(700)).await;
+            })
+        };
+        let (given_back, panel) = told(false);
+        assert_eq!(given_back, "", "{transport:?}");
+        judged(&panel, &[OUTLIVES, RELAYING]);
+        let (kept, _) = told(true);
+        breaks(&kept, OUTLIVES, "alice refreshes");
+    }
 }

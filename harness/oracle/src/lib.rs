@@ -11,7 +11,8 @@
 //!   [`retransmissions_follow_their_timers`], [`no_password_on_a_wire`].
 //! - those of media: [`established_means_heard`], [`after_the_end_no_rtp`].
 //! - those of WebRTC: [`webrtc_media_is_encrypted`], [`no_index_is_sent_twice`], [`no_two_handshakes_share_randoms`],
-//!   [`no_media_before_dtls`], [`fingerprints_match`], [`without_consent_no_media`], [`no_relaying_after_expiry`].
+//!   [`no_media_before_dtls`], [`fingerprints_match`], [`without_consent_no_media`], [`no_relaying_after_expiry`],
+//!   [`nothing_outlives_its_call`].
 //! - those of browser tabs: [`a_gone_tab_is_not_rung`], [`a_gone_tab_ends_its_calls`], [`one_contact_per_tab`].
 //!
 //! All of them hold in every universe. A new invariant is a file here that implements [`Witness`], and a line in
@@ -38,6 +39,7 @@ pub mod no_relaying_after_expiry;
 pub mod no_two_handshakes_share_randoms;
 pub mod no_zombie_calls;
 pub mod nothing_crosses_a_cut;
+pub mod nothing_outlives_its_call;
 pub mod nothing_unsent_arrives;
 mod numbers;
 pub mod one_contact_per_tab;
@@ -67,6 +69,7 @@ pub use no_relaying_after_expiry::NoRelayingAfterExpiry;
 pub use no_two_handshakes_share_randoms::NoTwoHandshakesShareRandoms;
 pub use no_zombie_calls::NoZombieCalls;
 pub use nothing_crosses_a_cut::NothingCrossesACut;
+pub use nothing_outlives_its_call::NothingOutlivesItsCall;
 pub use nothing_unsent_arrives::NothingUnsentArrives;
 pub use one_contact_per_tab::OneContactPerTab;
 pub use retransmissions_follow_their_timers::RetransmissionsFollowTheirTimers;

@@ -11,8 +11,9 @@ use crate::{
     ACrashedHostIsSilent, AGoneTabEndsItsCalls, AGoneTabIsNotRung, AfterTheEndNoRtp, BindingsExpire,
     CseqGrowsAndTagsStay, EstablishedMeansHeard, Every2xxToInviteIsAcknowledged, EveryRequestIsAnswered,
     FingerprintsMatch, NoIndexIsSentTwice, NoMediaBeforeDtls, NoPasswordOnAWire, NoRelayingAfterExpiry,
-    NoTwoHandshakesShareRandoms, NoZombieCalls, NothingCrossesACut, NothingUnsentArrives, OneContactPerTab,
-    RetransmissionsFollowTheirTimers, WebrtcMediaIsEncrypted, WhenOneLegEndsTheOtherEnds, WithoutConsentNoMedia,
+    NoTwoHandshakesShareRandoms, NoZombieCalls, NothingCrossesACut, NothingOutlivesItsCall, NothingUnsentArrives,
+    OneContactPerTab, RetransmissionsFollowTheirTimers, WebrtcMediaIsEncrypted, WhenOneLegEndsTheOtherEnds,
+    WithoutConsentNoMedia,
 };
 
 /// Watches over one rule.
@@ -154,6 +155,7 @@ impl Panel {
             Box::<AGoneTabIsNotRung>::default(),
             Box::<AGoneTabEndsItsCalls>::default(),
             Box::<NoRelayingAfterExpiry>::default(),
+            Box::<NothingOutlivesItsCall>::default(),
             Box::<OneContactPerTab>::default(),
         ])
     }

@@ -8,6 +8,7 @@
 //! - [`sdp`]: descriptions, offers and answers. [`mixer`]: everybody but oneself.
 //! - [`tone`]: whose voice is heard. [`cadence`]: how many frames are really sent.
 //! - [`stream`](Stream): all of that for one end of a call.
+//! - `one_stream` ([`OneStream`]): a gateway leg's stream, whoever speaks behind it.
 //! - [`webrtc`]: ICE, DTLS and SRTP; data channels. [`turn`]: STUN and TURN, client and server.
 //! - [`line`](AudioLine), [`relay`](Relay), [`room`](Conference): a call's audio on a host's sockets; `way` is how its
 //!   packets get out and in.
@@ -22,6 +23,7 @@ mod line;
 pub mod mixer;
 pub mod mos;
 pub mod noise;
+mod one_stream;
 mod ports;
 mod relay;
 mod room;
@@ -37,6 +39,7 @@ pub mod webrtc;
 pub use cadence::Cadence;
 pub use g711::Codec;
 pub use line::{AudioLine, Behaviour, LineEvent, TIMEOUT};
+pub use one_stream::OneStream;
 pub use relay::{Feed, LegStats, RELAY_TIMEOUT, Relay, Side};
 pub use room::{Conference, MemberId};
 pub use sdp::Direction;

@@ -2,7 +2,7 @@
 //!
 //! Packets are forwarded as they are, their bytes not even copied, unless the legs number digits differently or speak
 //! different codecs. One task a leg does that. What a server plays to a leg itself (music on hold, silence) goes out
-//! under an SSRC of its own.
+//! under an SSRC of its own. To a gateway's leg all of it goes as one stream: see [`OneStream`](super::OneStream).
 
 use std::cell::RefCell;
 use std::io;

@@ -125,6 +125,7 @@ fn rules(settings: &ServerSettings) -> Rules {
         max_contacts: settings.max_contacts,
         serves_expired: settings.behaviour.serves_expired_bindings,
         prefers_the_dead: settings.behaviour.calls_the_dead,
+        ignores_instances: settings.behaviour.ignores_instances,
     }
 }
 
@@ -213,7 +214,9 @@ impl Exchange {
     /// A way broke.
     pub(super) fn broken(&mut self, now: SimTime, flow: Flow) {
         if let Some(connection) = flow.connection {
-            if self.settings.lost_connection == LostConnection::Drops {
+            if self.settings.behaviour.rings_gone_tabs {
+                self.registrar.mislay_connection(connection);
+            } else if self.settings.lost_connection == LostConnection::Drops {
                 for user in self.registrar.connection_lost(connection) {
                     self.keep(&user);
                     self.host.claim("unregistered", |e| e.with("user", &*user).with("why", "the connection was lost"));

@@ -8,8 +8,9 @@ use std::fmt;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::AbortHandle;
 
+use crate::media::OneStream;
 use crate::media::sdp::{Agreed, Secure, Setup, restarts};
-use crate::media::webrtc::transport::{DtlsState, TransportSettings};
+use crate::media::webrtc::transport::{DtlsState, TransportQuirks, TransportSettings};
 use crate::media::webrtc::{Certificate, Peer, PeerEvent, PeerSettings};
 use crate::sip::ua::CallId;
 use crate::trace::SimTime;
@@ -26,6 +27,10 @@ fn settings(settings: &ServerSettings) -> PeerSettings {
         disconnected_after: settings.consent,
         failed_after: settings.consent,
         consent: settings.consent,
+        quirks: TransportQuirks {
+            describes_another_certificate: settings.behaviour.describes_another_certificate,
+            ..TransportQuirks::default()
+        },
         ..TransportSettings::default()
     };
     PeerSettings { transport, ..PeerSettings::default() }
@@ -48,9 +53,12 @@ impl Gate {
         host: &Host,
         server: &ServerSettings,
         certificate: Certificate,
-        random: Random,
+        mut random: Random,
     ) -> Option<Gate> {
+        let stream = OneStream::new(&mut random, host.name());
         let peer = Peer::open(host, settings(server), certificate, random).await.ok()?;
+        // It's told of before anybody speaks, and whoever speaks may change.
+        peer.unite(stream);
         Some(Gate { peer, remote: None, expected: None, watch: None })
     }
 

@@ -99,6 +99,7 @@ impl Line {
         self.local.telephone_event = wish.telephone_event;
         self.local.direction = wish.direction;
         self.local.secure = self.gate.as_ref().map(Gate::to_offer);
+        self.local.source = self.gate.as_ref().and_then(|gate| gate.peer().source());
         let mut body = self.local.offer();
         if self.sent.as_ref().is_some_and(|sent| *sent != body) {
             self.local.version += 1;
@@ -116,6 +117,7 @@ impl Line {
         if let Some(gate) = &self.gate {
             // Who speaks WebRTC goes on to.
             self.local.secure = Some(gate.to_answer(&secure_of(offer).ok()??));
+            self.local.source = gate.peer().source();
         }
         let (mut body, agreed) = self.local.answer(offer).ok()?;
         let agreed = agreed?;

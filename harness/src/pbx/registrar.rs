@@ -61,6 +61,8 @@ pub(super) struct Rules {
     pub serves_expired: bool,
     /// Those before all others.
     pub prefers_the_dead: bool,
+    /// Whatever instance a contact names.
+    pub ignores_instances: bool,
 }
 
 /// Why a REGISTER wasn't taken.
@@ -149,7 +151,7 @@ impl Registrar {
             let reg_id = contact.reg_id();
             let is_same = |known: &Contact| match (&instance, &known.instance) {
                 // RFC 5626 6: the device counts, not the address that it has today.
-                (Some(new), Some(old)) => new == old && reg_id == known.reg_id,
+                (Some(new), Some(old)) if !self.rules.ignores_instances => new == old && reg_id == known.reg_id,
                 _ => Uri::read(&known.uri).is_ok_and(|uri| uri.same_as(&contact.uri)),
             };
             let at = mine.iter().position(is_same);
@@ -247,6 +249,15 @@ impl Registrar {
             self.stored(user).iter().filter(|contact| contact.expires_at > now || serves_expired).cloned().collect();
         contacts.sort_by_key(|contact| std::cmp::Reverse(contact.q));
         contacts
+    }
+
+    /// A connection is gone, and the bindings stay all the same: as if datagrams got to where it came from.
+    pub(super) fn mislay_connection(&mut self, connection: ConnectionId) {
+        for contact in self.bindings.values_mut().flatten() {
+            if contact.flow.connection == Some(connection) {
+                contact.flow = Flow::udp(contact.flow.remote);
+            }
+        }
     }
 
     /// A connection is gone, and the bindings with it. Whose they were.

@@ -168,6 +168,10 @@ pub struct Behaviour {
     pub serves_expired_bindings: bool,
     /// It prefers bindings that are gone, expired or taken back, to those that are alive.
     pub calls_the_dead: bool,
+    /// It keeps a binding whose connection is lost, and rings it by a datagram to where the connection came from.
+    pub rings_gone_tabs: bool,
+    /// Each contact is a device of its own to it, whatever instance it names.
+    pub ignores_instances: bool,
     /// When one side of a call ends, it doesn't tell the other.
     pub forgets_the_other_leg: bool,
     /// It goes on sending audio when a call is over.
@@ -192,6 +196,8 @@ pub struct Behaviour {
     pub never_notices_lost_media: bool,
     /// It keeps the WebRTC end of a call when that is over.
     pub keeps_peers_open: bool,
+    /// The fingerprint in its descriptions isn't that of its certificate.
+    pub describes_another_certificate: bool,
     /// It answers an offer of encrypted audio as if it were one of plain RTP.
     pub answers_webrtc_in_plain_rtp: bool,
 }

@@ -1,6 +1,7 @@
 //! Legs that speak WebRTC, between pages and whoever else there is: who hears whom, on hold, in a room, after a transfer;
 //! what is agreed on, and that nothing of it is left.
 
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use busyhour::media::Direction;
@@ -11,7 +12,8 @@ use busyhour::pbx::{Behaviour, CallEnding, MediaPath, Server, ServerSettings};
 use busyhour::phone::Phone as Hardphone;
 use busyhour::sip::Name;
 use busyhour::sip::ua::{CallId, Ending, Event};
-use busyhour::world::Host;
+use busyhour::trace::{Log, PacketSeen, SimTime, Stage};
+use busyhour::world::{Host, Tap};
 use busyhour::{Universe, simulate};
 
 use crate::hearing::{NOBODY, NUMBER, heard, is_loud, phone, seconds, voice, with_customer};
@@ -98,6 +100,10 @@ fn what_the_server_says_of_itself_is_lite_passive_and_complete() {
         seconds(&u, 1).await;
         bob.answer().unwrap();
         let answer = String::from_utf8(alice.is_answered(call).await.body().to_vec()).unwrap();
+        assert!(
+            ["a=ssrc:", "a=msid:"].iter().all(|told| answer.lines().any(|said| said.starts_with(told))),
+            "{answer}"
+        );
         for line in ["a=ice-lite", "a=setup:passive", "a=rtcp-mux", "a=end-of-candidates", "a=sendrecv"] {
             assert!(answer.lines().any(|said| said == line), "{line} in {answer}");
         }
@@ -224,6 +230,72 @@ fn pages_and_hardphones_meet_in_a_room() {
         nothing_is_left(&u, &server).await;
         assert_eq!(server.members("8600051"), 0);
     });
+}
+
+/// The RTP that reaches alice: SSRC, number, marker. Of SRTP that's in the clear.
+#[derive(Default)]
+struct Reached(Vec<(u32, u16, bool)>);
+
+impl Tap for Reached {
+    fn packet(&mut self, seen: &PacketSeen<'_>, log: &Log) {
+        // Behind IP and UDP.
+        let rtp = seen.bytes.get(28..).filter(|rtp| seen.bytes[9] == 17 && rtp.len() > 12 && rtp[0] >> 6 == 2);
+        let is_hers = seen.stage == Stage::Arrived && seen.to.is_some_and(|to| log.host_name(to) == "alice");
+        if let (true, Some(rtp)) = (is_hers, rtp.filter(|rtp| !(192..=223).contains(&rtp[1]))) {
+            let ssrc = u32::from_be_bytes([rtp[8], rtp[9], rtp[10], rtp[11]]);
+            self.0.push((ssrc, u16::from_be_bytes([rtp[2], rtp[3]]), rtp[1] & 0x80 != 0));
+        }
+    }
+
+    fn event(&mut self, _: &busyhour::trace::Event, _: &Log) {}
+
+    fn finish(&mut self, _: SimTime, _: &Log) {}
+}
+
+/// RFC 8829 5.2.1, RFC 3550 5.1, RFC 3551 4.1: a page is told of one stream and gets that one, whoever speaks behind the
+/// gateway: bob, his music, carol, a room.
+#[test]
+fn whoever_speaks_behind_the_gateway_its_stream_is_one() {
+    let sent = Arc::new(Mutex::new(Reached::default()));
+    let outcome = Universe::seeded(1).tap(sent.clone()).run(|u| async move {
+        let server = install(&u, settings().room("8600051")).await;
+        let alice = page(&u, &server, "alice", 1).await;
+        let (bob, carol) = (phone(&u, &server, "bob", 2).await, phone(&u, &server, "carol", 3).await);
+        let call = alice.calls_by_webrtc("bob").await;
+        seconds(&u, 1).await;
+        bob.answer().unwrap();
+        let answer = alice.is_answered(call).await;
+        seconds(&u, 3).await;
+        assert_eq!(heard(&u, &[&alice.host]).await, [vec![2]]);
+        bob.hold().unwrap();
+        seconds(&u, 3).await;
+        assert!(is_loud(&u, &alice.host));
+        bob.resume().unwrap();
+        seconds(&u, 1).await;
+        bob.transfer("carol").unwrap();
+        seconds(&u, 1).await;
+        carol.answer().unwrap();
+        seconds(&u, 3).await;
+        assert_eq!(heard(&u, &[&alice.host]).await, [vec![3]]);
+        let told = carol.audio().unwrap();
+        assert!(told.round_trip.is_some() || told.sent < 100, "reports go through as well: {told:?}");
+        bob.dial("8600051").unwrap();
+        seconds(&u, 1).await;
+        carol.transfer("8600051").unwrap();
+        seconds(&u, 3).await;
+        assert_eq!(heard(&u, &[&alice.host]).await, [vec![2]]);
+        let stats = alice.media(call, |media| media.line.stats());
+        assert_eq!((stats.sources, stats.lost), (1, 0), "{stats:?}");
+        let answer = String::from_utf8(answer.body().to_vec()).unwrap();
+        let told = answer.lines().find_map(|line| line.strip_prefix("a=ssrc:")?.split(' ').next()?.parse::<u32>().ok());
+        told.expect("the answer tells of a stream")
+    });
+    let told = outcome.result.unwrap();
+    let sent = &sent.lock().unwrap().0;
+    let ssrcs: std::collections::BTreeSet<u32> = sent.iter().map(|(ssrc, ..)| *ssrc).collect();
+    assert_eq!((ssrcs.into_iter().collect::<Vec<_>>(), sent.len() > 200), (vec![told], true), "{}", sent.len());
+    assert!(sent.windows(2).all(|pair| pair[1].1 == pair[0].1.wrapping_add(1)));
+    assert!((5..30).contains(&sent.iter().filter(|(.., marker)| *marker).count()));
 }
 
 /// siphon-sip#220, 295: who stays hears whom she was handed to, whichever of the three is a page, and wherever audio went

@@ -24,7 +24,6 @@ use busyhour::world::audio::{Sound, goertzel};
 
 pub use stack::{Command, Progress, Stack, Told};
 pub use webphone::Webphone;
-pub use wire::ssrc_of;
 
 use wire::Wire;
 

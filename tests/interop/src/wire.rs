@@ -31,7 +31,7 @@ impl Wire {
 
 /// The SSRC of a datagram of RTP or SRTP, which isn't encrypted (RFC 3711 3.1). STUN and DTLS begin otherwise (RFC 7983 7),
 /// and RTCP's second octet is 192 to 223 (RFC 5761 4).
-pub fn ssrc_of(datagram: &[u8]) -> Option<u32> {
+fn ssrc_of(datagram: &[u8]) -> Option<u32> {
     let is_rtp = datagram.len() >= 12 && datagram[0] >> 6 == 2 && !(192..=223).contains(&datagram[1]);
     is_rtp.then(|| u32::from_be_bytes([datagram[8], datagram[9], datagram[10], datagram[11]]))
 }

@@ -13,7 +13,7 @@ use std::sync::mpsc::{Receiver, TryRecvError};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use busyhour_interop::{Command, Progress, Stack, Told, calls_a_hardphone, is_called_by_a_hardphone, ssrc_of};
+use busyhour_interop::{Command, Progress, Stack, Told, calls_a_hardphone, is_called_by_a_hardphone};
 use str0m::change::{SdpAnswer, SdpOffer, SdpPendingOffer};
 use str0m::media::{Direction, Frequency, MediaKind, MediaTime, Mid};
 use str0m::net::{Protocol, Receive};
@@ -34,8 +34,6 @@ struct Peer {
     progress: Arc<Mutex<Progress>>,
     next_packet: Instant,
     samples: u64,
-    /// The SSRCs that it has heard of.
-    streams: Vec<u32>,
 }
 
 fn direction(ours: busyhour::media::Direction) -> Direction {
@@ -59,7 +57,7 @@ impl Peer {
         let mut rtc = Rtc::builder().clear_codecs().enable_pcmu(true, false).build(Instant::now());
         rtc.add_local_candidate(Candidate::host(address, "udp").expect("it's an address"));
         let next_packet = Instant::now();
-        Peer { rtc, socket, address, mid: None, pending: None, progress, next_packet, samples: 0, streams: Vec::new() }
+        Peer { rtc, socket, address, mid: None, pending: None, progress, next_packet, samples: 0 }
     }
 
     fn live(mut self, commands: &Receiver<Command>) {
@@ -142,7 +140,6 @@ impl Peer {
         let mut buffer = [0; 2_000];
         match self.socket.recv_from(&mut buffer) {
             Ok((length, source)) => {
-                self.expect(&buffer[..length]);
                 let Ok(contents) = buffer[..length].try_into() else { return };
                 let receive = Receive { proto: Protocol::Udp, source, destination: self.address, contents };
                 self.rtc.handle_input(Input::Receive(Instant::now(), receive)).expect("str0m takes it");
@@ -151,17 +148,6 @@ impl Peer {
                 self.rtc.handle_input(Input::Timeout(Instant::now())).expect("str0m takes it");
             }
             Err(error) => panic!("the socket: {error}"),
-        }
-    }
-
-    /// str0m knows a stream by `a=ssrc` or by a MID in its packets only. Our gateway passes on the streams of whoever talks,
-    /// and tells neither, so that the payload type decides (RFC 8843 9.2): it's for the application to say so.
-    fn expect(&mut self, datagram: &[u8]) {
-        let (Some(ssrc), Some(mid)) = (ssrc_of(datagram), self.mid) else { return };
-        if self.rtc.media(mid).is_some() && !self.streams.contains(&ssrc) {
-            self.streams.push(ssrc);
-            self.rtc.direct_api().expect_stream_rx(ssrc.into(), None, mid, None);
-            self.drain();
         }
     }
 

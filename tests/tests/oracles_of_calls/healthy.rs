@@ -82,7 +82,7 @@ async fn a_morning(u: Universe) {
 }
 
 /// Rules of browsers, which nobody has this morning: tests/tests/witnesses_of_webrtc.rs and the features exercise them.
-const OF_WEBRTC: [&str; 10] = [
+const OF_WEBRTC: [&str; 11] = [
     "a_gone_tab_ends_its_calls",
     "a_gone_tab_is_not_rung",
     "fingerprints_match",
@@ -90,6 +90,7 @@ const OF_WEBRTC: [&str; 10] = [
     "no_media_before_dtls",
     "no_relaying_after_expiry",
     "no_two_handshakes_share_randoms",
+    "nothing_outlives_its_call",
     "one_contact_per_tab",
     "webrtc_media_is_encrypted",
     "without_consent_no_media",

@@ -189,3 +189,21 @@ impl<'a> Secure<'a> {
         digits.next().is_none().then_some(bytes)
     }
 }
+
+/// The addresses on relays (RFC 8839 section 5.1: candidates of that type) that a description tells of.
+///
+/// ```
+/// use busyhour_oracle::read::sdp::relayed;
+///
+/// let description = b"v=0\r\na=candidate:1 1 udp 1 10.0.0.1 4000 typ host\r\n\
+///     a=candidate:2 1 udp 1 198.51.100.2 49200 typ relay raddr 10.0.0.1 rport 4000\r\n";
+/// assert_eq!(relayed(description).collect::<Vec<_>>(), ["198.51.100.2:49200".parse().unwrap()]);
+/// ```
+pub fn relayed(bytes: &[u8]) -> impl Iterator<Item = SocketAddrV4> {
+    let text = std::str::from_utf8(bytes).unwrap_or_default();
+    text.lines().filter_map(|line| {
+        let mut words = line.strip_prefix("a=candidate:")?.split_ascii_whitespace().skip(4);
+        let (ip, port) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
+        (words.next() == Some("typ") && words.next() == Some("relay")).then_some(SocketAddrV4::new(ip, port))
+    })
+}

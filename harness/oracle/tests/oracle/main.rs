@@ -5,6 +5,7 @@ mod decryption;
 mod http;
 mod icmp;
 mod ipv4;
+mod leftovers;
 mod media;
 mod mutations;
 mod packets;

@@ -119,6 +119,7 @@ fn the_record_has_every_witness_with_its_rule_also_those_that_judged_nothing() {
     a_gone_tab_is_not_rung: no call goes to a WebSocket that is over, or to a contact that was registered by it (RFC 7118 section 5.1; RFC 5626 sections 5.3 and 7); judged 0, 0
     a_gone_tab_ends_its_calls: a call with a tab that's gone ends for the other side: at once after its DTLS alert, five seconds after the last ICE check once its WebSocket is over, thirty seconds after the last check otherwise (RFC 3261 section 15; RFC 7675 section 5.1); judged 0, 0
     no_relaying_after_expiry: a relay passes nothing on for an allocation that has expired or was given back, and nothing without a permission (RFC 8656 sections 3.2, 7.2 and 9); judged 0, 0
+    nothing_outlives_its_call: when a call is over its gateway leg neither checks, answers nor sends, and its address on a relay isn't refreshed any more (RFC 8445 section 12; RFC 8656 sections 3.2, 7 and 7.2); judged 0, 0
     one_contact_per_tab: a registrar keeps one binding of a user per instance and reg-id, and one per WebSocket (RFC 5626 section 6); judged 0, 0
     ");
 }

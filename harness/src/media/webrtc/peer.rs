@@ -3,6 +3,7 @@
 //! A browser's RTCPeerConnection and a gateway's leg both are one. It opens its sockets, asks STUN and TURN servers
 //! where it can be reached, and carries datagrams between the sockets and the [`Transport`].
 
+use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::io;
@@ -19,7 +20,8 @@ use super::candidate::Candidate;
 use super::data::{ChannelId, DataChannels, DataEvent};
 use super::transport::{DtlsState, IceState, Keys, Selected, Transport, TransportEvent, TransportSettings};
 use super::{Certificate, Clock};
-use crate::media::sdp::{Secure, Setup};
+use crate::media::OneStream;
+use crate::media::sdp::{Secure, Setup, Source};
 use crate::media::turn::{StunClient, StunEvent, TurnAccount, TurnClient, TurnEvent, TurnTransport};
 use crate::net::{TcpStream, UdpSocket};
 use crate::trace::SimTime;
@@ -111,6 +113,8 @@ struct Shared {
     gathered: Notify,
     rtp: Inbox,
     rtcp: Inbox,
+    /// What all audio leaves as, if it's united.
+    united: RefCell<Option<OneStream>>,
 }
 
 struct Core {
@@ -238,6 +242,7 @@ impl Peer {
             gathered: Notify::new(),
             rtp: Inbox::default(),
             rtcp: Inbox::default(),
+            united: RefCell::default(),
         });
         let driver = host.spawn(drive(shared.clone())).abort_handle();
         Peer(Rc::new(Handle { shared, driver }))
@@ -442,8 +447,10 @@ impl Peer {
         let now = shared.host.now();
         let mut core = shared.core.borrow_mut();
         core.transport.close(now);
-        for relay in &mut core.relays {
-            relay.client.close(now);
+        if !shared.settings.transport.quirks.keeps_relays {
+            for relay in &mut core.relays {
+                relay.client.close(now);
+            }
         }
         drop(core);
         shared.bell.notify_one();
@@ -470,10 +477,26 @@ impl Peer {
         self.0.shared.rtcp.take(listener).await
     }
 
+    /// From now on all that is sent leaves as this stream, whoever it comes from, and reports about it come as if they
+    /// were about who speaks.
+    pub fn unite(&self, stream: OneStream) {
+        *self.0.shared.united.borrow_mut() = Some(stream);
+    }
+
+    /// How a description tells of what is sent, if it's all one stream.
+    pub fn source(&self) -> Option<Source> {
+        self.0.shared.united.borrow().as_ref().map(OneStream::source)
+    }
+
     /// Sends a packet, encrypted, if the transport is up.
     pub async fn send_rtp(&self, packet: &[u8]) {
         let shared = &self.0.shared;
-        if shared.core.borrow_mut().transport.send_rtp(shared.host.now(), packet) {
+        let now = shared.host.now();
+        let Some(packet) = shared.as_one(packet, |stream| stream.packet(now, packet)) else { return };
+        if shared.core.borrow_mut().transport.send_rtp(now, &packet) {
+            if let Some(stream) = &mut *shared.united.borrow_mut() {
+                stream.has_sent(&packet);
+            }
             shared.flush().await;
         }
     }
@@ -481,13 +504,26 @@ impl Peer {
     /// Sends a report, encrypted, if the transport is up.
     pub async fn send_rtcp(&self, packet: &[u8]) {
         let shared = &self.0.shared;
-        if shared.core.borrow_mut().transport.send_rtcp(shared.host.now(), packet) {
+        let Some(packet) = shared.as_one(packet, |stream| stream.reports(packet)) else { return };
+        if shared.core.borrow_mut().transport.send_rtcp(shared.host.now(), &packet) {
             shared.flush().await;
         }
     }
 }
 
 impl Shared {
+    /// What is to be sent in a packet's place, if all is one stream; none if nothing is.
+    fn as_one<'a>(
+        &self,
+        packet: &'a [u8],
+        translate: impl FnOnce(&mut OneStream) -> Option<Vec<u8>>,
+    ) -> Option<Cow<'a, [u8]>> {
+        match &mut *self.united.borrow_mut() {
+            Some(stream) => translate(stream).map(Cow::Owned),
+            None => Some(Cow::Borrowed(packet)),
+        }
+    }
+
     /// Takes a socket in, and asks who may know what it looks like from outside.
     fn gather(self: &Rc<Self>, now: SimTime, socket: UdpSocket) {
         let (base, socket) = (socket.local_addr(), Rc::new(socket));
@@ -568,7 +604,10 @@ impl Shared {
         while let Some(event) = core.transport.poll_event() {
             match event {
                 TransportEvent::Rtp(packet) => self.rtp.put(packet),
-                TransportEvent::Rtcp(packet) => self.rtcp.put(packet),
+                TransportEvent::Rtcp(packet) => self.rtcp.put(match &*self.united.borrow() {
+                    Some(stream) => stream.reports_back(packet),
+                    None => packet,
+                }),
                 TransportEvent::Data(record) => {
                     if let Some(data) = &mut core.data {
                         data.receive(now, &record);
@@ -908,7 +947,7 @@ async fn talk(
 async fn drive(shared: Rc<Shared>) {
     loop {
         shared.flush().await;
-        if shared.closed.get() {
+        if shared.closed.get() && !shared.settings.transport.quirks.keeps_relays {
             return shared.let_go(false);
         }
         if shared.core.borrow().wants_socket {

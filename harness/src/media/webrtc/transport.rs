@@ -62,6 +62,10 @@ pub struct TransportQuirks {
     pub ignores_fingerprint: bool,
     /// Every handshake uses the same randoms.
     pub repeats_random: bool,
+    /// The fingerprint that it tells of isn't its certificate's.
+    pub describes_another_certificate: bool,
+    /// When it's closed it keeps its addresses on relays, and goes on refreshing them.
+    pub keeps_relays: bool,
 }
 
 /// How a [`Transport`] behaves.
@@ -375,7 +379,11 @@ impl Transport {
 
     /// The fingerprint of this end's certificate.
     pub fn fingerprint(&self) -> Fingerprint {
-        self.certificate.fingerprint().clone()
+        let mut fingerprint = self.certificate.fingerprint().clone();
+        if self.settings.quirks.describes_another_certificate {
+            fingerprint.bytes.reverse();
+        }
+        fingerprint
     }
 
     /// Adds a candidate of this end. `base` is the address it's sent from: the socket's, or the relayed address itself.
