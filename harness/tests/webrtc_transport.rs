@@ -299,6 +299,27 @@ impl Pair {
     }
 }
 
+/// RFC 8445 7.3: who was called knows us before we know her, and behind a symmetric NAT nobody could tell us beforehand
+/// where she is.
+#[test]
+fn a_check_that_comes_before_the_peers_description_is_taken_up_when_that_is_there() {
+    for asked_early in [true, false] {
+        let mut pair = Pair::new(4, full());
+        let ours = described(&pair.ends[A].transport, &[Candidate::host(address(A))], false);
+        let theirs = described(&pair.ends[B].transport, &[], false);
+        pair.ends[B].transport.start(pair.wire.now, &ours, false);
+        let answered = pair.wire.now + secs(0.3);
+        // From the answer on B asks no more: what it asked before has to do.
+        pair.wire.verdict = Some(Box::new(move |at, from, _, payload| {
+            from == address(A) || !is_stun_request(payload) || (asked_early && at < answered)
+        }));
+        pair.run(secs(0.3));
+        pair.ends[A].transport.start(pair.wire.now, &theirs, true);
+        pair.run(secs(2.0));
+        assert_eq!(pair.is_connected(), asked_early, "{:?}", pair.states());
+    }
+}
+
 /// RFC 6347 4.2.4, and the target of the driver around rtc-dtls's lost retransmissions.
 #[test]
 fn both_ends_connect_within_a_minute_whatever_a_lossy_wire_eats() {

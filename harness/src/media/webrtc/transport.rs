@@ -28,6 +28,9 @@ const CHECK_PRIORITY: u32 = 110 << 24 | 65_535 << 8 | 255;
 /// So many addresses of a peer are remembered as proven.
 const PROVEN: usize = 32;
 
+/// So many requests are kept for when the peer's description is here.
+const MOST_EARLY: usize = 32;
+
 /// How SRTP protects packets (RFC 5764, RFC 7714).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SrtpProfile {
@@ -232,6 +235,8 @@ struct Generation {
     proven: Vec<Pair>,
     /// What the peer sees our packets come from.
     mapped: Vec<(Pair, SocketAddrV4)>,
+    /// Requests from before the peer's description was here, one a pair.
+    early: Vec<(Pair, Vec<u8>)>,
 }
 
 impl Generation {
@@ -442,6 +447,9 @@ impl Transport {
         for candidate in &remote.candidates {
             self.add_remote(now, candidate);
         }
+        for (pair, request) in std::mem::take(&mut self.current.early) {
+            self.handle_stun(now, pair, &request);
+        }
         self.settle(now);
     }
 
@@ -491,9 +499,21 @@ impl Transport {
         self.settle(now);
     }
 
-    /// A request of the peer (RFC 8445 7.3). Before its description is here, nobody can say whether it's the peer's.
+    /// A request of the peer (RFC 8445 7.3). Who has our description may ask before we have its own: that's kept for then,
+    /// or a peer behind a NAT whose addresses can't be told beforehand would be met too late.
     fn asked(&mut self, now: SimTime, pair: Pair, request: &mut Message) {
         let crypto = self.provider.crypto();
+        let current = &mut self.current;
+        if current.remote.is_none()
+            && stun::is_for(request, &current.local, None)
+            && stun::is_authentic(crypto, request, &current.local.pwd)
+        {
+            current.early.retain(|(known, _)| *known != pair);
+            if current.early.len() < MOST_EARLY {
+                current.early.push((pair, request.raw.clone()));
+            }
+            return;
+        }
         let generations = std::iter::once(&mut self.current).chain(&mut self.previous);
         let mine = generations
             .enumerate()
@@ -927,6 +947,7 @@ fn generation(
         standing: Standing::Good,
         proven: Vec::new(),
         mapped: Vec::new(),
+        early: Vec::new(),
     }
 }
 
