@@ -33,6 +33,7 @@
 //!   its conference rooms.
 //! - [`phone`]: hardphones, softphones, and webphones in a browser, with buttons and a screen.
 //! - [`pbx`]: the SIP server, the carrier and its customers.
+//! - [`floor`]: campaigns, leads, the dialer, agents and their screens.
 //! - [`universe`](Universe): all of that put together.
 //!
 //! # What is not simulated
@@ -50,6 +51,7 @@ compile_error!("busyhour answers libc's clocks and entropy itself, which it can 
 
 pub use busyhour_trace as trace;
 
+pub mod floor;
 pub mod media;
 pub mod net;
 pub mod pbx;
