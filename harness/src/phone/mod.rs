@@ -36,7 +36,7 @@ use tokio::sync::Notify;
 
 pub use hand::NoSuchButton;
 pub use screen::{Direction, Line, LineState, Registration, Screen, TransferState};
-pub use settings::{Behaviour, Model, PhoneSettings};
+pub use settings::{AutoAnswer, Behaviour, Model, PhoneSettings};
 
 use self::browser::{Browser, BrowserError, Site, Tab};
 use self::core::Core;
