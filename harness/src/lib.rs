@@ -29,6 +29,7 @@
 //! - [`world`]: seed, thread, clock, entropy, scheduler, hosts. Knows no telephony.
 //! - [`net`]: sockets, wire, links, faults, NAT, partitions; simulated or live. Knows no telephony.
 //! - [`http`]: HTTP/1.1 over a host's sockets, both ends.
+//! - [`store`]: durable tables on a host's disk. Knows no telephony.
 //! - [`sip`]: codec, transactions, dialogs and calls, digest; UDP, TCP and WebSocket.
 //! - [`media`]: G.711, RTP and RTCP, digits, playout, the E-model, SDP, voices; a phone's line, a server's relay and
 //!   its conference rooms.
@@ -60,6 +61,7 @@ pub mod net;
 pub mod pbx;
 pub mod phone;
 pub mod sip;
+pub mod store;
 mod universe;
 pub mod webhook;
 pub mod world;
