@@ -161,6 +161,15 @@ impl Phone {
         Phone { host: browser.host().clone(), body }
     }
 
+    /// The same phone in a frame of another page: opened from now on, its tab has both. A phone on a desk stays as it is.
+    #[must_use]
+    pub fn framed_in(mut self, page: &Site) -> Phone {
+        if let Body::Tab { site, .. } = &mut self.body {
+            *site = page.framing(site);
+        }
+        self
+    }
+
     /// The browser that it's in, if it's a page.
     pub fn browser(&self) -> Option<&Browser> {
         match &self.body {
