@@ -80,9 +80,8 @@ where
     host.boot(move |host| {
         let service = make(host.clone());
         async move {
-            if let Err(error) = serve(&host, port, service).await {
-                assert!(host.check_alive().is_err(), "{} can't serve port {port}: {error}", host.name());
-            }
+            let Err(error) = serve(&host, port, service).await;
+            assert!(host.check_alive().is_err(), "{} can't serve port {port}: {error}", host.name());
         }
     });
 }
