@@ -47,7 +47,8 @@ fn what_was_committed_is_there_after_a_crash() {
 fn rows_come_in_the_order_of_their_keys_and_by_bounds_and_prefixes() {
     simulate(1, |u| async move {
         let mut store = open(&u.host("clerk"));
-        let batch = ["b/2", "a/1", "b/1", "c", "b"].into_iter().fold(Batch::new(), |batch, key| batch.put("t", key, key));
+        let batch =
+            ["b/2", "a/1", "b/1", "c", "b"].into_iter().fold(Batch::new(), |batch, key| batch.put("t", key, key));
         store.commit(batch).unwrap();
         let keys = |from, to| store.range("t", (from, to)).map(|(key, _)| key.to_owned()).collect::<Vec<_>>();
         assert_eq!(keys(Bound::Unbounded, Bound::Unbounded), ["a/1", "b", "b/1", "b/2", "c"]);
