@@ -55,7 +55,7 @@ pub(super) const PHRASES: &[Phrase] = &[
     Phrase::arranges("a poller asks the Non-Agent API for lead {lead} every {duration}", |world, matches| {
         Box::pin(a_poller(world, matches))
     })
-    .doc("A program on a host of its own that learns of changes by asking; how often it has asked is in the log.")
+    .doc("A program of the CRM's that learns of changes by asking, as often as that.")
     .example("Given a poller asks the Non-Agent API for lead 1001 every 5 seconds")
     .sought_as(&["the CRM polls the API", "a program polls lead 1001 every 5 seconds"]),
     Phrase::checks("the webhook told the CRM before the poller did", |world, matches| {
@@ -105,7 +105,7 @@ async fn repeats(world: &mut World, _: Matches) -> StepResult {
 }
 
 async fn next_reply_is_lost(world: &mut World, _: Matches) -> StepResult {
-    world.scene()?.lose_next_api_reply()
+    world.scene()?.lose_next_api_reply().await
 }
 
 async fn answers(world: &mut World, matches: Matches) -> StepResult {
@@ -121,7 +121,7 @@ async fn does_not_answer(world: &mut World, _: Matches) -> StepResult {
 async fn a_poller(world: &mut World, matches: Matches) -> StepResult {
     let lead: LeadName = matches.get(0)?;
     let every: Duration = matches.get(1)?;
-    world.scene()?.add_poller(lead.0, every)
+    world.scene()?.add_poller(lead.0, every).await
 }
 
 async fn webhook_was_first(world: &mut World, _: Matches) -> StepResult {
@@ -131,7 +131,7 @@ async fn webhook_was_first(world: &mut World, _: Matches) -> StepResult {
 async fn opens_url(world: &mut World, matches: Matches) -> StepResult {
     let Campaign(campaign) = matches.get(0)?;
     let Url(url) = matches.get(1)?;
-    world.scene()?.pops(&campaign, &url)
+    world.scene()?.pops(&campaign, &url).await
 }
 
 async fn opened(world: &mut World, matches: Matches) -> StepResult {

@@ -70,7 +70,7 @@ async fn runs(world: &mut World, matches: Matches) -> StepResult {
 }
 
 async fn stops(world: &mut World, _: Matches) -> StepResult {
-    world.scene()?.dialer_stops()
+    world.scene()?.dialer_stops().await
 }
 
 async fn calls_lead(world: &mut World, matches: Matches) -> StepResult {
@@ -94,7 +94,7 @@ async fn recycles(world: &mut World, matches: Matches) -> StepResult {
     let Campaign(campaign) = matches.get(0)?;
     let Code(status) = matches.get(1)?;
     let after: Duration = matches.get(2)?;
-    world.scene()?.recycle(&campaign, &status, after)
+    world.scene()?.recycle(&campaign, &status, after).await
 }
 
 async fn was_dialed(world: &mut World, matches: Matches) -> StepResult {
@@ -105,7 +105,7 @@ async fn was_dialed(world: &mut World, matches: Matches) -> StepResult {
 }
 
 async fn none_twice(world: &mut World, _: Matches) -> StepResult {
-    world.scene()?.no_lead_was_dialed_twice()
+    world.scene()?.no_lead_was_dialed_twice().await
 }
 
 async fn wait(world: &mut World, matches: Matches) -> StepResult {
@@ -118,5 +118,5 @@ async fn wait(world: &mut World, matches: Matches) -> StepResult {
 async fn drop_rate(world: &mut World, matches: Matches) -> StepResult {
     let OfCampaign(campaign) = matches.get(0)?;
     let share: Share = matches.get(1)?;
-    world.scene()?.drop_rate_is_at_most(campaign.as_deref(), share)
+    world.scene()?.drop_rate_is_at_most(campaign.as_deref(), share).await
 }

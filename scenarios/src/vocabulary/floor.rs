@@ -134,7 +134,8 @@ pub(super) const PHRASES: &[Phrase] = &[
 ];
 
 async fn profile(world: &mut World, matches: Matches) -> StepResult {
-    world.scene()?.floor_profile(matches.get::<ProfileName>(0)?)
+    let profile: ProfileName = matches.get(0)?;
+    world.scene()?.floor_profile(profile)
 }
 
 async fn it_is(world: &mut World, matches: Matches) -> StepResult {
@@ -146,30 +147,30 @@ async fn it_is(world: &mut World, matches: Matches) -> StepResult {
 async fn campaign(world: &mut World, matches: Matches) -> StepResult {
     let Campaign(name) = matches.get(0)?;
     let level: DialLevel = matches.get(1)?;
-    world.scene()?.add_campaign(&name, Dialing::Ratio(level.lines()))
+    world.scene()?.add_campaign(&name, Dialing::Ratio(level.lines())).await
 }
 
 async fn campaign_that_dials(world: &mut World, matches: Matches, dialing: Dialing) -> StepResult {
     let Campaign(name) = matches.get(0)?;
-    world.scene()?.add_campaign(&name, dialing)
+    world.scene()?.add_campaign(&name, dialing).await
 }
 
 async fn detects_machines(world: &mut World, matches: Matches) -> StepResult {
     let Campaign(name) = matches.get(0)?;
-    world.scene()?.detects_machines(&name)
+    world.scene()?.detects_machines(&name).await
 }
 
 async fn inbound_line(world: &mut World, matches: Matches) -> StepResult {
     let Number(number) = matches.get(0)?;
     let Campaign(campaign) = matches.get(1)?;
-    world.scene()?.add_inbound_line(&number, &campaign)
+    world.scene()?.add_inbound_line(&number, &campaign).await
 }
 
 async fn callers_wait(world: &mut World, matches: Matches) -> StepResult {
     let Number(number) = matches.get(0)?;
     let longest: Duration = matches.get(1)?;
     let Number(then_to) = matches.get(2)?;
-    world.scene()?.callers_wait(&number, longest, &then_to)
+    world.scene()?.callers_wait(&number, longest, &then_to).await
 }
 
 async fn a_lead(world: &mut World, matches: Matches) -> StepResult {
@@ -177,13 +178,13 @@ async fn a_lead(world: &mut World, matches: Matches) -> StepResult {
     let InCampaign(campaign) = matches.get(1)?;
     let Number(number) = matches.get(2)?;
     let row = LeadRow { id: id.0, phone_number: number, fields: Vec::new() };
-    world.scene()?.add_leads(campaign.as_deref(), vec![row])
+    world.scene()?.add_leads(campaign.as_deref(), vec![row]).await
 }
 
 async fn these_leads(world: &mut World, matches: Matches) -> StepResult {
     let InCampaign(campaign) = matches.get(0)?;
     let rows = LeadRow::of_table(matches.table().unwrap_or_default())?;
-    world.scene()?.add_leads(campaign.as_deref(), rows)
+    world.scene()?.add_leads(campaign.as_deref(), rows).await
 }
 
 async fn many_leads(world: &mut World, matches: Matches) -> StepResult {
@@ -193,18 +194,18 @@ async fn many_leads(world: &mut World, matches: Matches) -> StepResult {
         return Err(StepFailure::because(format!("there may be 1 to {LEADS_MAX} leads, and not {}", count.0)));
     }
     let number = |id: u64| LeadRow { id, phone_number: (15_550_000_000 + id).to_string(), fields: Vec::new() };
-    world.scene()?.add_leads(campaign.as_deref(), (1..=count.0).map(number).collect())
+    world.scene()?.add_leads(campaign.as_deref(), (1..=count.0).map(number).collect()).await
 }
 
 async fn do_not_call(world: &mut World, matches: Matches) -> StepResult {
     let lead: LeadName = matches.get(0)?;
-    world.scene()?.do_not_call(lead.0)
+    world.scene()?.do_not_call(lead.0).await
 }
 
 async fn every_customer(world: &mut World, matches: Matches) -> StepResult {
     let after: Duration = matches.get(0)?;
     let talks_for: Duration = matches.get(1)?;
-    world.scene()?.every_customer(after, talks_for)
+    world.scene()?.every_customer(after, talks_for).await
 }
 
 async fn shares_of_customers(world: &mut World, matches: Matches) -> StepResult {
@@ -214,14 +215,14 @@ async fn shares_of_customers(world: &mut World, matches: Matches) -> StepResult 
         return Err(StepFailure::because("these shares are more than all customers: together they are 100% at most"));
     }
     let [answer, busy, machine] = [answer, busy, machine].map(Share::probability);
-    world.scene()?.shares_of_customers(Shares { answer, busy, machine })
+    world.scene()?.shares_of_customers(Shares { answer, busy, machine }).await
 }
 
 async fn saves_after_each_call(world: &mut World, matches: Matches) -> StepResult {
     let agent: Agent = matches.get(0)?;
     let Code(code) = matches.get(1)?;
     let after: Duration = matches.get(2)?;
-    world.scene()?.saves_after_each_call(&agent, &code, after)
+    world.scene()?.saves_after_each_call(&agent, &code, after).await
 }
 
 async fn lead_has_status(world: &mut World, matches: Matches) -> StepResult {

@@ -273,5 +273,5 @@ async fn session_lasted(world: &mut World, matches: Matches) -> StepResult {
     let agent: Agent = matches.get(0)?;
     let whole: Duration = matches.get(1)?;
     let parts: Breakdown = matches.get(2)?;
-    world.scene()?.session_lasted(&agent, whole, parts)
+    world.scene()?.session_lasted(&agent, whole, parts).await
 }

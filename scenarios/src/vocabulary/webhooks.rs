@@ -167,7 +167,7 @@ async fn receiver(world: &mut World, matches: Matches, careful: bool) -> StepRes
 
 async fn verifies(world: &mut World, matches: Matches) -> StepResult {
     let Receiver(name) = matches.get(0)?;
-    world.scene()?.verifies_signatures(&name)
+    world.scene()?.verifies_signatures(&name).await
 }
 
 async fn sends(world: &mut World, matches: Matches) -> StepResult {
@@ -175,7 +175,7 @@ async fn sends(world: &mut World, matches: Matches) -> StepResult {
     let Event(event) = matches.get(1)?;
     let Receiver(receiver) = matches.get(2)?;
     let BySender(preset) = matches.get(3)?;
-    world.scene()?.sends(&campaign, event, &receiver, preset.as_deref())
+    world.scene()?.sends(&campaign, event, &receiver, preset.as_deref()).await
 }
 
 async fn answers(world: &mut World, matches: Matches) -> StepResult {
@@ -228,7 +228,7 @@ async fn changed(world: &mut World, _: Matches) -> StepResult {
 }
 
 async fn rotated(world: &mut World, _: Matches) -> StepResult {
-    world.scene()?.rotate_secret()
+    world.scene()?.rotate_secret().await
 }
 
 async fn learns(world: &mut World, matches: Matches) -> StepResult {
