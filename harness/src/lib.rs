@@ -33,7 +33,7 @@
 //!   its conference rooms.
 //! - [`phone`]: hardphones, softphones, and webphones in a browser, with buttons and a screen.
 //! - [`pbx`]: the SIP server, the carrier and its customers.
-//! - [`floor`]: the floor that calls them: so far its switch.
+//! - [`floor`]: campaigns, leads, the dialer, agents and their screens.
 //! - [`universe`](Universe): all of that put together.
 //!
 //! # What is not simulated
