@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use super::core::{
-    AddLead, AddLeadError, AgentStatus, CallId, CallRecord, Callback, CampaignStats, Core, ExternalError, Lead, LeadId,
+    AddLead, AddLeadError, AgentStatus, CallId, CallRecord, Callback, CampaignStats, Core, DialError, ExternalError, Lead, LeadId,
     Monitoring, Now, SessionTimes, Stretch,
 };
 use super::program::{self, Destination, Engine, Shared, Stopped};
@@ -46,8 +46,8 @@ pub enum FloorError {
     #[error(transparent)]
     Monitoring(#[from] ExternalError),
     /// The dialer doesn't do it.
-    #[error("{0}")]
-    Dialer(String),
+    #[error(transparent)]
+    Dialer(#[from] DialError),
 }
 
 impl From<Stopped> for FloorError {
@@ -104,7 +104,6 @@ impl Floor {
             switch,
             contracts: RefCell::new(Contracts::builtin()),
             endpoints: RefCell::default(),
-            dialing: RefCell::default(),
             running: RefCell::default(),
             broken: RefCell::new("it hasn't begun".to_owned()),
         });
@@ -331,14 +330,11 @@ impl Floor {
     /// # Errors
     /// There's no such campaign, or the floor isn't running.
     pub fn dialer_on(&self, campaign: &str) -> Result<(), FloorError> {
-        self.act(|core, now| core.run_dialer(now, campaign))?.map_err(FloorError::Dialer)?;
-        self.0.dialing.borrow_mut().insert(campaign.to_owned());
-        Ok(())
+        Ok(self.act(|core, now| core.run_dialer(now, campaign))??)
     }
 
     /// It doesn't any more; calls that run go on.
     pub fn dialer_off(&self, campaign: &str) {
-        self.0.dialing.borrow_mut().remove(campaign);
         let _ = self.act(|core, now| core.stop_dialer(now, campaign));
     }
 
@@ -347,7 +343,7 @@ impl Floor {
     /// # Errors
     /// It can't, or the floor isn't running.
     pub fn dial_lead(&self, campaign: &str, lead: LeadId) -> Result<CallId, FloorError> {
-        self.act(|core, now| core.call_lead(now, campaign, lead))?.map_err(FloorError::Dialer)
+        Ok(self.act(|core, now| core.call_lead(now, campaign, lead))??)
     }
 
     /// Calls somebody's phone into the room of an agent.
@@ -394,7 +390,7 @@ impl Floor {
         self.see(|core, _| {
             let lead = core.lead(lead)?.clone();
             let blocked = core.is_dnc(&lead.phone_number, None);
-            Some(LeadView { dialed: core.calls_of_lead(lead.id).len(), blocked, lead })
+            Some(LeadView { dialed: core.calls_of_lead(lead.id).count(), blocked, lead })
         })?
     }
 

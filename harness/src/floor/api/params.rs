@@ -36,11 +36,6 @@ impl Params {
     pub fn number(&self, name: &str) -> Option<u64> {
         self.get(name).parse().ok()
     }
-
-    /// All of them, by name.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
-    }
 }
 
 #[cfg(test)]

@@ -67,7 +67,6 @@ impl Engine {
         let dispatcher = Dispatcher::restore(random("outbox"), &shared.contracts.borrow(), rows());
         let outbox = Sender::new(host, dispatcher.map_err(|error| error.to_string())?);
         let urls = Sender::new(host, Dispatcher::new(random("urls")));
-        drop(rows);
         let engine = Engine {
             host: host.clone(),
             core: RefCell::new(core),
@@ -84,6 +83,8 @@ impl Engine {
         for destination in shared.endpoints.borrow().iter() {
             engine.add_destination(destination);
         }
+        // A life that begins changes the books, and may have something to tell of the one before.
+        engine.act(|_, _| ()).map_err(|error| error.to_string())?;
         Ok(engine)
     }
 

@@ -11,7 +11,6 @@ mod engine;
 mod service;
 
 use std::cell::RefCell;
-use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::io;
 use std::rc::Rc;
@@ -36,8 +35,6 @@ pub(in crate::floor) struct Shared {
     pub contracts: RefCell<Contracts>,
     /// Who is told of something, by the hook's name.
     pub endpoints: RefCell<Vec<Destination>>,
-    /// The campaigns whose dialer runs.
-    pub dialing: RefCell<BTreeSet<String>>,
     pub running: RefCell<Option<Rc<Engine>>>,
     /// Why there's none.
     pub broken: RefCell<String>,
@@ -75,13 +72,7 @@ pub(in crate::floor) fn boot(shared: Rc<Shared>) -> impl Future<Output = ()> + '
 fn begin(shared: &Rc<Shared>) -> Option<Rc<Engine>> {
     let engine = Engine::open(shared);
     let engine = match engine {
-        Ok(engine) => {
-            for campaign in &*shared.dialing.borrow() {
-                // A campaign that's gone isn't dialed; a disk that fails is found out by the next input.
-                let _ = engine.act(|core, now| core.run_dialer(now, campaign));
-            }
-            Some(Rc::new(engine))
-        }
+        Ok(engine) => Some(Rc::new(engine)),
         Err(why) => {
             *shared.broken.borrow_mut() = why;
             None
