@@ -175,7 +175,7 @@ impl Scene {
     pub(crate) fn machine(&self, name: &str) -> Result<Machine, StepFailure> {
         let found = self.machines.iter().find(|machine| machine.host.name() == name);
         found.cloned().ok_or_else(|| match self.center.as_ref().is_some_and(|center| center.hosts_of(name).is_some()) {
-            true => StepFailure::because(format!("{name} is an agent, and this is done by machines")),
+            true => StepFailure::because(format!("{name} is {}, and this is done by machines", self.what_is(name))),
             false => self.nobody(name),
         })
     }
@@ -183,13 +183,25 @@ impl Scene {
     fn nobody(&self, name: &str) -> StepFailure {
         let machines = self.machines.iter().map(|machine| machine.host.name());
         let agents = self.center.iter().flat_map(Center::names);
-        nobody(name, &machines.chain(agents).collect::<Vec<_>>())
+        let receivers = self.center.iter().flat_map(Center::receivers);
+        nobody(name, &machines.chain(agents).chain(receivers).collect::<Vec<_>>())
+    }
+
+    /// What somebody is who has a name in the contact center.
+    fn what_is(&self, name: &str) -> &'static str {
+        match self.center.as_ref().is_some_and(|center| center.is_agent(name)) {
+            true => "an agent",
+            false => "a webhook receiver",
+        }
     }
 
     /// An agent's name that nobody has may be a machine's.
     pub(crate) fn check_agent(&self, name: &str) -> StepResult {
-        if self.center.as_ref().is_some_and(|center| center.hosts_of(name).is_some()) {
+        if self.center.as_ref().is_some_and(|center| center.is_agent(name)) {
             return Ok(());
+        }
+        if self.center.as_ref().is_some_and(|center| center.hosts_of(name).is_some()) {
+            return Err(StepFailure::because(format!("{name} is a webhook receiver, and this is done by agents")));
         }
         match self.machines.iter().any(|machine| machine.host.name() == name) {
             true => Err(StepFailure::because(format!("{name} is a machine, and this is done by agents"))),

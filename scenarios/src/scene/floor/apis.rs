@@ -127,7 +127,8 @@ impl Scene {
             let request = request.map_err(|error| StepFailure::because(format!("this is no request: {error}")))?;
             let asked = host.clone();
             // The CRM asks: if its host dies, so does the request.
-            let asking = host.spawn(async move { Client::new(&asked).send(request, Limits::new(ANSWER, ANSWER)).await });
+            let asking =
+                host.spawn(async move { Client::new(&asked).send(request, Limits::new(ANSWER, ANSWER)).await });
             let reply = asking.await.ok().and_then(Result::ok);
             reply.map(|reply| String::from_utf8_lossy(reply.body()).into_owned())
         };
@@ -196,7 +197,9 @@ impl Scene {
     pub(crate) async fn webhook_was_first(&mut self) -> StepResult {
         let outside = &self.center()?.outside;
         let (Some(receiver), Some(lead)) = (outside.receivers.first(), outside.polled) else {
-            return Err(StepFailure::because("nobody polls: `Given a poller asks the Non-Agent API for lead 1001 every 5 seconds`"));
+            return Err(StepFailure::because(
+                "nobody polls: `Given a poller asks the Non-Agent API for lead 1001 every 5 seconds`",
+            ));
         };
         let (crm, lead) = (receiver.crm().clone(), lead.to_string());
         let knew = |how: How| crm.first_knew(&lead, how);

@@ -18,7 +18,9 @@ impl Scene {
         let floor = self.floor().await?;
         floor.lead_view(LeadId(lead)).ok_or_else(|| {
             let why = match floor.is_running() {
-                true => format!("there is no lead {lead}: `Given a lead {lead} with phone number \"15551230001\"` adds it"),
+                true => {
+                    format!("there is no lead {lead}: `Given a lead {lead} with phone number \"15551230001\"` adds it")
+                }
                 false => "the floor doesn't run, so nobody can look into its books".to_owned(),
             };
             StepFailure::because(why)
@@ -136,7 +138,12 @@ impl Scene {
     }
 
     /// So many leads have that status.
-    pub(crate) async fn leads_have_status(&mut self, amount: Amount, status: &str, within: Option<Duration>) -> StepResult {
+    pub(crate) async fn leads_have_status(
+        &mut self,
+        amount: Amount,
+        status: &str,
+        within: Option<Duration>,
+    ) -> StepResult {
         self.place()?;
         let floor = self.floor().await?;
         if floor.see(|core, _| core.leads().next().is_none()).unwrap_or(true) {
@@ -147,7 +154,12 @@ impl Scene {
     }
 
     /// So many leads have that number.
-    pub(crate) async fn leads_with_number(&mut self, amount: Amount, number: &str, within: Option<Duration>) -> StepResult {
+    pub(crate) async fn leads_with_number(
+        &mut self,
+        amount: Amount,
+        number: &str,
+        within: Option<Duration>,
+    ) -> StepResult {
         self.place()?;
         let floor = self.floor().await?;
         let count = || floor.leads_with_number(number).len() as u64;

@@ -25,7 +25,7 @@ use busyhour::world::{Host, Power};
 
 use self::apis::ApiClient;
 use self::webhooks::Receiver;
-use super::center::{Agent, Center, DOMAIN, SIP};
+use super::center::{Center, DOMAIN, SIP};
 use super::{PATIENCE, Scene, similar, wait_until};
 use crate::argument::{Argument as _, LeadName, Number, ProfileName};
 use crate::phrase::{StepFailure, StepResult};
@@ -79,6 +79,12 @@ impl Outside {
         self.receivers.iter().find(|receiver| receiver.name == name).map(|receiver| receiver.host().clone())
     }
 
+    /// The host that the CRM has: where it receives webhooks, or calls the APIs from.
+    pub(super) fn crm_host(&self) -> Option<Host> {
+        let api = self.api.as_ref().map(|api| api.host().clone());
+        api.or_else(|| self.receivers.first().map(|receiver| receiver.host().clone()))
+    }
+
     pub(super) fn names(&self) -> impl Iterator<Item = &str> {
         self.receivers.iter().map(|receiver| receiver.name.as_str())
     }
@@ -87,6 +93,11 @@ impl Outside {
 impl Place {
     pub(super) fn host(&self) -> &Host {
         &self.host
+    }
+
+    /// Its clock on the wall hangs so far ahead of UTC.
+    pub(super) fn hangs_clock(&self, utc_offset_minutes: i32) {
+        self.floor.configure(|settings| settings.utc_offset_minutes = utc_offset_minutes);
     }
 
     /// How an agent stands, if she's logged in.
@@ -173,7 +184,8 @@ impl Center {
         let password = self.add_switch(FLOOR);
         self.open();
         let server = SocketAddrV4::new(self.server_address(), SIP);
-        let settings = FloorSettings { utc_offset_minutes: self.utc_offset_minutes, ..FloorSettings::new(self.profile) };
+        let settings =
+            FloorSettings { utc_offset_minutes: self.utc_offset_minutes, ..FloorSettings::new(self.profile) };
         let floor = Floor::install(&host, settings, SwitchSettings::new(server, DOMAIN, FLOOR, &password));
         floor.user(User::api(API_USER, API_PASSWORD));
         self.place = Some(Place { host, floor, campaigns: Vec::new(), shares: None, runs_on: false });

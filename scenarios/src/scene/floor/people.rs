@@ -90,7 +90,12 @@ impl Scene {
     }
 
     /// Agents log in one after the other.
-    pub(crate) async fn log_in_over(&mut self, who: &argument::Agent, campaign: Option<&str>, over: Duration) -> StepResult {
+    pub(crate) async fn log_in_over(
+        &mut self,
+        who: &argument::Agent,
+        campaign: Option<&str>,
+        over: Duration,
+    ) -> StepResult {
         let names: Vec<String> = self.at_screens(who).await?.into_iter().map(|agent| agent.name).collect();
         let began = self.universe.now();
         let each = over / u32::try_from(names.len()).unwrap_or(u32::MAX).max(1);
@@ -158,7 +163,8 @@ impl Scene {
         let campaign = self.campaign_of_lead(lead).await?;
         self.is_ready(who, Some(&campaign)).await?;
         floor.dial_lead(&campaign, LeadId(lead))?;
-        let has_it = || floor.agent(name).is_some_and(|status| status.lead == Some(LeadId(lead)) && status.call.is_some());
+        let has_it =
+            || floor.agent(name).is_some_and(|status| status.lead == Some(LeadId(lead)) && status.call.is_some());
         let shows = |agent: &Agent| agent.shows(agent.session_tab().unwrap_or(0)) == "INCALL";
         let agent = self.agents_now(std::slice::from_ref(name))?.remove(0);
         if !wait_until(&self.universe, Some(TALKING), || has_it() && shows(&agent)).await {
@@ -215,7 +221,11 @@ impl Scene {
     }
 
     /// Gives customers away.
-    pub(in crate::scene) async fn transfer_by_screen(&mut self, who: &argument::Agent, transfer: Transfer) -> StepResult {
+    pub(in crate::scene) async fn transfer_by_screen(
+        &mut self,
+        who: &argument::Agent,
+        transfer: Transfer,
+    ) -> StepResult {
         self.press_screens(who, "transfer the call", |screen, web| screen.transfer(web, transfer.clone())).await
     }
 
@@ -374,7 +384,12 @@ impl Scene {
     }
 
     /// Agents are paused for that reason.
-    pub(crate) async fn is_paused_with(&mut self, who: &argument::Agent, code: &str, within: Option<Duration>) -> StepResult {
+    pub(crate) async fn is_paused_with(
+        &mut self,
+        who: &argument::Agent,
+        code: &str,
+        within: Option<Duration>,
+    ) -> StepResult {
         self.await_status(who, format!("paused with pause code {code:?}"), within, |status| {
             status.is_some_and(|status| status.status == "PAUSED" && status.pause_code == code)
         })
@@ -490,7 +505,12 @@ impl Scene {
     }
 
     /// Whether an agent is alerted of a callback of her own.
-    pub(crate) async fn callback_is_due(&mut self, lead: u64, who: &argument::Agent, within: Option<Duration>) -> StepResult {
+    pub(crate) async fn callback_is_due(
+        &mut self,
+        lead: u64,
+        who: &argument::Agent,
+        within: Option<Duration>,
+    ) -> StepResult {
         self.last_callback(lead).await?;
         let agents = self.at_screens(who).await?;
         let floor = self.floor().await?;
@@ -527,11 +547,18 @@ impl Scene {
     // --- the record ----------------------------------------------------------------------------------------------
 
     /// What the record of an agent's last session says.
-    pub(crate) async fn session_lasted(&mut self, who: &argument::Agent, whole: Duration, parts: Breakdown) -> StepResult {
+    pub(crate) async fn session_lasted(
+        &mut self,
+        who: &argument::Agent,
+        whole: Duration,
+        parts: Breakdown,
+    ) -> StepResult {
         let floor = self.floor().await?;
         for name in self.names_of(who)? {
             let Some(session) = floor.session_times(&name).pop() else {
-                return Err(StepFailure::because(format!("{name} has never logged in, so there is no session of hers")));
+                return Err(StepFailure::because(format!(
+                    "{name} has never logged in, so there is no session of hers"
+                )));
             };
             let times = session.times;
             let total = times.total();

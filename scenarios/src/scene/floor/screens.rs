@@ -130,7 +130,8 @@ impl Scene {
                 Some(computer) => {
                     self.tell_tab(&agent.name, place, "opened");
                     let opened = computer.open(place);
-                    opened.map_err(|error| StepFailure::because(format!("{} can't open the tab: {error}", agent.name)))?;
+                    opened
+                        .map_err(|error| StepFailure::because(format!("{} can't open the tab: {error}", agent.name)))?;
                 }
                 None if place == 0 => self.open_tab(&crate::argument::Agent::Named(agent.name.clone())).await?,
                 None => {

@@ -41,7 +41,9 @@ impl Scene {
     pub(crate) async fn add_campaign(&mut self, name: &str, dialing: Dialing) -> StepResult {
         let is_somebodys = self.hosts_of(name).is_ok() || self.universe.find_host(name).is_some();
         if is_somebodys {
-            return Err(StepFailure::because(format!("{name} is somebody's name already: call the campaign otherwise")));
+            return Err(StepFailure::because(format!(
+                "{name} is somebody's name already: call the campaign otherwise"
+            )));
         }
         let floor = self.floor().await?;
         let place = self.place()?;
@@ -160,7 +162,12 @@ impl Scene {
     }
 
     /// From now on somebody saves the same after each call.
-    pub(crate) async fn saves_after_each_call(&mut self, who: &argument::Agent, code: &str, after: Duration) -> StepResult {
+    pub(crate) async fn saves_after_each_call(
+        &mut self,
+        who: &argument::Agent,
+        code: &str,
+        after: Duration,
+    ) -> StepResult {
         self.floor().await?;
         for agent in self.agents(who)? {
             let (universe, code) = (self.universe.clone(), code.to_owned());

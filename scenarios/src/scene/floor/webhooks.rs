@@ -106,7 +106,9 @@ impl Scene {
         let receivers = self.receivers()?;
         match receivers.as_mut_slice() {
             [only] => Ok(only),
-            [] => Err(StepFailure::because("there is no webhook receiver: `Given a webhook receiver crm` puts one there")),
+            [] => {
+                Err(StepFailure::because("there is no webhook receiver: `Given a webhook receiver crm` puts one there"))
+            }
             _ => Err(StepFailure::because("there are several webhook receivers, and it isn't said which is meant")),
         }
     }
@@ -212,7 +214,8 @@ impl Scene {
     pub(crate) async fn rotate_secret(&mut self) -> StepResult {
         let floor = self.floor().await?;
         let receiver = self.only_receiver()?;
-        let Some(scheme) = receiver.hooks.iter().map(|told| told.contract.signature).find(|one| *one != Scheme::None) else {
+        let Some(scheme) = receiver.hooks.iter().map(|told| told.contract.signature).find(|one| *one != Scheme::None)
+        else {
             return Err(StepFailure::because("nothing that is sent is signed, so there is no secret to rotate"));
         };
         let secret = scheme.draw_secret(&mut receiver.random);
@@ -226,7 +229,8 @@ impl Scene {
     /// A receiver knows the newest secret, and forgets those before it.
     pub(crate) fn learn_secret(&mut self, receiver: &str) -> StepResult {
         let receiver = self.receiver(receiver)?;
-        let newest = receiver.hooks.iter().find(|told| told.secrets.len() > 1).and_then(|told| told.secrets.last()).cloned();
+        let newest =
+            receiver.hooks.iter().find(|told| told.secrets.len() > 1).and_then(|told| told.secrets.last()).cloned();
         let Some(newest) = newest else {
             return Err(StepFailure::because("no secret was rotated, so there is none to learn"));
         };
@@ -313,7 +317,8 @@ impl Scene {
         let (parts, body) = last.request.into_parts();
         let text = String::from_utf8_lossy(&body).into_owned();
         // What a thief would want: another status, in JSON, in a form or in the URL.
-        let changed = with_status(&text, "\"status\":\"", '"', "SALE").or_else(|| with_status(&text, "status=", '&', "SALE"));
+        let changed =
+            with_status(&text, "\"status\":\"", '"', "SALE").or_else(|| with_status(&text, "status=", '&', "SALE"));
         let changed = changed.filter(|changed| *changed != text).unwrap_or_else(|| format!("{text} "));
         let url = if body.is_empty() { with_status(&url, "status=", '&', "SALE").unwrap_or(url) } else { url };
         let body = if body.is_empty() { body } else { Bytes::from(changed) };
@@ -459,7 +464,8 @@ impl Scene {
         let is_spent = || floor.is_running() && floor.untold() == 0;
         wait_until(&universe, within, || is_spent() && missing().is_empty()).await;
         let (missing, untold) = (missing(), floor.untold());
-        let seen_any = receivers.iter().any(|receiver| receiver.crm.deliveries(None, None).iter().any(Delivery::is_accepted));
+        let seen_any =
+            receivers.iter().any(|receiver| receiver.crm.deliveries(None, None).iter().any(Delivery::is_accepted));
         if missing.is_empty() && untold == 0 && seen_any {
             return Ok(());
         }
@@ -499,14 +505,20 @@ fn missing(floor: &Floor, receiver: &Receiver) -> Vec<String> {
     let mut missing = Vec::new();
     for told in &receiver.hooks {
         if let Some(tally) = floor.tally(&told.hook).filter(|tally| tally.given_up > 0) {
-            missing.push(format!("the sender gave up {} of {:?} to {}", tally.given_up, told.event.name(), receiver.name));
+            missing.push(format!(
+                "the sender gave up {} of {:?} to {}",
+                tally.given_up,
+                told.event.name(),
+                receiver.name
+            ));
         }
         if told.event != EventKind::DispositionSaved {
             continue;
         }
         let disposed = |core: &busyhour::floor::core::Core, _| {
             let of_campaign = core.call_records().filter(|call| call.campaign == told.campaign);
-            let disposed = of_campaign.filter(|call| call.routed.is_some() && call.ended.is_some() && is_disposition(&call.status));
+            let disposed = of_campaign
+                .filter(|call| call.routed.is_some() && call.ended.is_some() && is_disposition(&call.status));
             disposed.map(|call| (call.lead, call.status.clone())).collect::<Vec<(LeadId, String)>>()
         };
         let mut of_leads = std::collections::BTreeMap::<LeadId, Vec<String>>::new();
