@@ -43,6 +43,16 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
 /// How often a check that waits looks again.
 pub(crate) const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
+/// How soon a check looks again that has waited so long: who waits for days for a sender to give up needn't look a
+/// hundred times a second.
+fn look_again(waited: Duration) -> Duration {
+    match waited.as_secs() {
+        0..300 => LOOK_AGAIN,
+        300..3_600 => Duration::from_millis(200),
+        _ => Duration::from_secs(10),
+    }
+}
+
 /// What the steps of a scenario share: see [`World`].
 ///
 /// A step of another crate reaches the universe through it:
@@ -149,6 +159,9 @@ impl Scene {
         if name == DNS_HOST {
             let why = format!("`{name}` is the host that answers for names: call the {what} something else");
             return Err(StepFailure::because(why));
+        }
+        if self.center.as_ref().and_then(Center::place).is_some_and(|place| place.has_campaign(name)) {
+            return Err(StepFailure::because(format!("{name} is a campaign: call the {what} something else")));
         }
         self.universe.try_host(name).map_err(|error| StepFailure::because(error.to_string()))
     }
@@ -274,7 +287,8 @@ pub(crate) async fn judge_amount(
     count: impl Fn() -> u64,
     what: &str,
 ) -> StepResult {
-    let deadline = universe.now() + within.unwrap_or(Duration::ZERO);
+    let began = universe.now();
+    let deadline = began + within.unwrap_or(Duration::ZERO);
     loop {
         let seen = count();
         let wrong = || StepFailure::differs(format!("{amount} {what}"), format!("{seen}"));
@@ -285,7 +299,8 @@ pub(crate) async fn judge_amount(
         if settled || universe.now() >= deadline {
             return if amount.admits(seen, of) { Ok(()) } else { Err(wrong()) };
         }
-        universe.sleep(LOOK_AGAIN.min(deadline.since(universe.now()))).await;
+        let soon = look_again(universe.now().since(began));
+        universe.sleep(soon.min(deadline.since(universe.now()))).await;
     }
 }
 
@@ -300,7 +315,8 @@ pub(crate) async fn judge_level(
     count: impl Fn() -> u64,
     what: &str,
 ) -> StepResult {
-    let deadline = universe.now() + within.unwrap_or(Duration::ZERO);
+    let began = universe.now();
+    let deadline = began + within.unwrap_or(Duration::ZERO);
     let wrong = |seen: u64| StepFailure::differs(format!("{amount} {what}"), format!("{seen}"));
     let mut was_in_bounds = !amount.is_exceeded_by(count());
     loop {
@@ -314,13 +330,15 @@ pub(crate) async fn judge_level(
         if settled || universe.now() >= deadline {
             return if amount.admits(seen, seen) { Ok(()) } else { Err(wrong(seen)) };
         }
-        universe.sleep(LOOK_AGAIN.min(deadline.since(universe.now()))).await;
+        let soon = look_again(universe.now().since(began));
+        universe.sleep(soon.min(deadline.since(universe.now()))).await;
     }
 }
 
 /// Waits until `holds`, at most `within`; without it, asks once.
 pub(crate) async fn wait_until(universe: &Universe, within: Option<Duration>, mut holds: impl FnMut() -> bool) -> bool {
-    let deadline = universe.now() + within.unwrap_or(Duration::ZERO);
+    let began = universe.now();
+    let deadline = began + within.unwrap_or(Duration::ZERO);
     loop {
         if holds() {
             return true;
@@ -328,6 +346,7 @@ pub(crate) async fn wait_until(universe: &Universe, within: Option<Duration>, mu
         if universe.now() >= deadline {
             return false;
         }
-        universe.sleep(LOOK_AGAIN.min(deadline.since(universe.now()))).await;
+        let soon = look_again(universe.now().since(began));
+        universe.sleep(soon.min(deadline.since(universe.now()))).await;
     }
 }

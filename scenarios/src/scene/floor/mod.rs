@@ -95,6 +95,11 @@ impl Place {
         &self.host
     }
 
+    /// True if a campaign has that name.
+    pub(super) fn has_campaign(&self, name: &str) -> bool {
+        self.campaigns.iter().any(|campaign| campaign == name)
+    }
+
     /// Its clock on the wall hangs so far ahead of UTC.
     pub(super) fn hangs_clock(&self, utc_offset_minutes: i32) {
         self.floor.configure(|settings| settings.utc_offset_minutes = utc_offset_minutes);
@@ -169,6 +174,16 @@ impl Center {
             settings.profile = profile;
             settings.quirks = busyhour::floor::settings::Quirks::of(profile);
         });
+        let floor = place.floor.clone();
+        if self.agents.iter().any(|agent| agent.computer.is_none()) {
+            return Err(StepFailure::because("say the profile first, and then who has a webphone"));
+        }
+        for agent in &mut self.agents {
+            let site = busyhour::floor::screen::AgentScreen::site(floor.screen_of(&agent.name));
+            if let Some(computer) = &mut agent.computer {
+                computer.shows(site);
+            }
+        }
         Ok(())
     }
 

@@ -22,6 +22,11 @@ pub(in crate::scene) struct Computer {
 }
 
 impl Computer {
+    /// What its tabs show from now on.
+    pub(super) fn shows(&mut self, site: Site) {
+        self.site = site;
+    }
+
     /// How many tabs were opened side by side, open or not; the first one counts before it's opened.
     pub(in crate::scene) fn tabs(&self) -> usize {
         self.tabs.borrow().len().max(1)

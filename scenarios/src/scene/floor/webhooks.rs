@@ -117,10 +117,6 @@ impl Scene {
 
     /// Adds a receiver.
     pub(crate) fn add_receiver(&mut self, name: &str, careful: bool) -> StepResult {
-        let is_campaign = self.center()?.place().is_some_and(|place| place.campaigns.iter().any(|one| one == name));
-        if is_campaign {
-            return Err(StepFailure::because(format!("{name} is a campaign: call the receiver otherwise")));
-        }
         let host = self.new_host(name, "receiver")?;
         self.universe.network().name_address(&format!("{name}.{TEST}"), host.address()).map_err(failed)?;
         let random = self.universe.random(&format!("secrets of {name}"));
