@@ -48,7 +48,7 @@ Feature: Round 4
     And alice logs in to renewals in the second tab
     Then alice's first tab is disabled within 10 seconds
     When bob logs out
-    Then bob's session lasted 33 seconds in all: 33 seconds paused
+    Then bob's session lasted 152 seconds in all: 152 seconds paused
 
   Scenario: Dispositions in all ways
     Given a campaign renewals
