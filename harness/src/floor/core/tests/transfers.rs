@@ -2,6 +2,7 @@
 
 use super::play::{Play, Script, number};
 use crate::floor::core::{Action, LeadId, Transfer};
+use crate::floor::settings::{Profile, Quirks};
 
 const OUTSIDE: &str = "8005550199";
 
@@ -140,6 +141,41 @@ fn a_consulted_agent_who_is_not_needed_is_ready_again() {
     play.act("alice", Action::Transfer(Transfer::TakeBack));
     assert_eq!(play.status("bob"), "READY");
     assert!(play.together("alice", &number(1001)) && !play.together("alice", "bob"));
+}
+
+#[test]
+fn a_consulted_agent_who_was_pausing_pauses_on() {
+    for completes in [true, false] {
+        let mut play = talking();
+        play.log_in("bob");
+        play.act("bob", Action::Pause { code: Some("LUNCH".into()) });
+        assert!(play.act("alice", Action::Transfer(Transfer::Consult { to: to("bob") })).is_ok());
+        if completes {
+            play.act("alice", Action::Transfer(Transfer::Complete));
+            play.run(2.0);
+            assert_eq!(play.status("bob"), "INCALL");
+            play.dispose("bob", "SALE");
+        } else {
+            play.act("alice", Action::Transfer(Transfer::TakeBack));
+        }
+        assert_eq!(play.core.agent_status(play.now, "bob").unwrap().pause_code, "LUNCH");
+    }
+}
+
+/// The modern floor gives up the lead of an agent who logs out without a disposition: not if somebody else has it.
+#[test]
+fn an_agent_who_leaves_without_a_disposition_takes_no_customer_from_whom_she_has_given_him_to() {
+    for to_agent in [true, false] {
+        let mut play = Play::new(|settings| settings.quirks = Quirks::of(Profile::Modern)).with_leads(1);
+        play.talking("alice", 1001);
+        play.ready("bob");
+        let whom = if to_agent { "bob" } else { OUTSIDE };
+        play.act("alice", Action::Transfer(Transfer::Blind { to: to(whom) }));
+        play.run(3.0);
+        assert!(play.act("alice", Action::Logout).is_ok());
+        assert!(play.together(whom, &number(1001)));
+        assert_eq!(play.core.calls_of_lead(LeadId(1001)).next().unwrap().status, "ERI");
+    }
 }
 
 #[test]
