@@ -7,8 +7,8 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use super::core::{
-    AddLead, AddLeadError, AgentStatus, CallId, CallRecord, Callback, CampaignStats, Core, DialError, ExternalError, Lead, LeadId,
-    Monitoring, Now, SessionTimes, Stretch,
+    AddLead, AddLeadError, AgentStatus, CallId, CallRecord, Callback, CampaignStats, Core, DialError, ExternalError,
+    Lead, LeadId, Monitoring, Now, SessionTimes, Stretch,
 };
 use super::program::{self, Destination, Engine, Shared, Stopped};
 use super::screen::ScreenSettings;
@@ -246,7 +246,7 @@ impl Floor {
         })?;
         let destination = Destination { hook: name.clone(), endpoint, durable: way.durable };
         if let Ok(engine) = self.engine() {
-            engine.add_destination(&destination);
+            engine.add_destination(&destination, false);
         }
         let mut endpoints = self.0.endpoints.borrow_mut();
         endpoints.retain(|other| other.hook != name);

@@ -80,7 +80,10 @@ fn what_is_wrong_is_said_in_vicidials_words() {
         center.ready(&alice).await;
         assert_eq!(ask("external_hangup", "alice", "2").await, "ERROR: external_hangup not valid - 2|alice\n");
         assert_eq!(ask("external_pause", "alice", "NAP").await, "ERROR: external_pause not valid - NAP|alice\n");
-        assert_eq!(ask("pause_code", "alice", "BREAK").await, "ERROR: pause_code error - agent is not paused - alice\n");
+        assert_eq!(
+            ask("pause_code", "alice", "BREAK").await,
+            "ERROR: pause_code error - agent is not paused - alice\n"
+        );
         assert_eq!(ask("park_call", "alice", "PARK_BENCH").await, "ERROR: park_call not valid - PARK_BENCH|alice\n");
         assert_eq!(ask("dance", "alice", "1").await, "ERROR: NO FUNCTION SPECIFIED\n");
         let wrong = [("source", "t"), ("user", "crm"), ("pass", "x"), ("function", "logout"), ("agent_user", "alice")];

@@ -81,7 +81,9 @@ fn judge(what: &str, shown: &[Shown], at_least: usize) {
     let lost = shown.iter().filter(|shown| shown.status != "SALE").count();
     let untold = shown.iter().filter(|shown| shown.status == "SALE" && shown.sales == 0).count();
     let doubled = shown.iter().filter(|shown| shown.deliveries > 1).count();
-    println!("{what}: {points} points; {lost} before it was saved, {untold} saved and never told, {doubled} told twice");
+    println!(
+        "{what}: {points} points; {lost} before it was saved, {untold} saved and never told, {doubled} told twice"
+    );
     assert!(points >= at_least, "{what}: {points} points are too few");
     assert!(shown.last().is_some_and(|last| last.saved && last.sales == 1), "without a crash it's told");
 }

@@ -4,8 +4,10 @@
 mod agent_api;
 mod crashes;
 mod first_call;
+mod forms;
 mod leaving;
 mod non_agent_api;
 mod scene;
+mod ways;
 mod webhooks;
 mod work;

@@ -107,7 +107,8 @@ fn an_add_lead_that_is_repeated_makes_a_second_lead() {
 #[test]
 fn add_lead_puts_into_the_hopper_and_schedules_callbacks() {
     scene(|center| async move {
-        let what = [("phone_number", "7275551111"), ("list_id", "101"), ("add_to_hopper", "Y"), ("hopper_priority", "50")];
+        let what =
+            [("phone_number", "7275551111"), ("list_id", "101"), ("add_to_hopper", "Y"), ("hopper_priority", "50")];
         let answer = center.ask("add_lead", &what).await;
         let lines: Vec<&str> = answer.lines().collect();
         assert_eq!(lines[1], "NOTICE: add_lead ADDED TO HOPPER - 7275551111|crm|1003|1003");

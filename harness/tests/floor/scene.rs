@@ -4,6 +4,7 @@ use std::net::SocketAddrV4;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use busyhour::Universe;
 use busyhour::floor::Floor;
 use busyhour::floor::core::{AddLead, LeadId};
 use busyhour::floor::screen::AgentScreen;
@@ -19,7 +20,6 @@ use busyhour::phone::webphone::WebphoneSettings;
 use busyhour::phone::{AutoAnswer, Phone, PhoneSettings, Registration};
 use busyhour::trace::{Event, Log, PacketSeen, SimTime};
 use busyhour::world::{Host, Tap};
-use busyhour::Universe;
 use busyhour_oracle::Panel;
 use bytes::Bytes;
 
@@ -55,9 +55,8 @@ where
     Fut: Future<Output = T>,
 {
     let panel = Arc::new(Mutex::new(Listening(Panel::always_on())));
-    let outcome = Universe::seeded(1)
-        .tap(panel.clone())
-        .run(move |u| async move { scene(Center::open(u, profile).await).await });
+    let outcome =
+        Universe::seeded(1).tap(panel.clone()).run(move |u| async move { scene(Center::open(u, profile).await).await });
     let result = outcome.result.unwrap_or_else(|cause| panic!("{cause}\n{}", outcome.log.to_text()));
     let verdict = panel.lock().unwrap().0.verdict(&[]).unwrap();
     assert!(verdict.passed(), "{verdict}");
