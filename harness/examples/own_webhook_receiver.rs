@@ -14,9 +14,9 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
+use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::Router;
 use axum::routing::post;
 use busyhour::http::{Client, Limits, Request, header};
 use busyhour::store::{Batch, Store};
