@@ -18,7 +18,7 @@ use crate::store::{Receipt, Store};
 use crate::trace::SimTime;
 use crate::webhook::receiver::Reply;
 use crate::webhook::receiver::door::Door;
-use crate::webhook::signature::{Received, Rejection};
+use crate::webhook::signature::{Received, Rejection, Scheme};
 use crate::world::Host;
 
 /// The name of its store.
@@ -177,7 +177,7 @@ impl Shared {
 
     /// Enters a delivery in the list that the operator sees.
     fn note(&self, host: &Host, incoming: &Incoming) -> usize {
-        let told = self.read(&incoming.request).ok();
+        let told = Self::read(&incoming.request).ok();
         let mut deliveries = self.deliveries.borrow_mut();
         deliveries.push(Delivery {
             at: host.now(),
@@ -192,11 +192,11 @@ impl Shared {
         deliveries.len() - 1
     }
 
-    fn read(&self, request: &Request<Bytes>) -> Result<Told, String> {
-        let settings = self.settings.borrow();
-        let scheme = settings.verifies.as_ref().map(|verifies| verifies.scheme);
-        let payload = scheme.map_or(Some(request.body().clone()), |scheme| scheme.payload(request.body()));
-        told::read(request, &payload.ok_or("the body can't be unwrapped")?)
+    fn read(request: &Request<Bytes>) -> Result<Told, String> {
+        // A token shows what it is, whether or not anybody looks at its signature.
+        let is_token = request.body().starts_with(b"eyJ");
+        let payload = if is_token { Scheme::Dialpad.payload(request.body()) } else { Some(request.body().clone()) };
+        told::read(request, &payload.ok_or("the token can't be read")?)
     }
 
     fn verify(&self, host: &Host, request: &Request<Bytes>) -> Result<(), Rejection> {
@@ -215,7 +215,7 @@ impl Shared {
             let why = rejection.to_string();
             return (Verdict::Rejected(why.clone()), Reply::status(401).body(why + "\n"));
         }
-        let told = match self.read(&incoming.request) {
+        let told = match Self::read(&incoming.request) {
             Ok(told) => told,
             Err(why) => return (Verdict::Rejected(why.clone()), Reply::status(400).body(why + "\n")),
         };
