@@ -77,7 +77,7 @@ fn a_callback_for_one_agent_alerts_her_screen_and_she_dials() {
         center.pass(3_500).await;
         assert_eq!(alice.alerts(), Vec::<String>::new());
         center.pass(180).await;
-        assert_eq!(alice.alerts(), ["1 callbacks are due for you."]);
+        assert_eq!(alice.alerts(), ["A callback is due for you."]);
         assert_eq!(center.floor.lead_view(LEAD).unwrap().dialed, 1, "nobody dials it for her");
         alice.press(AgentScreen::list_callbacks);
         center.pass(1).await;
