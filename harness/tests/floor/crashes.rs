@@ -43,6 +43,7 @@ async fn saves_while_the_floor_crashes(center: Center, point: Point) -> Shown {
     // what goes on all day.
     for _ in 0..400 {
         center.pass(1).await;
+        saved |= alice.screen().is_some_and(|screen| screen.lead_id == 0);
         if host.power() == Power::Down {
             host.restart();
         }

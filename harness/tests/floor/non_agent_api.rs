@@ -184,9 +184,8 @@ fn leads_are_found_and_read() {
         assert_eq!(nobody, "ERROR: lead_search NO MATCHES FOUND IN THE SYSTEM - crm|4075551212||\n");
 
         let answer = center.ask("lead_all_info", &[("lead_id", &second)]).await;
-        let row = format!("NEW|crm|||101|-5.00|1|{MARY}||Mary||||||||||||||||||0||0||0|{second}\n");
         let known: Vec<&str> = answer.trim_end().split('|').collect();
-        assert_eq!(known.len(), row.trim_end().split('|').count(), "{answer}");
+        assert_eq!(known.len(), 32, "{answer}");
         assert_eq!((known[0], known[4], known[7], known[9], known[31]), ("NEW", "101", MARY, "Mary", second.as_str()));
         let none = center.ask("lead_all_info", &[("lead_id", "7")]).await;
         assert_eq!(none, "ERROR: lead_all_info LEAD NOT FOUND - crm|7||\n");
