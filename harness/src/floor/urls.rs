@@ -67,11 +67,13 @@ pub fn way(profile: Profile, event: EventKind, sender: Option<&str>) -> Result<W
         (EventKind::CallStarted, None | Some(DISPO)) => Ok(url("Start Call URL", Trigger::AtOnce, DISPO)),
         (EventKind::LeadAdded, None | Some(NO_AGENT)) => Ok(url("Add Lead URL", Trigger::AtOnce, NO_AGENT)),
         (EventKind::CallEnded, Some(NO_AGENT)) => Ok(url("No Agent Call URL", Trigger::NoAgent, NO_AGENT)),
-        (EventKind::CallEnded, None) => {
-            Err(refused("it has none for the end of a call; the No Agent Call URL (vicidial-no-agent) tells of calls that \
-                         no agent had"))
+        (EventKind::CallEnded, None) => Err(refused(
+            "it has none for the end of a call; the No Agent Call URL (vicidial-no-agent) tells of calls that \
+                         no agent had",
+        )),
+        (EventKind::AgentStateChanged, None) => {
+            Err(refused("its agent events leave the agent's browser, not the server"))
         }
-        (EventKind::AgentStateChanged, None) => Err(refused("its agent events leave the agent's browser, not the server")),
         (EventKind::CallEnded | EventKind::AgentStateChanged, _) => Err(refused("nothing there sets it off")),
         (_, Some(DISPO | NO_AGENT)) => Err(refused("that URL is called on another occasion")),
         (_, Some(named)) => {
@@ -106,46 +108,8 @@ pub fn table() -> String {
         }
         let (other, _) = told(way(Profile::Vicidial, event, Some(STANDARD)));
         let (modern, contract) = told(way(Profile::Modern, event, None));
-        let _ = writeln!(out, "| {} | {own} | {sender} | {other} | {modern}, by {contract} or any other |", event.name());
+        let _ =
+            writeln!(out, "| {} | {own} | {sender} | {other} | {modern}, by {contract} or any other |", event.name());
     }
     out
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// The docs say what the code does: BLESS=1 writes them anew.
-    #[test]
-    fn the_table_of_the_docs_is_this_one() {
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/webhooks.md");
-        let docs = std::fs::read_to_string(path).expect("docs/webhooks.md is there");
-        let (begin, end) = ("<!-- ways -->\n", "<!-- /ways -->");
-        let (before, rest) = docs.split_once(begin).expect("docs/webhooks.md has a place for the table");
-        let (_, after) = rest.split_once(end).expect("that place has an end");
-        let wanted = format!("{before}{begin}{}{end}{after}", table());
-        if std::env::var_os("BLESS").is_some() {
-            std::fs::write(path, &wanted).expect("docs/webhooks.md can be written");
-        } else {
-            assert_eq!(docs, wanted, "run this test with BLESS=1");
-        }
-    }
-
-    #[test]
-    fn an_event_that_vicidial_has_no_url_for_is_an_error_that_says_so() {
-        let error = way(Profile::Vicidial, EventKind::CallEnded, None).expect_err("there's none").to_string();
-        assert!(error.starts_with("the vicidial profile can't send \"call.ended\" by a URL of its own: it has none"), "{error}");
-        assert!(way(Profile::Vicidial, EventKind::CallEnded, Some(NO_AGENT)).is_ok());
-        assert!(way(Profile::Vicidial, EventKind::CallEnded, Some("stripe")).is_err());
-        assert!(way(Profile::Vicidial, EventKind::DispositionSaved, Some(NO_AGENT)).is_err());
-        for event in EventKind::ALL {
-            assert!(way(Profile::Modern, event, None).is_ok());
-        }
-    }
-
-    #[test]
-    fn another_senders_contract_is_kept_in_the_vicidial_profile_too() {
-        let way = way(Profile::Vicidial, EventKind::SaleClosed, Some("stripe")).unwrap();
-        assert_eq!((way.trigger, way.sender.as_str(), way.durable), (Trigger::AtOnce, "stripe", true));
-    }
 }
