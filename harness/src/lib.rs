@@ -28,11 +28,15 @@
 //! - [`trace`]: the event log, the packet taps, the run's hash, the run record.
 //! - [`world`]: seed, thread, clock, entropy, scheduler, hosts. Knows no telephony.
 //! - [`net`]: sockets, wire, links, faults, NAT, partitions; simulated or live. Knows no telephony.
+//! - [`http`]: HTTP/1.1 over a host's sockets, both ends.
+//! - [`store`]: durable tables on a host's disk. Knows no telephony.
 //! - [`sip`]: codec, transactions, dialogs and calls, digest; UDP, TCP and WebSocket.
 //! - [`media`]: G.711, RTP and RTCP, digits, playout, the E-model, SDP, voices; a phone's line, a server's relay and
 //!   its conference rooms.
+//! - [`webhook`]: senders as contracts, signatures, receivers.
 //! - [`phone`]: hardphones, softphones, and webphones in a browser, with buttons and a screen.
 //! - [`pbx`]: the SIP server, the carrier and its customers.
+//! - [`floor`]: campaigns, leads, the dialer, agents and their screens.
 //! - [`universe`](Universe): all of that put together.
 //!
 //! # What is not simulated
@@ -50,12 +54,16 @@ compile_error!("busyhour answers libc's clocks and entropy itself, which it can 
 
 pub use busyhour_trace as trace;
 
+pub mod floor;
+pub mod http;
 pub mod media;
 pub mod net;
 pub mod pbx;
 pub mod phone;
 pub mod sip;
+pub mod store;
 mod universe;
+pub mod webhook;
 pub mod world;
 
 pub use universe::{Builder, DEFAULT_BIRTH, Outcome, Universe, simulate};

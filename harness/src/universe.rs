@@ -11,7 +11,7 @@ use std::time::Duration;
 use crate::net::{DNS_HOST, Net, Network, PacketCounts, profile::Profiles};
 use crate::trace::{Digest, Event, Log, PacketSeen, PcapngWriter, RunHash, SimTime, Source};
 use crate::world::thread::{Plan, live_through, on_fresh_thread};
-use crate::world::{CastError, Cause, Fault, FaultOutcome, Host, Kernel, Limits, Mode, Random, Tap};
+use crate::world::{CastError, Cause, Fault, FaultId, FaultOutcome, Host, Kernel, Limits, Mode, Random, Tap};
 
 /// The true time of day at a universe's birth unless it's set: Monday 2026-11-23, 09:00 in New York.
 pub const DEFAULT_BIRTH: u64 = 1_795_442_400;
@@ -151,6 +151,11 @@ impl Universe {
     /// The log so far, as text.
     pub fn log_text(&self) -> String {
         self.kernel.read_log(Log::to_text)
+    }
+
+    /// A fault, with what it has hit so far.
+    pub fn fault(&self, id: FaultId) -> Fault {
+        self.kernel.faults.all().swap_remove(id.0 as usize)
     }
 
     /// The faults so far, with what they hit.

@@ -12,7 +12,7 @@ use std::time::Duration;
 use busyhour::Universe;
 use busyhour::media::tone::Voice;
 use busyhour::pbx::{Server, ServerSettings};
-use busyhour::phone::{Phone, PhoneSettings};
+use busyhour::phone::{AutoAnswer, Phone, PhoneSettings};
 use serde_json::Value;
 
 const DOMAIN: &str = "pbx.test";
@@ -130,7 +130,7 @@ fn a_page_calls_a_hardphone_and_its_tab_is_closed() {
         let desk = u.host("bob");
         let mut settings = PhoneSettings::hardphone("bob", "secret", DOMAIN);
         settings.proxy = Some(std::net::SocketAddrV4::new(server.host().address(), 5060));
-        settings.auto_answer = true;
+        settings.auto_answer = AutoAnswer::Always;
         let bob = Phone::install(&desk, settings);
         desk.room().say(Voice::number(0).sound());
         until(&u, "bob's phone is on", Duration::from_secs(5), || bob.screen().power).await;

@@ -41,7 +41,7 @@ pub use g711::Codec;
 pub use line::{AudioLine, Behaviour, LineEvent, TIMEOUT};
 pub use one_stream::OneStream;
 pub use relay::{Feed, LegStats, RELAY_TIMEOUT, Relay, Side};
-pub use room::{Conference, MemberId};
+pub use room::{Conference, Ear, HeardBy, MemberId};
 pub use sdp::Direction;
 pub use stream::{FRAME_TIME, Heard, Remote, Stream, StreamStats};
 

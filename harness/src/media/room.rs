@@ -24,13 +24,39 @@ use crate::world::audio::Sound;
 use crate::world::kernel::kernel_here;
 use crate::world::{Host, Random};
 
+/// How often a member is sent silence who is alone and has nothing to hear: so that she knows that somebody is there, and
+/// a NAT between. Her own packets, which wake the room, are the larger part of what she costs.
+const ALONE: Duration = Duration::from_secs(1);
+
 /// A member's place in a conference: never given to another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MemberId(u32);
 
+/// Who hears what a member says. She herself hears everybody who's heard by all, and who is heard by her only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum HeardBy {
+    /// All the others: she talks.
+    #[default]
+    All,
+    /// Nobody: she listens.
+    Nobody,
+    /// One other, if that one is here: she whispers.
+    Only(MemberId),
+}
+
+/// Somebody who listens to what comes from a member, in a room or out of it. It's called in the middle of the mixing: it
+/// may take notes, and must leave the conference alone.
+pub trait Ear {
+    /// This is what the member says now: a frame, or nothing. Asked at each frame that comes, and each 200 ms at least.
+    fn hear(&mut self, now: SimTime, frame: Option<&[i16; FRAME]>);
+
+    /// The member pressed a key.
+    fn pressed(&mut self, digit: char);
+}
+
 /// A conference on a server. Cheap to clone; when the last clone is dropped its ports are closed.
 ///
-/// Digits that a member presses are pressed for all the others.
+/// Digits that a member presses are pressed for all who hear her.
 #[derive(Clone)]
 pub struct Conference(Rc<Handle>);
 
@@ -55,6 +81,8 @@ struct Member {
     latch: Option<Latch>,
     reports: Option<Latch>,
     playing: Option<(Sound, SimTime)>,
+    heard_by: HeardBy,
+    ear: Option<Box<dyn Ear>>,
     changed: SimTime,
     tasks: [AbortHandle; 2],
 }
@@ -101,18 +129,44 @@ impl Conference {
 
     fn join_by(&self, way: Way) -> MemberId {
         let shared = &self.0.shared;
-        let id = MemberId(shared.next.get());
-        shared.next.set(id.0 + 1);
+        let id = shared.number();
         let seed = shared.random.borrow_mut().next_u64();
-        let tasks = [
-            shared.host.spawn(listen(shared.clone(), id, way.clone())).abort_handle(),
-            shared.host.spawn(listen_to_reports(shared.clone(), id, way.clone())).abort_handle(),
-        ];
+        let tasks = shared.listen_to(id, &way);
         let stream = Stream::new(Random::stream(seed, "member"), shared.host.name());
         let changed = shared.host.now();
-        let member = Member { way, stream, latch: None, reports: None, playing: None, changed, tasks };
+        let (latch, reports, playing, ear, heard_by) = (None, None, None, None, HeardBy::All);
+        let member = Member { way, stream, latch, reports, playing, heard_by, ear, changed, tasks };
         shared.members.borrow_mut().insert(id, member);
         id
+    }
+
+    /// A member goes to another conference of the same host, and keeps her ports: she notices nothing but whom she hears.
+    /// There she's another member, who talks and has nothing of her own to hear. None if she isn't here.
+    pub fn move_to(&self, member: MemberId, other: &Conference) -> Option<MemberId> {
+        if Rc::ptr_eq(&self.0, &other.0) {
+            return self.with(member, |_| member);
+        }
+        let mut moved = self.0.shared.members.borrow_mut().remove(&member)?;
+        moved.tasks.iter().for_each(AbortHandle::abort);
+        let shared = &other.0.shared;
+        let id = shared.number();
+        moved.tasks = shared.listen_to(id, &moved.way);
+        (moved.playing, moved.heard_by, moved.changed) = (None, HeardBy::All, shared.host.now());
+        shared.members.borrow_mut().insert(id, moved);
+        shared.changed.notify_one();
+        Some(id)
+    }
+
+    /// From now on a member is heard by them.
+    pub fn set_heard_by(&self, member: MemberId, heard_by: HeardBy) {
+        if self.with(member, |member| member.heard_by) != Some(heard_by) {
+            self.change(member, |member, _| member.heard_by = heard_by);
+        }
+    }
+
+    /// Somebody listens to what comes from a member, wherever she's moved to; or nobody.
+    pub fn set_ear(&self, member: MemberId, ear: Option<Box<dyn Ear>>) {
+        self.change(member, |member, _| member.ear = ear);
     }
 
     /// The port that a member sends to; 0 if she has left.
@@ -198,6 +252,21 @@ impl Conference {
     }
 }
 
+impl Shared {
+    fn number(&self) -> MemberId {
+        let id = MemberId(self.next.get());
+        self.next.set(id.0 + 1);
+        id
+    }
+
+    fn listen_to(self: &Rc<Self>, id: MemberId, way: &Way) -> [AbortHandle; 2] {
+        [
+            self.host.spawn(listen(self.clone(), id, way.clone())).abort_handle(),
+            self.host.spawn(listen_to_reports(self.clone(), id, way.clone())).abort_handle(),
+        ]
+    }
+}
+
 impl Drop for Handle {
     fn drop(&mut self) {
         self.task.abort();
@@ -215,7 +284,16 @@ async fn listen(shared: Rc<Shared>, id: MemberId, way: Way) {
             continue;
         }
         if let Heard::Digit(digit) = member.stream.receive(now, &datagram) {
-            for (_, other) in members.iter_mut().filter(|(other, _)| **other != id) {
+            let heard_by = member.heard_by;
+            if let Some(ear) = &mut member.ear {
+                ear.pressed(digit);
+            }
+            let hears = |other: MemberId| match heard_by {
+                HeardBy::All => other != id,
+                HeardBy::Nobody => false,
+                HeardBy::Only(one) => other == one,
+            };
+            for (_, other) in members.iter_mut().filter(|(other, _)| hears(**other)) {
                 other.stream.press(digit);
             }
             shared.changed.notify_one();
@@ -246,6 +324,15 @@ async fn beat(shared: Rc<Shared>) {
     let mut tick = shared.host.now();
     let mut outgoing = Vec::new();
     loop {
+        if shared.members.borrow().is_empty() {
+            // Nobody is there: no reason to wake up until somebody is.
+            shared.planned.set(SimTime(u64::MAX));
+            while shared.members.borrow().is_empty() {
+                shared.changed.notified().await;
+            }
+            tick = on_the_grid(tick, shared.host.now());
+            tokio::time::sleep_until(kernel_here().instant(tick)).await;
+        }
         let next = mix(&shared, tick, &mut outgoing);
         for Outgoing { way, packet, report } in outgoing.drain(..) {
             if let Some((packet, to)) = packet {
@@ -283,25 +370,48 @@ fn mix(shared: &Shared, tick: SimTime, outgoing: &mut Vec<Outgoing>) -> SimTime 
     let frames: Vec<Option<[i16; FRAME]>> =
         members.values_mut().map(|member| member.stream.frame_to_play(tick)).collect();
     let mut mix = Mix::default();
-    frames.iter().flatten().for_each(|frame| mix.add(frame));
-    let speaking = frames.iter().flatten().count();
+    let mut speaking = 0;
+    // Who whispers, to whom, and what: seldom anybody.
+    let mut whispers: Vec<(MemberId, [i16; FRAME])> = Vec::new();
+    for (member, frame) in members.values_mut().zip(&frames) {
+        if let Some(ear) = &mut member.ear {
+            ear.hear(tick, frame.as_ref());
+        }
+        match (frame, member.heard_by) {
+            (Some(frame), HeardBy::All) => {
+                mix.add(frame);
+                speaking += 1;
+            }
+            (Some(frame), HeardBy::Only(one)) => whispers.push((one, *frame)),
+            (Some(_), HeardBy::Nobody) | (None, _) => {}
+        }
+    }
     let mut next = tick + REST;
-    for (member, own) in members.values_mut().zip(&frames) {
-        let others = speaking - usize::from(own.is_some());
+    let alone = members.len() == 1;
+    for ((id, member), frame) in members.iter_mut().zip(&frames) {
+        let own = frame.as_ref().filter(|_| member.heard_by == HeardBy::All);
+        let whispered = whispers.iter().any(|(to, _)| to == id);
+        let others = speaking - usize::from(own.is_some()) + usize::from(whispered);
         let full = cadence::every_frame(tick, member.changed) || member.stream.is_pressing();
-        let rested = member.stream.last_sent().is_none_or(|last| tick.since(last) >= REST);
+        let rest = if alone && member.playing.is_none() { ALONE } else { REST };
+        let rested = member.stream.last_sent().is_none_or(|last| tick.since(last) >= rest);
         let mut packet = None;
         if (full || others > 0 || rested)
             && let Some(to) = member.latch.as_ref().and_then(Latch::to)
         {
-            let mut samples = own.as_ref().map_or_else(|| mix.all(), |own| mix.without(own));
+            let mut samples = own.map_or_else(|| mix.all(), |own| mix.without(own));
+            let mut more = Vec::new();
             if let Some((sound, since)) = &member.playing {
                 let mut music = [0; FRAME];
                 sound.fill(tick.since(*since).as_nanos() as u64 / 125_000, &mut music);
-                let mut both = Mix::default();
-                both.add(&samples);
-                both.add(&music);
-                samples = both.all();
+                more.push(music);
+            }
+            more.extend(whispers.iter().filter(|(to, _)| to == id).map(|(_, frame)| *frame));
+            if !more.is_empty() {
+                let mut all = Mix::default();
+                all.add(&samples);
+                more.iter().for_each(|frame| all.add(frame));
+                samples = all.all();
             }
             packet = member.stream.frame_to_send(tick, &samples).map(|packet| (packet, to));
         }

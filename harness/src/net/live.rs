@@ -110,6 +110,12 @@ impl LiveTcp {
         self.peer
     }
 
+    /// Closes it by a reset.
+    pub(crate) fn reset(self) {
+        // Where the system can't, it's closed as ever.
+        let _ = self.stream.set_zero_linger();
+    }
+
     /// What went through the socket, as a segment: where the system cut its own, nobody can see from here.
     fn tap(&self, (src, dst): (SocketAddrV4, SocketAddrV4), numbers: (u32, u32), bytes: &[u8], stage: Stage) {
         let flags = TcpFlags { ack: true, psh: true, ..TcpFlags::default() };

@@ -33,7 +33,7 @@ use std::rc::Rc;
 use std::task::{Poll, Waker};
 
 use crate::trace::{HostId, PacketId, PacketSeen, SimTime, Stage};
-use crate::world::{Host, HostState, Kernel, Lifecycle, Mode, crashed};
+use crate::world::{Host, HostState, Kernel, Lifecycle, Mode, crash, crashed};
 
 use dns::Zone;
 use live::{LiveListener, LiveTcp, LiveUdp};
@@ -179,6 +179,7 @@ impl Net {
             }
             let moved = self.wire.borrow_mut().step(now);
             self.tcp_deliver();
+            crash::carry_out();
             if !moved && !self.tcp_is_dirty.get() {
                 return;
             }
@@ -187,15 +188,18 @@ impl Net {
 
     fn tcp_egress(&self) {
         let mut stacks = self.stacks.borrow_mut();
-        let Some(stacks) = stacks.as_mut() else { return };
+        let Some(running) = stacks.as_mut() else { return };
         let mut leaving = Vec::new();
         {
             let wire = self.wire.borrow();
-            stacks.egress(|host| wire.address(host), |host, src, dst, segment| leaving.push((host, src, dst, segment)));
+            running
+                .egress(|host| wire.address(host), |host, src, dst, segment| leaving.push((host, src, dst, segment)));
         }
+        drop(stacks);
         for (host, src, dst, segment) in leaving {
             let host = self.kernel.host(host);
             self.wire.borrow_mut().send_tcp(&host, src, dst, segment);
+            crash::carry_out();
         }
     }
 

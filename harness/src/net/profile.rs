@@ -188,21 +188,7 @@ impl Profiles {
     ///
     /// The folder or a file can't be read, a file is no profile, or two of its files have the same name in them.
     pub fn with_folder(&mut self, folder: &Path) -> Result<usize, ProfileError> {
-        let unreadable = |path: &Path, source| ProfileError::Unreadable { path: path.to_owned(), source };
-        let mut files = Vec::new();
-        for entry in std::fs::read_dir(folder).map_err(|e| unreadable(folder, e))? {
-            let path = entry.map_err(|e| unreadable(folder, e))?.path();
-            if path.extension().is_some_and(|extension| extension == "toml") {
-                files.push(path);
-            }
-        }
-        files.sort();
-        let mut texts = Vec::new();
-        for path in files {
-            let text = std::fs::read_to_string(&path).map_err(|e| unreadable(&path, e))?;
-            texts.push((path, text));
-        }
-        self.with_texts(&texts)
+        self.with_texts(&texts_of(folder)?)
     }
 
     fn with_texts(&mut self, texts: &[(PathBuf, String)]) -> Result<usize, ProfileError> {
@@ -239,12 +225,12 @@ impl Profiles {
 }
 
 /// What of a name matters.
-fn key(name: &str) -> String {
+pub(crate) fn key(name: &str) -> String {
     name.chars().filter(|c| !c.is_whitespace() && !matches!(c, '-' | '_')).flat_map(char::to_lowercase).collect()
 }
 
 /// Those of `words` that `typed` may have meant, best first; all if it's like none.
-fn nearest(typed: &str, words: &[&str]) -> Vec<String> {
+pub(crate) fn nearest(typed: &str, words: &[&str]) -> Vec<String> {
     let typed = key(typed);
     let far = typed.chars().count() / 3 + 1;
     let mut near: Vec<(usize, &str)> = words.iter().map(|word| (distance(&typed, &key(word)), *word)).collect();
@@ -274,7 +260,7 @@ fn distance(one: &str, other: &str) -> usize {
 }
 
 /// "did you mean "x"?" for one or two words, a list for more.
-fn suggestion(words: &[String], list: &str) -> String {
+pub(crate) fn suggestion(words: &[String], list: &str) -> String {
     match words {
         [one] => format!("did you mean {one:?}?"),
         [one, other] => format!("did you mean {one:?} or {other:?}?"),
@@ -282,13 +268,36 @@ fn suggestion(words: &[String], list: &str) -> String {
     }
 }
 
-/// Reads a file's text: the profile, and the line of its name.
-fn read(file: &Path, text: &str) -> Result<(Profile, usize), ProfileError> {
-    let document = DeTable::parse(text).map_err(|error| ProfileError::Syntax {
+/// Reads a file's TOML.
+pub(crate) fn parse<'a>(file: &Path, text: &'a str) -> Result<Spanned<DeTable<'a>>, ProfileError> {
+    DeTable::parse(text).map_err(|error| ProfileError::Syntax {
         file: file.to_owned(),
         line: line_of(text, error.span().map_or(0, |span| span.start)),
         what: error.message().to_owned(),
-    })?;
+    })
+}
+
+/// The texts of a folder's `*.toml` files, in the order of their names.
+pub(crate) fn texts_of(folder: &Path) -> Result<Vec<(PathBuf, String)>, ProfileError> {
+    let unreadable = |path: &Path, source| ProfileError::Unreadable { path: path.to_owned(), source };
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(|e| unreadable(folder, e))? {
+        let path = entry.map_err(|e| unreadable(folder, e))?.path();
+        if path.extension().is_some_and(|extension| extension == "toml") {
+            files.push(path);
+        }
+    }
+    files.sort();
+    let read = |path: PathBuf| match std::fs::read_to_string(&path) {
+        Ok(text) => Ok((path, text)),
+        Err(error) => Err(unreadable(&path, error)),
+    };
+    files.into_iter().map(read).collect()
+}
+
+/// Reads a file's text: the profile, and the line of its name.
+fn read(file: &Path, text: &str) -> Result<(Profile, usize), ProfileError> {
+    let document = parse(file, text)?;
     let root = Fields { file, text, path: String::new(), table: document.get_ref(), starts: 0 };
     let (mut name, mut up, mut down) = (None, None, None);
     for (field, at, value) in root.in_order() {
@@ -394,19 +403,19 @@ fn line_of(text: &str, at: usize) -> usize {
 }
 
 /// A table of a file, with what its errors need.
-struct Fields<'a> {
-    file: &'a Path,
-    text: &'a str,
+pub(crate) struct Fields<'a> {
+    pub(crate) file: &'a Path,
+    pub(crate) text: &'a str,
     /// The table's name, with those around it; nothing for the whole file.
-    path: String,
-    table: &'a DeTable<'a>,
+    pub(crate) path: String,
+    pub(crate) table: &'a DeTable<'a>,
     /// Where in the text the table starts.
-    starts: usize,
+    pub(crate) starts: usize,
 }
 
 impl<'a> Fields<'a> {
     /// Its fields, each with its place, in the order of the file: of two errors the upper one is told.
-    fn in_order(&self) -> Vec<(&'a str, usize, &'a DeValue<'a>)> {
+    pub(crate) fn in_order(&self) -> Vec<(&'a str, usize, &'a DeValue<'a>)> {
         let field = |(name, value): (&'a Spanned<_>, &'a Spanned<DeValue<'a>>)| {
             let text: &'a std::borrow::Cow<'a, str> = name.get_ref();
             (text.as_ref(), name.span().start, value.get_ref())
@@ -416,31 +425,31 @@ impl<'a> Fields<'a> {
         fields
     }
 
-    fn line(&self, at: usize) -> usize {
+    pub(crate) fn line(&self, at: usize) -> usize {
         line_of(self.text, at)
     }
 
-    fn wrong(&self, field: &str, at: usize, what: String) -> ProfileError {
+    pub(crate) fn wrong(&self, field: &str, at: usize, what: String) -> ProfileError {
         let field = if self.path.is_empty() { field.to_owned() } else { format!("{}.{field}", self.path) };
         ProfileError::Field { file: self.file.to_owned(), line: self.line(at), field, what }
     }
 
-    fn unknown(&self, field: &str, at: usize, known: &[&str]) -> ProfileError {
+    pub(crate) fn unknown(&self, field: &str, at: usize, known: &[&str]) -> ProfileError {
         let what = format!("there is no such field; {}", suggestion(&nearest(field, known), "there are"));
         self.wrong(field, at, what)
     }
 
-    fn wrong_type(&self, field: &str, at: usize, wanted: &str, value: &DeValue<'_>) -> ProfileError {
+    pub(crate) fn wrong_type(&self, field: &str, at: usize, wanted: &str, value: &DeValue<'_>) -> ProfileError {
         self.wrong(field, at, format!("{wanted} is needed here, not a TOML {}", value.type_str()))
     }
 
-    fn table_in(&self, field: &str, at: usize, value: &'a DeValue<'a>) -> Result<Fields<'a>, ProfileError> {
+    pub(crate) fn table_in(&self, field: &str, at: usize, value: &'a DeValue<'a>) -> Result<Fields<'a>, ProfileError> {
         let table = value.as_table().ok_or_else(|| self.wrong_type(field, at, "a table", value))?;
         let path = if self.path.is_empty() { field.to_owned() } else { format!("{}.{field}", self.path) };
         Ok(Fields { file: self.file, text: self.text, path, table, starts: at })
     }
 
-    fn name(&self, at: usize, value: &DeValue<'_>) -> Result<String, ProfileError> {
+    pub(crate) fn name(&self, at: usize, value: &DeValue<'_>) -> Result<String, ProfileError> {
         let name = value.as_str().ok_or_else(|| self.wrong_type("name", at, "a string", value))?;
         if key(name).is_empty() {
             return Err(self.wrong("name", at, format!("{name:?} is no name")));
@@ -449,7 +458,7 @@ impl<'a> Fields<'a> {
     }
 
     /// A number that is neither below `least` nor above `most`.
-    fn number(
+    pub(crate) fn number(
         &self,
         field: &str,
         at: usize,

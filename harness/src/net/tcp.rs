@@ -53,6 +53,8 @@ struct Local {
     alias: u8,
     /// Its program has closed it: nobody will read what still comes.
     closed: bool,
+    /// The number of the next byte that it sends.
+    next: u32,
 }
 
 /// All TCP stacks of a universe.
@@ -130,12 +132,16 @@ impl Stacks {
             let key = (host, tcp.src_port, peer);
             let local = if tcp.flags.syn && !tcp.flags.ack {
                 let address = address_of(host);
-                self.locals.insert(key, Local { address, alias, closed: false });
+                self.locals.insert(key, Local { address, alias, closed: false, next: tcp.seq.wrapping_add(1) });
                 self.gave_up.remove(&key);
                 self.note_dialed(key);
                 address
+            } else if let Some(local) = self.locals.get_mut(&key) {
+                let numbers = tcp.payload.len() as u32 + u32::from(tcp.flags.syn) + u32::from(tcp.flags.fin);
+                local.next = tcp.seq.wrapping_add(numbers);
+                local.address
             } else {
-                self.locals.get(&key).map_or_else(|| address_of(host), |local| local.address)
+                address_of(host)
             };
             if tcp.flags.syn && tcp.flags.ack {
                 self.half_open.insert(key, tcp.seq.wrapping_add(1));
@@ -175,7 +181,7 @@ impl Stacks {
         let key = (host, packet.dst.port(), packet.src);
         if segment.flags.syn && !segment.flags.ack {
             let alias = self.listening.get(&(host, packet.dst.port())).copied().unwrap_or(0);
-            self.locals.insert(key, Local { address: *packet.dst.ip(), alias, closed: false });
+            self.locals.insert(key, Local { address: *packet.dst.ip(), alias, closed: false, next: 0 });
         } else if segment.flags.rst {
             self.complete_handshake(host, packet.dst.port(), packet.src);
         } else {
@@ -236,6 +242,14 @@ impl Stacks {
             payload: bytes::Bytes::new(),
         };
         self.inject(host, *peer.ip(), tcp);
+    }
+
+    /// Ends a connection from inside its own host, by its own program's wish: its peer is sent a reset.
+    fn abort(&mut self, host: HostId, local_port: u16, peer: SocketAddrV4) {
+        let key = (host, local_port, peer);
+        let Some(next) = self.locals.get(&key).map(|local| local.next) else { return };
+        self.reset(host, local_port, peer);
+        self.resets.push((key, next));
     }
 
     /// The wire gave up on a segment: its sender's connection times out; its peer learns nothing.
@@ -479,6 +493,28 @@ impl TcpStream {
         match &self.0 {
             StreamKind::Simulated(stream) => stream.peer,
             StreamKind::Live(stream) => stream.peer(),
+        }
+    }
+}
+
+fn the_epoch(host: HostId) -> u32 {
+    kernel_here().host(host).epoch()
+}
+
+impl TcpStream {
+    /// Closes the connection by a reset (RST), as a program does that lets a socket linger for no time.
+    pub fn reset(self) {
+        match self.0 {
+            StreamKind::Simulated(stream) => {
+                let Some(net) = net_here() else { return };
+                if the_epoch(stream.owned.host) == stream.owned.epoch {
+                    // What was written before goes out before.
+                    net.tcp_egress();
+                    net.stacks().abort(stream.owned.host, stream.local.port(), stream.peer);
+                    net.stir_tcp();
+                }
+            }
+            StreamKind::Live(stream) => stream.reset(),
         }
     }
 }

@@ -12,7 +12,7 @@ use bytes::Bytes;
 
 use crate::trace::{HostId, Loss};
 use crate::world::kernel::kernel_here;
-use crate::world::{HostState, Power};
+use crate::world::{HostState, Power, crash};
 
 use super::live::LiveUdp;
 use super::{Net, crashed, net_here, the_net};
@@ -253,6 +253,7 @@ impl SimUdp {
         wire.send_udp(&host, SocketAddrV4::new(address, self.local.port()), to, payload);
         drop(wire);
         net.stir();
+        crash::carry_out();
         Ok(())
     }
 

@@ -20,6 +20,7 @@ use rustc_hash::FxHashMap;
 
 use crate::trace::record::PacketCounts;
 use crate::trace::{HostId, Loss, PacketId, PacketSeen, SimTime, Stage};
+use crate::world::crash::{self, Happening};
 use crate::world::{FaultId, HostState, Kernel, Power, Random};
 
 use super::fault::{Aim, Cut, Sabotage};
@@ -982,6 +983,9 @@ impl Wire {
 
     fn note_sent(&mut self, now: SimTime, packet: &Packet, from: Option<HostId>) {
         self.counts.sent += 1;
+        if let Some(host) = from {
+            crash::count(&self.kernel, host, Happening::Packet);
+        }
         let mut headers = [0u8; 48];
         let length = packet.headers(&mut headers);
         self.kernel.hash().sent(now, packet.id, &headers[..length], packet.carried());
@@ -1000,6 +1004,7 @@ impl Wire {
 
     fn note_arrived(&mut self, at: SimTime, packet: &Packet, from: Option<HostId>, to: HostId) {
         self.counts.arrived += 1;
+        crash::count(&self.kernel, to, Happening::Packet);
         let number = packet.id.0;
         if let Some(pair) = self.pair(from, Some(to)) {
             pair.sent += 1;

@@ -142,6 +142,8 @@ pub(super) struct Destination {
 pub(super) struct Invitation {
     pub party: Rc<str>,
     pub from: Rc<str>,
+    /// The number that she calls by, if she may choose one.
+    pub number: Option<Rc<str>>,
     pub hops: u8,
     pub wish: Wish,
     /// What is passed on where audio goes from phone to phone; whether that ends a hold.

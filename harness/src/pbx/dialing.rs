@@ -89,12 +89,14 @@ impl Exchange {
             return self.ua.reject(now, call, 503, &[(Name::RetryAfter, "10".to_owned())]);
         }
         let (party, from) = self.identity(&sender, request);
+        let number = self.asserted(&sender, request);
         let id = self.number();
         let mut line = Line::new(self.address, 0, id);
         line.received = offer;
         let leg = Leg {
             party: party.clone(),
             from,
+            number,
             flow,
             device: self.device_at(now, &party, flow),
             webrtc,
@@ -202,12 +204,30 @@ impl Exchange {
         (party, from.into())
     }
 
+    /// The number that somebody calls by, if we believe what she says.
+    fn asserted(&self, sender: &Sender, request: &Message) -> Option<Rc<str>> {
+        let Sender::User(user) = sender else { return None };
+        if !self.settings.trusted.contains(&**user) {
+            return None;
+        }
+        let identity = request.named("P-Asserted-Identity")?;
+        let (_, uri) = identity.split_once('<')?;
+        let uri = Uri::read(uri.split_once('>')?.0).ok()?;
+        let number = uri.user_name().filter(|number| is_number(number))?;
+        Some(number.as_ref().into())
+    }
+
     /// Where a call goes.
     pub(super) fn route(&self, now: SimTime, dialed: &str, sender: &Sender, own: Option<Flow>) -> Route {
         let settings = &self.settings;
+        // Who is called by a number is told which one that was (RFC 3261 8.1.1.2: To is whom the caller means).
+        let mut number = None;
         let dialed = match sender {
             Sender::Trunk(_) => match settings.inbound.get(dialed) {
-                Some(inside) => inside.as_str(),
+                Some(inside) => {
+                    number = Some(dialed);
+                    inside.as_str()
+                }
                 // Nobody calls through us from the carrier to the carrier.
                 None => return Route::Nobody(404),
             },
@@ -239,7 +259,7 @@ impl Exchange {
                 }
                 phones.push(Destination {
                     party: user.into(),
-                    to: format!("<sip:{}@{}>", escape_user(user), settings.domain),
+                    to: format!("<sip:{}@{}>", escape_user(number.unwrap_or(user)), settings.domain),
                     device: Some(contact.device()),
                     target: contact.uri,
                     flow: contact.flow,
@@ -315,6 +335,7 @@ impl Exchange {
         let invitation = Rc::new(Invitation {
             party: leg.party.clone(),
             from: leg.from.clone(),
+            number: leg.number.clone(),
             hops: leg.max_forwards.saturating_sub(1),
             wish,
             passed: received.filter(|_| !relayed).map(|body| (body, joined)),
@@ -368,7 +389,7 @@ impl Exchange {
         invitation: &Invitation,
         gate: Option<Gate>,
     ) {
-        let Invitation { party, from, hops, wish, passed, port } = invitation;
+        let Invitation { party, from, number, hops, wish, passed, port } = invitation;
         let session = self.number();
         let mut line = Line::new(self.address, port.unwrap_or(0), session);
         line.gate = gate;
@@ -380,10 +401,9 @@ impl Exchange {
         };
         line.sent.clone_from(&offer);
         let to_trunk = self.is_trunk(phone.flow);
-        let from = match &self.settings.outbound_number {
-            Some(number) if to_trunk && !is_number(party) => {
-                format!("<sip:{number}@{}>", self.settings.domain)
-            }
+        let outbound = self.settings.outbound_number.as_deref().filter(|_| !is_number(party));
+        let from = match number.as_deref().or(outbound) {
+            Some(number) if to_trunk => format!("<sip:{number}@{}>", self.settings.domain),
             _ => (**from).to_owned(),
         };
         let user = escape_user(party).into_owned();
@@ -396,6 +416,7 @@ impl Exchange {
         let gate = line.gate.take();
         let leg = Leg {
             from: format!("<sip:{}@{}>", escape_user(&phone.party), self.settings.domain).into(),
+            number: None,
             party: phone.party,
             flow: phone.flow,
             device: phone.device,

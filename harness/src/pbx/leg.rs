@@ -44,6 +44,8 @@ pub(super) struct Leg {
     pub party: Rc<str>,
     /// As it stands in From, for those that are called on its behalf.
     pub from: Rc<str>,
+    /// The number that it calls by, if it may choose one.
+    pub number: Option<Rc<str>>,
     pub flow: Flow,
     /// Its phone as the registrar knows it, wherever it is.
     pub device: Option<Device>,

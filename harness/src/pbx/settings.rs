@@ -89,6 +89,9 @@ pub struct ServerSettings {
     pub inbound: BTreeMap<String, String>,
     /// The caller's number towards the carrier, for users that aren't numbers themselves.
     pub outbound_number: Option<String>,
+    /// Users whom the server believes which number they call by (P-Asserted-Identity, RFC 3325 section 5): that one is
+    /// the caller's towards the carrier.
+    pub trusted: BTreeSet<String>,
     /// Which way audio takes.
     pub media: MediaPath,
     /// Messages that are larger are answered 513.
@@ -130,6 +133,7 @@ impl ServerSettings {
             trunk: None,
             inbound: BTreeMap::new(),
             outbound_number: None,
+            trusted: BTreeSet::new(),
             media: MediaPath::default(),
             max_message: 32 * 1024,
             timers: Timers::default(),
@@ -144,6 +148,14 @@ impl ServerSettings {
     pub fn user(mut self, name: impl Into<String>, password: impl Into<String>) -> ServerSettings {
         self.users.insert(name.into(), password.into());
         self
+    }
+
+    /// With the account of a floor: a user who may call by any number.
+    #[must_use]
+    pub fn switch(mut self, name: impl Into<String>, password: impl Into<String>) -> ServerSettings {
+        let name = name.into();
+        self.trusted.insert(name.clone());
+        self.user(name, password)
     }
 
     /// With a group that rings all of these.

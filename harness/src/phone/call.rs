@@ -579,17 +579,14 @@ impl Core {
         if behaviour.never_rings {
             return;
         }
-        let (lines, auto_answer) = {
-            let settings = self.settings.borrow();
-            (settings.lines, settings.auto_answer)
-        };
+        let lines = self.settings.borrow().lines;
         let replaces = replaces.filter(|old| self.legs.iter().any(|leg| leg.call == Some(*old)));
         if replaces.is_none() && self.legs.len() >= lines {
             return self.ua.reject(now, call, 486, &[]);
         }
-        // Nobody is put on hold by a phone's own decision.
-        let answers_by_itself = auto_answer && self.legs.is_empty();
         let peer = request.from().map(|from| shown_as(&from.uri)).unwrap_or_default();
+        // Nobody is put on hold by a phone's own decision.
+        let answers_by_itself = self.legs.is_empty() && self.settings.borrow().auto_answer.answers(&peer);
         let mut leg = self.new_leg(Stage::Coming, Direction::Incoming, peer);
         let id = leg.id;
         leg.call = Some(call);

@@ -36,7 +36,7 @@ use tokio::sync::Notify;
 
 pub use hand::NoSuchButton;
 pub use screen::{Direction, Line, LineState, Registration, Screen, TransferState};
-pub use settings::{Behaviour, Model, PhoneSettings};
+pub use settings::{AutoAnswer, Behaviour, Model, PhoneSettings};
 
 use self::browser::{Browser, BrowserError, Site, Tab};
 use self::core::Core;
@@ -160,6 +160,15 @@ impl Phone {
         let site = Site::new(&origin, move || Webphone::new(made_with.clone()));
         let body = Body::Tab { browser: browser.clone(), site, provision, tab: None };
         Phone { host: browser.host().clone(), body }
+    }
+
+    /// The same phone in a frame of another page: opened from now on, its tab has both. A phone on a desk stays as it is.
+    #[must_use]
+    pub fn framed_in(mut self, page: &Site) -> Phone {
+        if let Body::Tab { site, .. } = &mut self.body {
+            *site = page.framing(site);
+        }
+        self
     }
 
     /// The browser that it's in, if it's a page.

@@ -20,6 +20,29 @@ pub enum Model {
     Webphone,
 }
 
+/// Whether a phone answers by itself. One that is in a call doesn't: nobody is put on hold by a phone's own decision.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum AutoAnswer {
+    /// Somebody has to press the button.
+    #[default]
+    Never,
+    /// Whoever calls.
+    Always,
+    /// Only calls from that user, as From names her: the floor, which calls an agent's phone when she logs in.
+    From(String),
+}
+
+impl AutoAnswer {
+    /// Whether a call from that user is answered.
+    pub fn answers(&self, caller: &str) -> bool {
+        match self {
+            AutoAnswer::Never => false,
+            AutoAnswer::Always => true,
+            AutoAnswer::From(user) => user == caller,
+        }
+    }
+}
+
 /// How a phone is provisioned: what somebody typed into it once, which a power cut doesn't take away.
 #[derive(Debug, Clone)]
 pub struct PhoneSettings {
@@ -47,8 +70,8 @@ pub struct PhoneSettings {
     pub lines: usize,
     /// How often it sends a few bytes that keep a NAT's binding, or show that a connection is dead (RFC 5626 3.5).
     pub keepalive: Option<Duration>,
-    /// It answers by itself.
-    pub auto_answer: bool,
+    /// It answers by itself, perhaps.
+    pub auto_answer: AutoAnswer,
     /// Session timers (RFC 4028).
     pub session: SessionSettings,
     /// The timers of its transactions.
@@ -83,7 +106,7 @@ impl PhoneSettings {
             expires: Duration::from_secs(300),
             lines: 2,
             keepalive: Some(Duration::from_secs(25)),
-            auto_answer: false,
+            auto_answer: AutoAnswer::Never,
             session: SessionSettings::default(),
             timers: Timers::default(),
             behaviour: Behaviour::default(),

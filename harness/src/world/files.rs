@@ -6,6 +6,7 @@ use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::PathBuf;
 use std::rc::Rc;
 
+use super::crash::{self, Happening};
 use super::disk::{CrashReport, Filesystem};
 use super::fault::{FaultId, FaultKind};
 use super::host::{Host, HostState, Power, crashed};
@@ -249,7 +250,7 @@ impl Disk {
         )
     }
 
-    /// Waits until a file is safe: no crash takes it any more.
+    /// Waits until a file is safe: no crash takes it any more. The log says so, with the file's length (`disk-sync`).
     ///
     /// # Errors
     /// It isn't there, or the disk is broken.
@@ -257,7 +258,25 @@ impl Disk {
         self.run(
             |disk| disk.sync(path),
             |root| File::open(at(root, path)?).and_then(|file| file.sync_all()).map_err(|error| named(error, path)),
-        )
+        )?;
+        self.note_sync(path)?;
+        self.count_sync()
+    }
+
+    /// What is safe is the world's to say: a claim of an effect quotes path and length, and an oracle looks here.
+    fn note_sync(&self, path: &str) -> io::Result<()> {
+        let length = self.len(path)?;
+        let kernel = kernel_here();
+        let event = kernel.world_event("disk-sync").on(self.host);
+        kernel.record(event.with("path", path).with("length", length));
+        Ok(())
+    }
+
+    /// The host may have been waiting for this one to crash: then whoever has synced never learns.
+    fn count_sync(&self) -> io::Result<()> {
+        crash::count(&kernel_here(), self.host, Happening::Sync);
+        crash::carry_out();
+        self.run(|_| Ok(()), |_| Ok(()))
     }
 
     /// Waits until every file is safe.
@@ -269,7 +288,11 @@ impl Disk {
             let mut found = Vec::new();
             walk(root, String::new(), &mut found)?;
             found.iter().try_for_each(|path| File::open(at(root, path)?)?.sync_all())
-        })
+        })?;
+        for path in self.list("")? {
+            self.note_sync(&path)?;
+        }
+        self.count_sync()
     }
 }
 

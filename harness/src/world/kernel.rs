@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use crate::trace::{Event, HostId, Log, PacketSeen, RunHash, SimTime, Source};
 
+use super::crash::CrashPoints;
 use super::fault::{FaultId, FaultKind, Faults};
 use super::host::{HostState, Power};
 use super::interpose;
@@ -182,6 +183,7 @@ pub struct Kernel {
     network: RefCell<Option<Rc<dyn Lifecycle>>>,
     /// What was installed, and what it hit.
     pub faults: Faults,
+    pub(crate) crash_points: CrashPoints,
     skewed: RefCell<Vec<(HostId, FaultId, u64)>>,
     pulse: Arc<Pulse>,
     files: PathBuf,
@@ -223,6 +225,7 @@ impl Kernel {
             taps: RefCell::new(taps),
             network: RefCell::default(),
             faults: Faults::default(),
+            crash_points: CrashPoints::default(),
             skewed: RefCell::default(),
             pulse,
             files,

@@ -8,9 +8,11 @@
 //! - `host`: machines ([`Host`]).
 //! - [`disk`], `files`: a machine's disk, and its programs' way to it ([`Disk`]).
 //! - [`audio`], `sound`: its microphone and speaker, and the room that they stand in ([`Room`]).
+//! - `crash`: a crash at a chosen point of a host's life ([`Point`]).
 //! - `fault`: what was installed and what it hit ([`Faults`]).
 
 pub mod audio;
+pub(crate) mod crash;
 pub mod disk;
 mod fault;
 mod files;
@@ -21,6 +23,7 @@ mod random;
 mod sound;
 pub(crate) mod thread;
 
+pub use crash::Point;
 pub use fault::{Fault, FaultId, FaultKind, FaultOutcome, Faults, in_words};
 pub use files::Disk;
 pub(crate) use host::crashed;

@@ -17,6 +17,7 @@ use tokio::runtime::{Builder, LocalOptions, LocalRuntime};
 
 use crate::trace::HostId;
 
+use super::crash;
 use super::interpose::{self, Interposed, Life};
 use super::kernel::{Cause, Kernel, Mode, set_kernel, set_supervisor};
 
@@ -176,8 +177,13 @@ fn count_turn(host: Option<HostId>) {
 
 #[cfg(tokio_unstable)]
 fn after_turn(_: &tokio::runtime::TaskMeta<'_>) {
+    let life = interpose::current_life();
     interpose::set_current_life(None);
     IN_TASK.set(false);
+    if let Some(life) = life {
+        crash::count_poll(life);
+        crash::carry_out();
+    }
     PULSE.with(|pulse| {
         if let Some(pulse) = pulse.borrow().as_ref() {
             pulse.host.store(0, Ordering::Relaxed);
@@ -288,6 +294,7 @@ where
     TURNS.set(0);
     INSTANT.set((0, 0));
     SPENT.set(None);
+    crash::reset();
     TASKS.with(|tasks| tasks.borrow_mut().clear());
     PANICS.with(|panics| panics.borrow_mut().clear());
     PULSE.with(|slot| *slot.borrow_mut() = Some(pulse));

@@ -1,6 +1,6 @@
 //! Calls between phones, each in good and bad order (RFC 3261 9, 13, 15).
 
-use busyhour::phone::{Direction, LineState, Phone, PhoneSettings};
+use busyhour::phone::{AutoAnswer, Direction, LineState, Phone, PhoneSettings};
 use busyhour::sip::Transport;
 use busyhour::sip::ua::Ending;
 use busyhour::{Universe, simulate};
@@ -220,7 +220,7 @@ fn digits_arrive_in_their_order() {
 fn a_phone_that_answers_by_itself_does_so_at_once() {
     simulate(1, |u| async move {
         let alice = hardphone(&u, "alice");
-        let bob = Phone::install(&u.host("bob"), PhoneSettings { auto_answer: true, ..settings("bob") });
+        let bob = Phone::install(&u.host("bob"), PhoneSettings { auto_answer: AutoAnswer::Always, ..settings("bob") });
         seconds(&u, 1).await;
         alice.dial(&straight(&bob)).unwrap();
         seconds(&u, 1).await;
@@ -232,7 +232,7 @@ fn a_phone_that_answers_by_itself_does_so_at_once() {
 fn it_does_not_by_itself_put_somebody_on_hold_for_another() {
     simulate(1, |u| async move {
         let (alice, carol) = (hardphone(&u, "alice"), hardphone(&u, "carol"));
-        let bob = Phone::install(&u.host("bob"), PhoneSettings { auto_answer: true, ..settings("bob") });
+        let bob = Phone::install(&u.host("bob"), PhoneSettings { auto_answer: AutoAnswer::Always, ..settings("bob") });
         seconds(&u, 1).await;
         alice.dial(&straight(&bob)).unwrap();
         seconds(&u, 1).await;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use busyhour::Universe;
 use busyhour::media::tone::{Voice, present};
-use busyhour::phone::{LineState, Phone, PhoneSettings, TransferState};
+use busyhour::phone::{AutoAnswer, LineState, Phone, PhoneSettings, TransferState};
 use busyhour::simulate;
 use busyhour::sip::ua::Ending;
 
@@ -120,7 +120,7 @@ fn who_is_handed_on_talks_to_the_other() {
     simulate(1, |u| async move {
         let (relay, alice, bob) = talking(&u).await;
         let carol = webphone(&u, "carol", &relay.host);
-        carol.provision(|settings| settings.auto_answer = true);
+        carol.provision(|settings| settings.auto_answer = AutoAnswer::Always);
         seconds(&u, 1).await;
         alice.transfer("carol").unwrap();
         seconds(&u, 4).await;
@@ -136,7 +136,7 @@ fn who_was_asked_first_takes_the_call_over() {
     simulate(1, |u| async move {
         let (relay, alice, bob) = talking(&u).await;
         let carol = webphone(&u, "carol", &relay.host);
-        carol.provision(|settings| settings.auto_answer = true);
+        carol.provision(|settings| settings.auto_answer = AutoAnswer::Always);
         seconds(&u, 1).await;
         alice.consult("carol").unwrap();
         seconds(&u, 3).await;

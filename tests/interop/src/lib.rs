@@ -16,7 +16,7 @@ use busyhour::media::Direction;
 use busyhour::media::cadence::{self, Cadence};
 use busyhour::media::tone::{Voice, music, present};
 use busyhour::pbx::{Server, ServerSettings};
-use busyhour::phone::{Phone, PhoneSettings};
+use busyhour::phone::{AutoAnswer, Phone, PhoneSettings};
 use busyhour::sip::ua::Ending;
 use busyhour::trace::SimTime;
 use busyhour::world::Host;
@@ -62,7 +62,7 @@ impl Stage {
         let desk = u.host("bob");
         let mut settings = PhoneSettings::hardphone("bob", "secret", DOMAIN);
         settings.proxy = Some(SocketAddrV4::new(server.host().address(), 5060));
-        settings.auto_answer = auto_answer;
+        settings.auto_answer = if auto_answer { AutoAnswer::Always } else { AutoAnswer::Never };
         let bob = Phone::install(&desk, settings);
         desk.room().say(bobs_voice().sound());
         until(&u, "bob's phone is on", || bob.screen().power).await;

@@ -1,6 +1,6 @@
 //! Tabs: how a page's time in a browser begins and ends.
 
-use std::any::Any;
+use std::any::TypeId;
 use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
 use std::time::Duration;
@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::task::AbortHandle;
 
 use super::event::{TabId, WebEvent};
-use super::page::{Page, Site};
+use super::page::{Page, Site, find, find_mut};
 use super::profile::Profile;
 use super::socket::Ending;
 use super::web::Web;
@@ -361,14 +361,13 @@ impl Tab {
         self.inner.is_hidden()
     }
 
-    /// The user does something in the page: a click, a key. The page's own code runs, as a handler of it; none if there
-    /// is no such page, or the computer sleeps.
+    /// The user does something in the page, or in one that's framed in it: a click, a key. The page's own code runs, as a
+    /// handler of it; none if there is no such page, or the computer sleeps.
     pub fn press<P: Page, R>(&self, button: impl FnOnce(&mut P, &Web) -> R) -> Option<R> {
         super::check_power(&self.inner.host).ok()?;
         let document = self.inner.document()?;
         let pressed = document.with_page(|page, web| {
-            let page: &mut dyn Any = page;
-            let page = page.downcast_mut::<P>()?;
+            let page = find_mut(page, TypeId::of::<P>())?.downcast_mut::<P>()?;
             web.window.state.borrow_mut().active = true;
             Some(button(page, web))
         });
@@ -376,12 +375,11 @@ impl Tab {
         pressed.flatten()
     }
 
-    /// What the page shows; none if there is no such page, or the computer is off.
+    /// What the page shows, or one that's framed in it; none if there is no such page, or the computer is off.
     pub fn page<P: Page, R>(&self, look: impl FnOnce(&P) -> R) -> Option<R> {
         let document = self.inner.document()?;
         let page = document.page.borrow();
-        let page: &dyn Any = page.as_deref()?;
-        Some(look(page.downcast_ref::<P>()?))
+        Some(look(find(page.as_deref()?, TypeId::of::<P>())?.downcast_ref::<P>()?))
     }
 
     /// The user closes the tab. The page hears it, and what it sends while it hears it leaves; then nothing of it runs any
