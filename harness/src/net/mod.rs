@@ -192,7 +192,8 @@ impl Net {
         let mut leaving = Vec::new();
         {
             let wire = self.wire.borrow();
-            running.egress(|host| wire.address(host), |host, src, dst, segment| leaving.push((host, src, dst, segment)));
+            running
+                .egress(|host| wire.address(host), |host, src, dst, segment| leaving.push((host, src, dst, segment)));
         }
         drop(stacks);
         for (host, src, dst, segment) in leaving {

@@ -6,10 +6,15 @@
 //! - [`schedule`]: when it's tried again.
 //! - [`signature`]: signing and verifying, by the schemes of the presets.
 //! - [`sender`]: a durable queue that keeps a contract, and the loop that sends.
+//! - [`receiver`]: receivers written in wiremock's words. [`crm`]: the sample CRM, and the naive one. [`own`]: a
+//!   developer's own.
 
 pub mod contract;
+pub mod crm;
 mod date;
 pub mod event;
+pub mod own;
+pub mod receiver;
 pub mod schedule;
 pub mod sender;
 pub mod signature;

@@ -221,6 +221,8 @@ impl Shared {
         };
         let taken = match self.take(host, &told) {
             Ok(taken) => taken,
+            // Whether it was taken is on the disk.
+            Err(_) if host.check_alive().is_err() => return (Verdict::Waits, Reply::reset()),
             Err(error) => return (Verdict::Failed(error.to_string()), Reply::status(503).body("not now\n")),
         };
         if let (Some(lead), Some(status)) = (told.lead_id, told.status) {

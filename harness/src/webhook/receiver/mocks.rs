@@ -30,7 +30,8 @@ impl Mock {
     }
 
     fn takes(&self, request: &Request) -> bool {
-        self.up_to.is_none_or(|most| self.matched < most) && self.matchers.iter().all(|matcher| matcher.matches(request))
+        self.up_to.is_none_or(|most| self.matched < most)
+            && self.matchers.iter().all(|matcher| matcher.matches(request))
     }
 
     fn is_as_expected(&self) -> bool {
