@@ -82,7 +82,7 @@ pub struct Quirks {
     pub two_step_urls: bool,
     /// `repeated-run-urls`: a URL that was called already is called again when the screen asks for it again.
     pub repeated_run_urls: bool,
-    /// `saves-twice`: a disposition that arrives twice is saved twice, with its URLs and callbacks.
+    /// `saves-twice`: a disposition that arrives twice is saved twice, with its events and URLs.
     pub saves_twice: bool,
     /// `success-from-dead-tabs`: the Agent API says SUCCESS as soon as its flag is written, whether or not there's a screen
     /// that will act on it.
@@ -92,6 +92,8 @@ pub struct Quirks {
     /// `leads-left-in-call`: the lead of an agent who vanished stays QUEUE, INCALL or DISPO until she logs in again.
     /// Without it the lead becomes ERI as soon as the floor gives her up.
     pub leads_left_in_call: bool,
+    /// `calls-to-empty-rooms`: an agent whose phone isn't in her room gets calls nevertheless; the customer hears nobody.
+    pub calls_to_empty_rooms: bool,
 }
 
 impl Quirks {
@@ -105,6 +107,7 @@ impl Quirks {
             success_from_dead_tabs: all,
             retried_add_lead: all,
             leads_left_in_call: all,
+            calls_to_empty_rooms: all,
         }
     }
 }

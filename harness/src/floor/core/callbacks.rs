@@ -100,6 +100,8 @@ pub(super) struct Callbacks {
     open: BTreeMap<LeadId, CallbackId>,
     /// The LIVE ones of an agent alone.
     due_for: BTreeMap<String, BTreeSet<CallbackId>>,
+    /// The LIVE ones for whichever agent: until the dialer has taken them.
+    live: BTreeSet<CallbackId>,
     of_lead: BTreeSet<(LeadId, CallbackId)>,
     next: u64,
 }
@@ -111,6 +113,7 @@ impl Callbacks {
             coming: BTreeSet::new(),
             open: BTreeMap::new(),
             due_for: BTreeMap::new(),
+            live: BTreeSet::new(),
             of_lead: BTreeSet::new(),
             next: 1,
         }
@@ -147,40 +150,41 @@ impl Callbacks {
         let Some(id) = self.open.remove(&lead) else { return };
         let Some(callback) = self.table.edit(&id) else { return };
         self.coming.remove(&(callback.at, id));
+        self.live.remove(&id);
         if let Some(due) = self.due_for.get_mut(&callback.user) {
             due.remove(&id);
         }
         callback.status = status;
     }
 
-    /// Makes those LIVE whose time has come, and tells them.
-    pub(super) fn come_due(&mut self, wall: u64) -> Vec<Callback> {
-        let mut due = Vec::new();
+    /// Makes those LIVE whose time has come.
+    pub(super) fn come_due(&mut self, wall: u64) {
         while let Some(&(at, id)) = self.coming.first()
             && at <= wall
         {
             self.coming.pop_first();
             let callback = self.table.edit(&id).expect("what comes is in the book");
             callback.status = CallbackStatus::Live;
-            if callback.recipient == Recipient::UserOnly {
-                self.due_for.entry(callback.user.clone()).or_default().insert(id);
+            match callback.recipient {
+                Recipient::Anyone => drop(self.live.insert(id)),
+                Recipient::UserOnly => drop(self.due_for.entry(callback.user.clone()).or_default().insert(id)),
             }
-            due.push(callback.clone());
         }
-        due
     }
 
-    /// The LIVE ones for whichever agent.
-    pub(super) fn live_for_anyone(&self) -> impl Iterator<Item = &Callback> {
-        self.open
-            .values()
-            .filter_map(|id| self.table.get(id))
-            .filter(|callback| callback.status == CallbackStatus::Live && callback.recipient == Recipient::Anyone)
+    /// The LIVE ones for whichever agent that the dialer hasn't taken yet.
+    pub(super) fn live(&self) -> Vec<Callback> {
+        self.live.iter().filter_map(|id| self.table.get(id)).cloned().collect()
     }
 
     /// The due ones of an agent alone.
     pub(super) fn due_for(&self, user: &str) -> impl Iterator<Item = &Callback> {
         self.due_for.get(user).into_iter().flatten().filter_map(|id| self.table.get(id))
+    }
+
+    /// Whether any is still to come due, or to be taken by the dialer.
+    pub(super) fn any_comes(&self) -> bool {
+        !self.coming.is_empty() || !self.live.is_empty()
     }
 
     /// How many of them.
@@ -199,8 +203,9 @@ impl Callbacks {
             }
             CallbackStatus::Live => {
                 self.open.insert(callback.lead, id);
-                if callback.recipient == Recipient::UserOnly {
-                    self.due_for.entry(callback.user.clone()).or_default().insert(id);
+                match callback.recipient {
+                    Recipient::Anyone => drop(self.live.insert(id)),
+                    Recipient::UserOnly => drop(self.due_for.entry(callback.user.clone()).or_default().insert(id)),
                 }
             }
             CallbackStatus::Inactive | CallbackStatus::Dead => {}

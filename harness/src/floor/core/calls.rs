@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 
 use super::clock::{Civil, Now};
@@ -49,6 +48,8 @@ pub enum Direction {
     Manual,
     /// The customer.
     Inbound,
+    /// An agent, by giving a customer to another.
+    Transfer,
 }
 
 /// A call's entry in the log: written when it begins, completed when it ends.
@@ -78,7 +79,7 @@ pub struct CallRecord {
     pub user: String,
     /// What became of it; empty until something has.
     pub status: String,
-    /// Who ended it: CALLER, AGENT, QUEUETIMEOUT, ABANDON, NONE, CRASH.
+    /// Who ended it: CALLER, AGENT, XFER, QUEUETIMEOUT, ABANDON, NONE, CRASH.
     pub ended_by: String,
 }
 
@@ -99,8 +100,6 @@ pub(super) enum Stage {
     WithAgent { user: String },
     /// It was given away: the customer and a third are in a room without an agent.
     GivenAway { room: RoomId, third: LegId },
-    /// It waited too long and is connected elsewhere.
-    Overflowing { room: RoomId, third: LegId },
 }
 
 /// A running call.
@@ -119,8 +118,8 @@ pub(super) struct Call {
     pub(super) only: Option<String>,
     /// The inbound line's number.
     pub(super) line: Option<String>,
-    /// It was the dialer's extra: placed beyond the agents who could take it.
-    pub(super) parked: bool,
+    /// The customer's number.
+    pub(super) phone_number: String,
 }
 
 /// The running calls and the log of all.
@@ -128,8 +127,8 @@ pub(super) struct Call {
 pub(super) struct Calls {
     log: Table<CallId, CallRecord>,
     running: BTreeMap<CallId, Call>,
-    by_leg: FxHashMap<LegId, CallId>,
-    /// How many calls of the dialer each campaign has, those with agents included.
+    of_lead: BTreeMap<LeadId, Vec<CallId>>,
+    /// How many running calls each campaign has, those with agents included.
     of_campaign: BTreeMap<String, usize>,
 }
 
@@ -138,7 +137,7 @@ impl Calls {
         Calls {
             log: Table::new("call"),
             running: BTreeMap::new(),
-            by_leg: FxHashMap::default(),
+            of_lead: BTreeMap::new(),
             of_campaign: BTreeMap::new(),
         }
     }
@@ -149,6 +148,7 @@ impl Calls {
             Direction::Auto => 'V',
             Direction::Manual => 'M',
             Direction::Inbound => 'Y',
+            Direction::Transfer => 'X',
         };
         // Two calls of one lead in one second, as a clock that's set back can make them: the later is named as if it
         // came a second later.
@@ -163,9 +163,8 @@ impl Calls {
 
     pub(super) fn begin(&mut self, call: Call, record: CallRecord) {
         assert_eq!(call.id, record.id);
-        assert!(!self.by_leg.contains_key(&call.leg), "{} has a call already", call.leg);
-        self.by_leg.insert(call.leg, call.id.clone());
         *self.of_campaign.entry(call.campaign.clone()).or_default() += 1;
+        self.of_lead.entry(record.lead).or_default().push(record.id.clone());
         self.log.insert(record.id.clone(), record);
         let before = self.running.insert(call.id.clone(), call);
         assert!(before.is_none(), "a call's name is given once");
@@ -179,10 +178,6 @@ impl Calls {
         self.running.get_mut(id)
     }
 
-    pub(super) fn of_leg(&self, leg: LegId) -> Option<&CallId> {
-        self.by_leg.get(&leg)
-    }
-
     pub(super) fn running(&self) -> impl Iterator<Item = &Call> {
         self.running.values()
     }
@@ -194,7 +189,6 @@ impl Calls {
     /// A call is over: it isn't running any more, its record stays.
     pub(super) fn end(&mut self, id: &CallId, wall: u64, by: &str) -> Option<Call> {
         let call = self.running.remove(id)?;
-        self.by_leg.remove(&call.leg);
         if let Some(count) = self.of_campaign.get_mut(&call.campaign) {
             *count -= 1;
         }
@@ -205,12 +199,30 @@ impl Calls {
         Some(call)
     }
 
+    /// A call is another campaign's from now on.
+    pub(super) fn moves(&mut self, id: &CallId, campaign: &str) {
+        let Some(call) = self.running.get_mut(id) else { return };
+        if let Some(count) = self.of_campaign.get_mut(&call.campaign) {
+            *count -= 1;
+        }
+        call.campaign = campaign.to_owned();
+        *self.of_campaign.entry(campaign.to_owned()).or_default() += 1;
+        if let Some(record) = self.log.edit(id) {
+            record.campaign = campaign.to_owned();
+        }
+    }
+
     pub(super) fn record(&self, id: &CallId) -> Option<&CallRecord> {
         self.log.get(id)
     }
 
     pub(super) fn edit_record(&mut self, id: &CallId) -> Option<&mut CallRecord> {
         self.log.edit(id)
+    }
+
+    /// A lead's calls, oldest first.
+    pub(super) fn of_lead(&self, lead: LeadId) -> &[CallId] {
+        self.of_lead.get(&lead).map_or(&[], Vec::as_slice)
     }
 
     pub(super) fn records(&self) -> impl DoubleEndedIterator<Item = &CallRecord> {
@@ -223,5 +235,15 @@ impl Calls {
 
     pub(super) fn load(&mut self, key: &str, value: &[u8]) -> Result<(), RestoreError> {
         self.log.load(key, value)
+    }
+
+    /// After the whole log was read: whose calls they were.
+    pub(super) fn index(&mut self) {
+        let mut calls: Vec<(LeadId, u64, CallId)> =
+            self.log.iter().map(|(id, record)| (record.lead, record.began, id.clone())).collect();
+        calls.sort();
+        for (lead, _, id) in calls {
+            self.of_lead.entry(lead).or_default().push(id);
+        }
     }
 }

@@ -119,8 +119,9 @@ impl Lead {
     }
 }
 
-/// Where a lead stands in the order of what may be dialed.
-type Dialable = BTreeMap<(u64, String), BTreeSet<(u64, LeadId)>>;
+/// The leads that nobody has taken, by list, status and how often they were called since the list was reset; each such
+/// set in the order in which it's dialed: by the last call, then by number.
+type Dialable = BTreeMap<(u64, String, u32), BTreeSet<(u64, LeadId)>>;
 
 /// Every lead, found by number, telephone number, vendor's code and list, and ready to be dialed by list and status.
 #[derive(Debug)]
@@ -129,12 +130,11 @@ pub(super) struct Leads {
     by_phone: FxHashMap<String, Vec<LeadId>>,
     by_vendor: FxHashMap<String, Vec<LeadId>>,
     by_list: BTreeMap<u64, BTreeSet<LeadId>>,
-    /// Never called since the list was reset, by number.
-    fresh: Dialable,
-    /// Called, by when that was: what recycling looks at.
-    called: Dialable,
+    dialable: Dialable,
     /// In the hopper or in a call: nobody else may take them.
     taken: FxHashMap<LeadId, Taken>,
+    /// QUEUE or INCALL, by the agent who has them.
+    held: BTreeMap<String, BTreeSet<LeadId>>,
     next: u64,
 }
 
@@ -154,9 +154,9 @@ impl Leads {
             by_phone: FxHashMap::default(),
             by_vendor: FxHashMap::default(),
             by_list: BTreeMap::new(),
-            fresh: BTreeMap::new(),
-            called: BTreeMap::new(),
+            dialable: BTreeMap::new(),
             taken: FxHashMap::default(),
+            held: BTreeMap::new(),
             next: 1,
         }
     }
@@ -214,7 +214,7 @@ impl Leads {
         if before != after {
             let free = !self.taken.contains_key(&id);
             if free {
-                remove_from(before.stands(&mut self.fresh, &mut self.called), &before.key, (before.order, id));
+                remove_from(&mut self.dialable, &before.key, (before.order, id));
             }
             if before.phone != after.phone {
                 forget(&mut self.by_phone, &before.phone, id);
@@ -230,9 +230,16 @@ impl Leads {
                 remove_from(&mut self.by_list, &before.key.0, id);
                 self.by_list.entry(after.key.0).or_default().insert(id);
             }
+            if before.held != after.held {
+                if let Some(user) = &before.held {
+                    remove_from(&mut self.held, user, id);
+                }
+                if let Some(user) = &after.held {
+                    self.held.entry(user.clone()).or_default().insert(id);
+                }
+            }
             if free {
-                let index = after.stands(&mut self.fresh, &mut self.called);
-                index.entry(after.key).or_default().insert((after.order, id));
+                self.dialable.entry(after.key).or_default().insert((after.order, id));
             }
         }
         true
@@ -250,10 +257,13 @@ impl Leads {
         assert!(!self.taken.contains_key(&id), "a lead that's in the hopper or a call isn't removed");
         let lead = self.table.remove(&id)?;
         let stood = Where::of(&lead);
-        remove_from(stood.stands(&mut self.fresh, &mut self.called), &stood.key, (stood.order, id));
+        remove_from(&mut self.dialable, &stood.key, (stood.order, id));
         forget(&mut self.by_phone, &stood.phone, id);
         forget(&mut self.by_vendor, &stood.vendor, id);
         remove_from(&mut self.by_list, &stood.key.0, id);
+        if let Some(user) = &stood.held {
+            remove_from(&mut self.held, user, id);
+        }
         Some(lead)
     }
 
@@ -270,7 +280,7 @@ impl Leads {
             && let Some(lead) = self.table.get(&id)
         {
             let stands = Where::of(lead);
-            remove_from(stands.stands(&mut self.fresh, &mut self.called), &stands.key, (stands.order, id));
+            remove_from(&mut self.dialable, &stands.key, (stands.order, id));
         }
     }
 
@@ -280,25 +290,24 @@ impl Leads {
             && let Some(lead) = self.table.get(&id)
         {
             let stands = Where::of(lead);
-            let index = stands.stands(&mut self.fresh, &mut self.called);
-            index.entry(stands.key).or_default().insert((stands.order, id));
+            self.dialable.entry(stands.key).or_default().insert((stands.order, id));
         }
+    }
+
+    /// The leads that an agent has, as the books say: QUEUE or INCALL.
+    pub(super) fn held_by(&self, user: &str) -> Vec<LeadId> {
+        self.held.get(user).into_iter().flatten().copied().collect()
     }
 
     /// The leads of a list and status that haven't been called since it was reset, in their order.
     pub(super) fn fresh(&self, list: u64, status: &str) -> impl Iterator<Item = LeadId> {
-        self.fresh.get(&(list, status.to_owned())).into_iter().flatten().map(|(_, id)| *id)
+        self.dialable.get(&(list, status.to_owned(), 0)).into_iter().flatten().map(|(_, id)| *id)
     }
 
-    /// The leads of a list and status that were last called at that time or before, in that order.
-    pub(super) fn called_by(&self, list: u64, status: &str, wall: u64) -> impl Iterator<Item = LeadId> {
-        let leads = self.called.get(&(list, status.to_owned()));
+    /// The leads of a list and status that have been called so often since it was reset, and not after that time.
+    pub(super) fn called_by(&self, list: u64, status: &str, cycle: u32, wall: u64) -> impl Iterator<Item = LeadId> {
+        let leads = self.dialable.get(&(list, status.to_owned(), cycle));
         leads.into_iter().flat_map(move |leads| leads.range(..=(wall, LeadId(u64::MAX)))).map(|(_, id)| *id)
-    }
-
-    /// When the next lead of a list and status will have waited `after` since its call, in unix milliseconds.
-    pub(super) fn next_called(&self, list: u64, status: &str) -> Option<u64> {
-        self.called.get(&(list, status.to_owned()))?.first().map(|(at, _)| *at)
     }
 
     fn index(&mut self, lead: &Lead) {
@@ -308,8 +317,10 @@ impl Leads {
             self.by_vendor.entry(stands.vendor.clone()).or_default().push(lead.id);
         }
         self.by_list.entry(lead.list).or_default().insert(lead.id);
-        let index = stands.stands(&mut self.fresh, &mut self.called);
-        index.entry(stands.key).or_default().insert((stands.order, lead.id));
+        if let Some(user) = &stands.held {
+            self.held.entry(user.clone()).or_default().insert(lead.id);
+        }
+        self.dialable.entry(stands.key).or_default().insert((stands.order, lead.id));
         self.next = self.next.max(lead.id.0 + 1);
     }
 
@@ -329,27 +340,22 @@ impl Leads {
 /// What a lead is found by.
 #[derive(PartialEq)]
 struct Where {
-    key: (u64, String),
+    key: (u64, String, u32),
     phone: String,
     vendor: String,
-    fresh: bool,
+    held: Option<String>,
     order: u64,
 }
 
 impl Where {
     fn of(lead: &Lead) -> Where {
-        let fresh = lead.cycle == 0;
         Where {
-            key: (lead.list, lead.status.clone()),
+            key: (lead.list, lead.status.clone(), lead.cycle),
             phone: lead.phone_number.clone(),
             vendor: lead.vendor_lead_code.clone(),
-            fresh,
-            order: if fresh { 0 } else { lead.last_call },
+            held: (matches!(&*lead.status, "QUEUE" | "INCALL") && !lead.user.is_empty()).then(|| lead.user.clone()),
+            order: if lead.cycle == 0 { 0 } else { lead.last_call },
         }
-    }
-
-    fn stands<'a>(&self, fresh: &'a mut Dialable, called: &'a mut Dialable) -> &'a mut Dialable {
-        if self.fresh { fresh } else { called }
     }
 }
 

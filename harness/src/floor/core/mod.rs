@@ -8,13 +8,40 @@
 mod agent_log;
 mod api;
 mod callbacks;
+mod calling;
 mod calls;
 mod clock;
+mod dialer;
+mod dispositions;
+mod dnc;
 mod event;
+mod external;
+mod hopper;
+mod inbound;
+mod lead_api;
 mod leads;
+mod legs;
+mod login;
+mod manual;
+mod outcome;
+mod phones;
+mod polling;
+mod predictive;
+mod reads;
+mod recycling;
+mod restore;
+mod routing;
 mod screen;
 mod sessions;
+mod standing;
+mod stats;
 mod table;
+mod telling;
+#[cfg(test)]
+mod tests;
+mod timers;
+mod transfers;
+mod users;
 
 pub use agent_log::{Phase, SessionTimes, Stretch, Times};
 pub use api::{
@@ -24,6 +51,7 @@ pub use api::{
 pub use callbacks::{Callback, CallbackId, CallbackStatus, Recipient};
 pub use calls::{CallId, CallRecord, Direction};
 pub use clock::{Civil, Now};
+pub use dialer::DialError;
 pub use event::{EventKind, Occurred, filled};
 pub use leads::{Lead, LeadId};
 pub use screen::{
@@ -33,150 +61,133 @@ pub use screen::{
 pub use sessions::{Status, Sub};
 pub use table::{Change, RestoreError};
 
-use super::settings::{FloorSettings, User};
-use super::switch::{Order, Report};
-use crate::trace::SimTime;
+use std::collections::{BTreeMap, VecDeque};
+
+use self::agent_log::AgentLog;
+use self::callbacks::Callbacks;
+use self::calls::Calls;
+use self::dialer::Dialers;
+use self::dnc::Dnc;
+use self::hopper::Hopper;
+use self::lead_api::Request;
+use self::leads::Leads;
+use self::legs::Legs;
+use self::sessions::Sessions;
+use self::stats::Tally;
+use self::table::Table;
+use self::telling::Urls;
+use self::timers::Timers;
+use self::users::Users;
+use super::settings::FloorSettings;
+use super::switch::Order;
 use crate::world::Random;
 
 /// The core of a floor.
 #[derive(Debug)]
-pub struct Core {}
+pub struct Core {
+    settings: FloorSettings,
+    random: Random,
+    /// How often the floor was started: part of every number that must not come twice.
+    life: u64,
+    meta: Table<String, u64>,
+    leads: Leads,
+    hopper: Hopper,
+    dnc: Dnc,
+    callbacks: Callbacks,
+    calls: Calls,
+    sessions: Sessions,
+    agent_log: AgentLog,
+    users: Users,
+    urls: Urls,
+    requests: Table<String, Request>,
+    dialers: Dialers,
+    legs: Legs,
+    /// The customers who wait, by campaign.
+    queues: BTreeMap<String, VecDeque<CallId>>,
+    tallies: BTreeMap<String, Tally>,
+    timers: Timers,
+    orders: VecDeque<Order>,
+    events: VecDeque<Occurred>,
+}
 
-#[expect(clippy::unimplemented, unused_variables, missing_docs, reason = "the signatures come first")]
 impl Core {
+    /// A floor whose books are empty.
     pub fn new(settings: FloorSettings, now: Now, random: Random) -> Core {
-        unimplemented!()
+        let mut core = Core::empty(settings, random);
+        core.begin_life();
+        core.keep_rounds(now);
+        core
     }
-    /// With the rows (table, key, value) that former lives have committed.
-    pub fn restore<'a>(
-        settings: FloorSettings,
-        now: Now,
-        random: Random,
-        rows: impl IntoIterator<Item = (&'a str, &'a str, &'a [u8])>,
-    ) -> Result<Core, RestoreError> {
-        unimplemented!()
+
+    fn empty(settings: FloorSettings, random: Random) -> Core {
+        Core {
+            settings,
+            random,
+            life: 0,
+            meta: Table::new("floor"),
+            leads: Leads::new(),
+            hopper: Hopper::new(),
+            dnc: Dnc::new(),
+            callbacks: Callbacks::new(),
+            calls: Calls::new(),
+            sessions: Sessions::new(),
+            agent_log: AgentLog::new(),
+            users: Users::new(),
+            urls: Urls::new(),
+            requests: Table::new("request"),
+            dialers: Dialers::new(),
+            legs: Legs::new(0),
+            queues: BTreeMap::new(),
+            tallies: BTreeMap::new(),
+            timers: Timers::default(),
+            orders: VecDeque::new(),
+            events: VecDeque::new(),
+        }
     }
-    /// The settings are others from now on; what runs goes on.
-    pub fn configure(&mut self, now: Now, change: impl FnOnce(&mut FloorSettings)) {
-        unimplemented!()
+
+    fn begin_life(&mut self) {
+        let key = "life".to_owned();
+        self.life = self.meta.get(&key).copied().unwrap_or(0) + 1;
+        self.meta.insert(key, self.life);
+        self.legs = Legs::new(self.life);
     }
+
+    /// How the floor is set up.
     pub fn settings(&self) -> &FloorSettings {
-        unimplemented!()
+        &self.settings
     }
-    pub fn screen(&mut self, now: Now, request: ScreenRequest) -> ScreenReply {
-        unimplemented!()
+
+    /// Sets it up otherwise; what runs goes on.
+    pub fn configure(&mut self, now: Now, change: impl FnOnce(&mut FloorSettings)) {
+        change(&mut self.settings);
+        self.keep_rounds(now);
     }
-    pub fn report(&mut self, now: Now, report: Report) {
-        unimplemented!()
-    }
-    pub fn handle_timeout(&mut self, now: Now) {
-        unimplemented!()
-    }
-    pub fn poll_timeout(&self) -> Option<SimTime> {
-        unimplemented!()
-    }
+
+    /// What the switch is to do, in that order.
     pub fn poll_order(&mut self) -> Option<Order> {
-        unimplemented!()
+        self.orders.pop_front()
     }
+
+    /// Whom to tell of what, in that order.
     pub fn poll_event(&mut self) -> Option<Occurred> {
-        unimplemented!()
+        self.events.pop_front()
     }
+
+    /// The rows that are others since the last time: to be on the disk before a reply, an order or an event is let out.
     pub fn take_changes(&mut self) -> Vec<Change> {
-        unimplemented!()
-    }
-
-    /// Runs a campaign's dialer from now on (the hopper is filled at once); running twice is running once.
-    pub fn run_dialer(&mut self, now: Now, campaign: &str) -> Result<(), String> {
-        unimplemented!()
-    }
-    pub fn stop_dialer(&mut self, now: Now, campaign: &str) {
-        unimplemented!()
-    }
-    /// The dialer calls this lead now, whether it runs or not.
-    pub fn call_lead(&mut self, now: Now, campaign: &str, lead: LeadId) -> Result<CallId, String> {
-        unimplemented!()
-    }
-
-    pub fn authenticate(&mut self, now: Now, user: &str, password: &str) -> Result<User, AuthError> {
-        unimplemented!()
-    }
-    pub fn user(&self, user: &str) -> Option<&User> {
-        unimplemented!()
-    }
-    /// Err: there's one already.
-    pub fn add_user(&mut self, now: Now, user: User) -> Result<(), User> {
-        unimplemented!()
-    }
-
-    pub fn add_lead(&mut self, now: Now, user: &str, lead: AddLead) -> Result<Added, AddLeadError> {
-        unimplemented!()
-    }
-    pub fn update_lead(
-        &mut self,
-        now: Now,
-        user: &str,
-        lead: LeadId,
-        change: UpdateLead,
-    ) -> Result<(), UpdateLeadError> {
-        unimplemented!()
-    }
-    pub fn lead(&self, lead: LeadId) -> Option<&Lead> {
-        unimplemented!()
-    }
-    pub fn leads_with_phone(&self, phone: &str) -> &[LeadId] {
-        unimplemented!()
-    }
-    pub fn leads_with_vendor_code(&self, code: &str) -> &[LeadId] {
-        unimplemented!()
-    }
-    pub fn leads(&self) -> Box<dyn DoubleEndedIterator<Item = &Lead> + '_> {
-        unimplemented!()
-    }
-    pub fn callbacks_of(&self, lead: LeadId) -> Vec<&Callback> {
-        unimplemented!()
-    }
-    pub fn add_dnc(&mut self, now: Now, phone: &str, campaign: Option<&str>) {
-        unimplemented!()
-    }
-    pub fn is_dnc(&self, phone: &str, campaign: Option<&str>) -> bool {
-        unimplemented!()
-    }
-
-    pub fn agent_status(&self, now: Now, user: &str) -> Option<AgentStatus> {
-        unimplemented!()
-    }
-    pub fn logged_in_agents(&self, now: Now, campaign: Option<&str>) -> Vec<AgentStatus> {
-        unimplemented!()
-    }
-    pub fn session_times(&self, now: Now, user: &str) -> Vec<SessionTimes> {
-        unimplemented!()
-    }
-    pub fn stretches<'a>(&'a self, user: &'a str) -> Box<dyn Iterator<Item = &'a Stretch> + 'a> {
-        unimplemented!()
-    }
-    pub fn campaign_stats(&self, campaign: &str) -> CampaignStats {
-        unimplemented!()
-    }
-    /// How many calls ended with each status.
-    pub fn status_counts(&self, campaign: &str) -> std::collections::BTreeMap<String, u64> {
-        unimplemented!()
-    }
-    pub fn call_record(&self, call: &CallId) -> Option<&CallRecord> {
-        unimplemented!()
-    }
-    pub fn call_records(&self) -> Box<dyn DoubleEndedIterator<Item = &CallRecord> + '_> {
-        unimplemented!()
-    }
-    pub fn calls_of_lead(&self, lead: LeadId) -> Vec<&CallRecord> {
-        unimplemented!()
-    }
-
-    /// Passes a request of the Agent API to the agent's screen, which executes it after its next poll.
-    pub fn external(&mut self, now: Now, request: ExternalRequest) -> Result<(), ExternalError> {
-        unimplemented!()
-    }
-    /// Calls the phone of `listener` into the room of an agent.
-    pub fn monitor(&mut self, now: Now, listener: &str, agent: &str, how: Monitoring) -> Result<(), ExternalError> {
-        unimplemented!()
+        let mut changes = Vec::new();
+        self.meta.take_changes(&mut changes);
+        self.leads.take_changes(&mut changes);
+        self.hopper.take_changes(&mut changes);
+        self.dnc.take_changes(&mut changes);
+        self.callbacks.take_changes(&mut changes);
+        self.calls.take_changes(&mut changes);
+        self.sessions.take_changes(&mut changes);
+        self.agent_log.take_changes(&mut changes);
+        self.users.take_changes(&mut changes);
+        self.urls.take_changes(&mut changes);
+        self.requests.take_changes(&mut changes);
+        self.dialers.take_changes(&mut changes);
+        changes
     }
 }

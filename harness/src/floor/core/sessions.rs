@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 
+use super::api::Monitoring;
 use super::calls::CallId;
 use super::leads::LeadId;
 use super::screen::Wanted;
@@ -134,9 +135,11 @@ pub(super) struct Session {
     pub(super) logged_in: u64,
     /// In unix milliseconds: since when she has this status.
     pub(super) since: u64,
-    pub(super) last_executed: u64,
+    /// The number of the last [`Wanted`].
+    pub(super) last_wanted: u64,
     pub(super) wanted: Vec<Wanted>,
-    pub(super) log: u64,
+    /// The stretch of the agent log that runs.
+    pub(super) stretch: u64,
     #[serde(skip)]
     pub(super) last_seen: SimTime,
     /// Since when she waits for a call; orders those who wait.
@@ -151,9 +154,12 @@ pub(super) struct Session {
     pub(super) dead_polls: u8,
     #[serde(skip)]
     pub(super) third: Option<Third>,
-    /// Who listens to her, by leg.
+    /// Who was called to listen to her.
     #[serde(skip)]
-    pub(super) monitors: Vec<LegId>,
+    pub(super) monitors: Vec<(LegId, Monitoring)>,
+    /// Another agent asks her for advice: her phone is in that one's room.
+    #[serde(skip)]
+    pub(super) advises: Option<String>,
     /// Her wrap-up lasts until.
     #[serde(skip)]
     pub(super) wraps_until: Option<SimTime>,
@@ -176,8 +182,6 @@ impl Session {
 pub(super) struct Sessions {
     table: Table<String, Session>,
     by_name: FxHashMap<String, String>,
-    /// Which session a leg belongs to: her phone, a third or one who listens.
-    by_leg: FxHashMap<LegId, String>,
     /// Who waits in a campaign, longest first.
     waiting: BTreeMap<String, BTreeSet<(SimTime, String)>>,
     of_campaign: BTreeMap<String, BTreeSet<String>>,
@@ -188,7 +192,6 @@ impl Sessions {
         Sessions {
             table: Table::new("session"),
             by_name: FxHashMap::default(),
-            by_leg: FxHashMap::default(),
             waiting: BTreeMap::new(),
             of_campaign: BTreeMap::new(),
         }
@@ -241,7 +244,6 @@ impl Sessions {
     pub(super) fn remove(&mut self, user: &str) -> Option<Session> {
         let session = self.table.remove(&user.to_owned())?;
         self.by_name.remove(&session.name);
-        self.by_leg.retain(|_, owner| *owner != session.user);
         if session.waits()
             && let Some(waiting) = self.waiting.get_mut(&session.campaign)
         {
@@ -262,27 +264,10 @@ impl Sessions {
         }
     }
 
-    /// Whom a leg belongs to.
-    pub(super) fn of_leg(&self, leg: LegId) -> Option<&str> {
-        self.by_leg.get(&leg).map(String::as_str)
-    }
-
-    pub(super) fn own_leg(&mut self, leg: LegId, user: &str) {
-        self.by_leg.insert(leg, user.to_owned());
-    }
-
-    pub(super) fn disown_leg(&mut self, leg: LegId) {
-        self.by_leg.remove(&leg);
-    }
-
     /// Who waits in a campaign, longest first.
     pub(super) fn waiting(&self, campaign: &str) -> impl Iterator<Item = &Session> {
         let waiting = self.waiting.get(campaign).into_iter().flatten();
         waiting.filter_map(|(_, user)| self.table.get(user))
-    }
-
-    pub(super) fn anybody_waits(&self, campaign: &str) -> bool {
-        self.waiting.get(campaign).is_some_and(|waiting| !waiting.is_empty())
     }
 
     pub(super) fn of_campaign(&self, campaign: &str) -> impl Iterator<Item = &Session> {
@@ -296,6 +281,23 @@ impl Sessions {
 
     pub(super) fn len(&self) -> usize {
         self.table.len()
+    }
+
+    /// After a restart nobody has been seen yet, and no leg of the former life is there.
+    pub(super) fn begin_anew(&mut self, now: SimTime) {
+        self.waiting.clear();
+        let users: Vec<String> = self.iter().map(|session| session.user.clone()).collect();
+        for user in users {
+            let Some(session) = self.table.touch(&user) else { continue };
+            session.last_seen = now;
+            session.waits_since = now;
+            if session.call.is_some() && session.sub != Sub::Dispo {
+                session.customer = Customer::Ended;
+            }
+            if session.waits() {
+                self.waiting.entry(session.campaign.clone()).or_default().insert((now, user));
+            }
+        }
     }
 
     pub(super) fn take_changes(&mut self, into: &mut Vec<Change>) {

@@ -1,7 +1,6 @@
 //! A book whose rows are durable: what was changed is remembered until it's fetched for the disk.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::RangeBounds;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -59,10 +58,6 @@ impl<K: Key, V: Serialize + DeserializeOwned> Table<K, V> {
         Table { name, rows: BTreeMap::new(), changed: BTreeSet::new() }
     }
 
-    pub(super) fn name(&self) -> &'static str {
-        self.name
-    }
-
     pub(super) fn get(&self, key: &K) -> Option<&V> {
         self.rows.get(key)
     }
@@ -77,10 +72,6 @@ impl<K: Key, V: Serialize + DeserializeOwned> Table<K, V> {
 
     pub(super) fn iter(&self) -> impl DoubleEndedIterator<Item = (&K, &V)> {
         self.rows.iter()
-    }
-
-    pub(super) fn range(&self, range: impl RangeBounds<K>) -> impl DoubleEndedIterator<Item = (&K, &V)> {
-        self.rows.range(range)
     }
 
     /// The row, to be changed: it will be written.

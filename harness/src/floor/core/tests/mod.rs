@@ -1,0 +1,1 @@
+//! Switch, screens and customers, played against the core in virtual time.
