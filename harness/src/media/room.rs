@@ -24,6 +24,10 @@ use crate::world::audio::Sound;
 use crate::world::kernel::kernel_here;
 use crate::world::{Host, Random};
 
+/// How often a member is sent silence who is alone and has nothing to hear: so that she knows that somebody is there, and
+/// a NAT between. Her own packets, which wake the room, are the larger part of what she costs.
+const ALONE: Duration = Duration::from_secs(1);
+
 /// A member's place in a conference: never given to another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MemberId(u32);
@@ -383,12 +387,14 @@ fn mix(shared: &Shared, tick: SimTime, outgoing: &mut Vec<Outgoing>) -> SimTime 
         }
     }
     let mut next = tick + REST;
+    let alone = members.len() == 1;
     for ((id, member), frame) in members.iter_mut().zip(&frames) {
         let own = frame.as_ref().filter(|_| member.heard_by == HeardBy::All);
         let whispered = whispers.iter().any(|(to, _)| to == id);
         let others = speaking - usize::from(own.is_some()) + usize::from(whispered);
         let full = cadence::every_frame(tick, member.changed) || member.stream.is_pressing();
-        let rested = member.stream.last_sent().is_none_or(|last| tick.since(last) >= REST);
+        let rest = if alone && member.playing.is_none() { ALONE } else { REST };
+        let rested = member.stream.last_sent().is_none_or(|last| tick.since(last) >= rest);
         let mut packet = None;
         if (full || others > 0 || rested)
             && let Some(to) = member.latch.as_ref().and_then(Latch::to)

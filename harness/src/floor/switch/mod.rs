@@ -57,7 +57,8 @@ pub struct SwitchSettings {
     pub expires: Duration,
     /// What it speaks, the preferred first.
     pub codecs: Vec<Codec>,
-    /// A leg from which nothing has come for so long, though something should, is lost: it's hung up.
+    /// A leg from which nothing has come for so long, though something should, is lost: it's hung up. It's longer than
+    /// the server's own: that one knows more of the phone behind it, and whether there's anybody left to talk to.
     pub rtp_timeout: Option<Duration>,
     /// How it tells people from machines.
     pub detector: DetectorSettings,
@@ -74,7 +75,7 @@ impl SwitchSettings {
             port: 5060,
             expires: Duration::from_secs(300),
             codecs: vec![Codec::Pcmu, Codec::Pcma],
-            rtp_timeout: Some(Duration::from_secs(60)),
+            rtp_timeout: Some(Duration::from_secs(90)),
             detector: DetectorSettings::default(),
         }
     }
