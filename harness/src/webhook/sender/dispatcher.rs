@@ -310,7 +310,9 @@ impl Dispatcher {
             }
         });
         let rows = rows.collect();
-        self.saving.push_back((saving, std::mem::take(&mut self.fresh)));
+        if !self.fresh.is_empty() {
+            self.saving.push_back((saving, std::mem::take(&mut self.fresh)));
+        }
         Changes { saving, rows }
     }
 
@@ -319,13 +321,12 @@ impl Dispatcher {
         !self.changed.is_empty() || !self.fresh.is_empty()
     }
 
-    /// These rows are saved, and all that were taken before: what's new in them may be sent.
+    /// These rows are saved: what's new in them may be sent. Rows are to be saved in the order in which they were taken.
     pub fn saved(&mut self, saving: Saving) {
-        while self.saving.front().is_some_and(|(first, _)| *first <= saving) {
-            let (_, numbers) = self.saving.pop_front().expect("it was just looked at");
-            for number in numbers {
-                self.release(number);
-            }
+        let Some(place) = self.saving.iter().position(|(one, _)| *one == saving) else { return };
+        let (_, numbers) = self.saving.remove(place).expect("it was just found");
+        for number in numbers {
+            self.release(number);
         }
     }
 

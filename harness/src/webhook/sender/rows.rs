@@ -35,7 +35,7 @@ pub struct Changes {
     pub rows: Vec<Change>,
 }
 
-/// Which rows are saved: these, and all that were taken before.
+/// Which rows are saved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Saving(pub(super) u64);
 

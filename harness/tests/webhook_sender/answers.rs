@@ -1,0 +1,226 @@
+//! What an answer means to a sender.
+
+use std::cell::Cell;
+use std::rc::Rc;
+use std::time::Duration;
+
+use busyhour::http::Answer;
+use busyhour::webhook::sender::Disabled;
+
+use crate::support::{
+    DAY, HOUR, MINUTE, SECOND, a_sender, always, contract, endpoint, preset, receiver, seconds, status, tell,
+    with_header,
+};
+
+#[test]
+fn an_answer_one_moment_before_the_time_out_is_a_success_and_one_after_it_comes_too_late() {
+    for (takes, expected) in [(4_990, 1), (5_010, 2)] {
+        busyhour::simulate(1, move |u| async move {
+            let slow = move |number, _: &_| (Duration::from_millis(if number == 1 { takes } else { 0 }), status(200));
+            let (_, journal) = receiver(&u, "crm", slow);
+            let sender =
+                a_sender(&u, endpoint("http://crm/", contract("[[retry]]\non = [\"no answer\"]\nwaits = [\"1s\"]")));
+            u.sleep(SECOND).await;
+            tell(&sender, 1);
+            u.sleep(HOUR).await;
+            assert_eq!(journal.borrow().len(), expected, "{takes} ms");
+            assert_eq!(sender.with(|dispatcher, _| dispatcher.tally("crm")).map(|tally| tally.delivered), Some(1));
+        });
+    }
+}
+
+/// DIDWW: 3 s for the connection, 10 s for the answer; Dialpad counts failed connections by themselves.
+#[test]
+fn a_receiver_that_is_cut_off_costs_the_connections_time_out() {
+    busyhour::simulate(1, |u| async move {
+        let (crm, journal) = always(&u, "crm", status(200));
+        let sender = a_sender(&u, endpoint("http://crm/", preset("dialpad")));
+        u.sleep(SECOND).await;
+        let floor = u.find_host("floor").expect("it's there");
+        u.network().between(&floor, &crm).cut();
+        tell(&sender, 1);
+        u.sleep(HOUR).await;
+        let tally = sender.with(|dispatcher, _| dispatcher.tally("crm")).expect("it's there");
+        assert_eq!((tally.attempts, tally.given_up), (3, 1), "two more connections, not three");
+        assert_eq!(journal.borrow().len(), 0);
+    });
+}
+
+#[test]
+fn a_refused_connection_is_fatal_to_wget_and_is_tried_again_by_the_standard() {
+    busyhour::simulate(1, |u| async move {
+        u.host("crm");
+        let sender = a_sender(&u, endpoint("http://crm/", preset("vicidial-no-agent")));
+        sender.with(|dispatcher, _| dispatcher.add_endpoint("standard", endpoint("http://crm/", preset("standard"))));
+        sender.with(|dispatcher, now| {
+            for name in ["crm", "standard"] {
+                dispatcher.enqueue(now, name, crate::support::event(1, now)).expect("it takes it");
+            }
+        });
+        u.sleep(HOUR).await;
+        let attempts = |name: &str| sender.with(|dispatcher, _| dispatcher.tally(name)).expect("it's there").attempts;
+        assert_eq!((attempts("crm"), attempts("standard")), (1, 4));
+    });
+}
+
+#[test]
+fn redirects_are_followed_as_often_as_the_contract_does() {
+    for (follows, expected) in [(0, vec!["/a"]), (1, vec!["/a", "/b"]), (2, vec!["/a", "/b", "/c"])] {
+        busyhour::simulate(1, move |u| async move {
+            let (_, journal) = receiver(&u, "crm", |_, incoming| {
+                let answer = match incoming.request.uri().path() {
+                    "/a" => with_header(302, "Location", "/b"),
+                    "/b" => with_header(307, "Location", "http://crm/c"),
+                    _ => status(200),
+                };
+                (Duration::ZERO, answer)
+            });
+            let sender = a_sender(&u, endpoint("http://crm/a", contract(&format!("follow_redirects = {follows}"))));
+            u.sleep(SECOND).await;
+            tell(&sender, 1);
+            u.sleep(HOUR).await;
+            let journal = journal.borrow();
+            let paths: Vec<&str> = journal.iter().map(|(_, incoming)| incoming.request.uri().path()).collect();
+            assert_eq!(paths, expected);
+            let methods: Vec<&str> = journal.iter().map(|(_, incoming)| incoming.request.method().as_str()).collect();
+            assert_eq!(methods[1..], vec!["GET"; methods.len() - 1], "302 makes a GET of it, 307 keeps that");
+            let tally = sender.with(|dispatcher, _| dispatcher.tally("crm")).expect("it's there");
+            assert_eq!((tally.attempts, tally.delivered), (1, u64::from(follows == 2)));
+        });
+    }
+}
+
+#[test]
+fn a_307_keeps_method_and_body() {
+    busyhour::simulate(1, |u| async move {
+        let (_, journal) = receiver(&u, "crm", |number, _| {
+            (Duration::ZERO, if number == 1 { with_header(308, "Location", "/new") } else { status(200) })
+        });
+        let sender = a_sender(&u, endpoint("http://crm/old", contract("follow_redirects = 1")));
+        u.sleep(SECOND).await;
+        tell(&sender, 1);
+        u.sleep(SECOND).await;
+        let journal = journal.borrow();
+        let (one, other) = (&journal[0].1.request, &journal[1].1.request);
+        assert_eq!((other.uri().path(), other.method(), other.body()), ("/new", one.method(), one.body()));
+    });
+}
+
+/// RFC 9110, section 10.2.3: seconds or a date. A shorter wait than the schedule's isn't asked for.
+#[test]
+fn a_longer_wait_that_the_receiver_asks_for_is_kept_where_the_contract_honours_it() {
+    // The universe's birth is Monday 2026-11-23, 14:00:00 GMT.
+    for (asks, honoured) in [("120", 120), ("2", 5), ("Mon, 23 Nov 2026 14:10:01 GMT", 600), ("soon", 5)] {
+        for honours in [true, false] {
+            busyhour::simulate(1, move |u| async move {
+                let (_, journal) = receiver(&u, "crm", move |number, _| {
+                    (Duration::ZERO, if number == 1 { with_header(429, "Retry-After", asks) } else { status(200) })
+                });
+                let lines = format!("retry_after = {honours}\n[[retry]]\non = [\"429\"]\nwaits = [\"5s\"]");
+                let sender = a_sender(&u, endpoint("http://crm/", contract(&lines)));
+                u.sleep(SECOND).await;
+                tell(&sender, 1);
+                u.sleep(HOUR).await;
+                assert_eq!(seconds(&journal), [0, if honours { honoured } else { 5 }], "{asks}");
+            });
+        }
+    }
+}
+
+#[test]
+fn gone_disables_the_endpoint_of_a_contract_that_says_so_and_nothing_more_comes() {
+    busyhour::simulate(1, |u| async move {
+        let (_, journal) = always(&u, "crm", status(410));
+        let sender = a_sender(&u, endpoint("http://crm/", preset("standard")));
+        u.sleep(SECOND).await;
+        tell(&sender, 1);
+        u.sleep(SECOND).await;
+        assert_eq!(sender.with(|dispatcher, _| dispatcher.disabled("crm")), Some(Disabled::Gone));
+        let refused = sender.with(|dispatcher, now| dispatcher.enqueue(now, "crm", crate::support::event(2, now)));
+        assert_eq!(refused.expect_err("it's disabled").to_string(), "the endpoint \"crm\" is disabled");
+        u.sleep(10 * DAY).await;
+        assert_eq!(journal.borrow().len(), 1);
+        sender.with(|dispatcher, _| dispatcher.enable("crm")).expect("it's there");
+        tell(&sender, 3);
+        u.sleep(SECOND).await;
+        assert_eq!(journal.borrow().len(), 2);
+        assert!(u.log_text().contains("webhook-disabled endpoint=crm why=Gone"), "{}", u.log_text());
+    });
+}
+
+/// Svix: five days of failures and nothing else, and the clock starts once two of them lie 12 hours apart within 24.
+#[test]
+fn svix_disables_after_five_days_of_failures() {
+    busyhour::simulate(1, |u| async move {
+        let (_, journal) = always(&u, "crm", status(500));
+        let sender = a_sender(&u, endpoint("http://crm/", preset("svix")));
+        u.sleep(SECOND).await;
+        // An event each hour fails at once and again later: the clock starts after 12 hours.
+        let mut disabled_after = None;
+        for hour in 0..24 * 7 {
+            let taken = sender.with(|dispatcher, now| dispatcher.enqueue(now, "crm", crate::support::event(hour, now)));
+            u.sleep(HOUR).await;
+            if taken.is_err() && disabled_after.is_none() {
+                disabled_after = Some(hour);
+            }
+        }
+        let hours = disabled_after.expect("it's disabled");
+        assert!((132..=134).contains(&hours), "12 hours and 5 days: {hours}");
+        let tally = sender.with(|dispatcher, _| dispatcher.tally("crm")).expect("it's there");
+        assert_eq!((tally.pending, tally.delivered, tally.given_up), (0, 0, hours as u64), "what waited is given up");
+        assert_eq!(journal.borrow().len() as u64, tally.attempts);
+    });
+}
+
+#[test]
+fn one_success_starts_the_five_days_anew() {
+    busyhour::simulate(1, |u| async move {
+        let works = Rc::new(Cell::new(false));
+        let answers = works.clone();
+        receiver(&u, "crm", move |_, _| (Duration::ZERO, status(if answers.get() { 200 } else { 500 })));
+        let sender = a_sender(&u, endpoint("http://crm/", preset("svix")));
+        u.sleep(SECOND).await;
+        for hour in 0..24 * 10 {
+            works.set(hour == 24 * 5);
+            tell(&sender, hour);
+            u.sleep(HOUR).await;
+        }
+        assert_eq!(sender.with(|dispatcher, _| dispatcher.disabled("crm")), None);
+    });
+}
+
+/// Shopify removes the subscription when an event has failed nine times.
+#[test]
+fn shopify_disables_an_endpoint_that_an_event_was_given_up_for() {
+    busyhour::simulate(1, |u| async move {
+        always(&u, "crm", status(500));
+        let sender = a_sender(&u, endpoint("http://crm/", preset("shopify")));
+        u.sleep(SECOND).await;
+        tell(&sender, 1);
+        u.sleep(4 * HOUR - MINUTE).await;
+        assert_eq!(sender.with(|dispatcher, _| dispatcher.disabled("crm")), None);
+        tell(&sender, 2);
+        u.sleep(2 * MINUTE).await;
+        assert_eq!(sender.with(|dispatcher, _| dispatcher.disabled("crm")), Some(Disabled::Exhausted));
+        assert_eq!(sender.with(|dispatcher, _| dispatcher.pending()), 0, "the second is given up with it");
+    });
+}
+
+/// VICIdial logs an empty answer as an error; the request isn't repeated.
+#[test]
+fn an_empty_answer_is_no_success_where_something_is_expected() {
+    for (answer, delivered) in [(status(200), 1), (with_header(200, "X-Empty", "yes"), 0), (status(404), 0)] {
+        busyhour::simulate(1, {
+            let answer: &'static Answer = Box::leak(Box::new(answer));
+            move |u| async move {
+                let (_, journal) = always(&u, "crm", answer.clone());
+                let sender = a_sender(&u, endpoint("http://crm/", preset("vicidial-dispo")));
+                u.sleep(SECOND).await;
+                tell(&sender, 1);
+                u.sleep(HOUR).await;
+                let tally = sender.with(|dispatcher, _| dispatcher.tally("crm")).expect("it's there");
+                assert_eq!((journal.borrow().len(), tally.delivered, tally.given_up), (1, delivered, 1 - delivered));
+            }
+        });
+    }
+}
