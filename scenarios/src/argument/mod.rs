@@ -5,16 +5,24 @@
 //! "write 5%", not "no such phrase". Every argument is read once before anything runs (see [`crate::lint`]), and
 //! again by the step that uses it.
 
+mod floor;
 mod measures;
+mod moments;
 mod names;
 mod network;
 mod people;
 mod tabs;
 mod telephony;
+mod webhooks;
 
 use std::fmt::Debug;
 
+pub use floor::{
+    AgentState, Breakdown, Campaign, Code, DialLevel, Dialed, ForCampaign, ForLead, HerselfOnly, InCampaign, InTab,
+    LeadName, OfCampaign, Often, PauseCode, ProfileName, ToCampaign,
+};
 pub use measures::{Amount, Count, For, Rate, Share, Skew, Status, Within};
+pub use moments::{LocalTime, Zone};
 pub use names::{Machine, Machines, Name, Party, Quoted, RESERVED};
 pub use network::{Jitter, Link, Route};
 pub use people::{Agent, AgentPhone, Callee, Customer, Heard, Names, Number, OnDevice, Server, Speaker, Way};
@@ -22,6 +30,7 @@ pub use tabs::{AgentTab, CandidateName, ToNetwork, WhichTab};
 pub use telephony::{
     Button, CodecName, Deed, Digits, Lifetime, MessageName, Moment, Nat, Ordinal, PhoneKind, Refusal, Score,
 };
+pub use webhooks::{ApiFunction, BySender, Event, OfEvent, Receiver, Url};
 
 /// Why some words can't stand where they stand. Each is a sentence for the person who wrote the feature file.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -37,7 +46,7 @@ pub enum ArgumentError {
     NamedTwice(String),
     /// Nobody whom the network knows.
     #[error(
-        "`{0}` is nobody on the network: write a name (`alice`, `crm`), `the server`, `the first server`, `the second server`, `the carrier`, `the TURN server` or `every agent`"
+        "`{0}` is nobody on the network: write a name (`alice`, `crm`), `the server`, `the first server`, `the second server`, `the carrier`, `the TURN server`, `the floor`, `the CRM` or `every agent`"
     )]
     NotAParty(String),
     /// A network between one party and itself.
@@ -151,6 +160,59 @@ pub enum ArgumentError {
     /// Not a moment.
     #[error("`{0}` is no moment: write `at the same moment` or a duration and `later`, such as `20 ms later`")]
     NotAMoment(String),
+    /// Not a profile of a floor.
+    #[error("`{0}` is no profile of a contact center: there are \"vicidial\" and \"modern\"")]
+    NotAProfile(String),
+    /// Not a dial level.
+    #[error("`{0}` is no dial level: write how many lines an agent are dialed, from 0.1 to 20, such as `2` or `1.5`")]
+    NotADialLevel(String),
+    /// Not a lead.
+    #[error("`{0}` is no lead: leads are named by numbers of up to nine digits, such as 1001")]
+    NotALead(String),
+    /// Not a code.
+    #[error("`{0}` is no code: dispositions, statuses and pause codes are 1 to 6 capital letters and digits, such as \"SALE\"")]
+    NotACode(String),
+    /// Not a state of an agent.
+    #[error(
+        "`{0}` is no state of an agent: there are \"READY\", \"QUEUE\", \"INCALL\", \"PAUSED\", \"CLOSER\", \"DEAD\" and \"DISPO\" (LAGGED and LUNCH are pause codes: `alice is paused with pause code \"LAGGED\"`)"
+    )]
+    NotAState(String),
+    /// Not how often.
+    #[error("`{0}` is not how often: write `once`, `twice`, `3 times` or `never`")]
+    NotOften(String),
+    /// A callback for somebody else.
+    #[error("`{0}`: a callback is for whoever is free, or `for herself only`")]
+    NotHerself(String),
+    /// Not a part of a session.
+    #[error(
+        "`{0}` is no part of a session: write a duration and `in calls`, `in wrap-up`, `waiting` or `paused`, such as `3 minutes in calls`"
+    )]
+    NotAPart(String),
+    /// Not an event.
+    #[error(
+        "`{0}` is no event: there are \"disposition.saved\", \"sale.closed\", \"callback.scheduled\", \"call.started\", \"call.ended\", \"lead.added\" and \"agent.state_changed\""
+    )]
+    NotAnEvent(String),
+    /// Not the name of a sender.
+    #[error("`{0}` is no name of a sender preset: write one such as \"standard\" or \"vicidial-dispo\"")]
+    NotASender(String),
+    /// Not a function of an API.
+    #[error("`{0}` is no name of an API function: those are small letters and `_`, such as \"add_lead\"")]
+    NotAFunction(String),
+    /// Not a URL.
+    #[error("`{0}` is no URL that is opened here: write one such as \"http://crm.test/pop\" (there is no TLS)")]
+    NotAUrl(String),
+    /// Not a date and a time.
+    #[error("`{0}` is no time on the wall: write date, hour and minute, such as \"2026-11-23 08:59\"")]
+    NotALocalTime(String),
+    /// Not a time zone.
+    #[error("`{written}` is no time zone that is known here: there are {all}")]
+    NotAZone {
+        /// What was written.
+        written: String,
+        /// Those that are known.
+        all: String,
+    },
 }
 
 /// A type that reads itself from the words of a step.
@@ -237,6 +299,31 @@ pub const KINDS: &[ArgumentKind] = &[
     ArgumentKind::of::<AgentTab>(),
     ArgumentKind::of::<ToNetwork>(),
     ArgumentKind::of::<CandidateName>(),
+    ArgumentKind::of::<ProfileName>(),
+    ArgumentKind::of::<Campaign>(),
+    ArgumentKind::of::<InCampaign>(),
+    ArgumentKind::of::<ToCampaign>(),
+    ArgumentKind::of::<ForCampaign>(),
+    ArgumentKind::of::<OfCampaign>(),
+    ArgumentKind::of::<DialLevel>(),
+    ArgumentKind::of::<LeadName>(),
+    ArgumentKind::of::<ForLead>(),
+    ArgumentKind::of::<Code>(),
+    ArgumentKind::of::<PauseCode>(),
+    ArgumentKind::of::<AgentState>(),
+    ArgumentKind::of::<Dialed>(),
+    ArgumentKind::of::<Often>(),
+    ArgumentKind::of::<HerselfOnly>(),
+    ArgumentKind::of::<InTab>(),
+    ArgumentKind::of::<Breakdown>(),
+    ArgumentKind::of::<Receiver>(),
+    ArgumentKind::of::<Event>(),
+    ArgumentKind::of::<OfEvent>(),
+    ArgumentKind::of::<BySender>(),
+    ArgumentKind::of::<ApiFunction>(),
+    ArgumentKind::of::<Url>(),
+    ArgumentKind::of::<LocalTime>(),
+    ArgumentKind::of::<Zone>(),
 ];
 
 /// The kind of that name.

@@ -104,6 +104,10 @@ pub enum Party {
     Carrier,
     /// The STUN and TURN server.
     TurnServer,
+    /// The dialer's server alone, without the SIP server.
+    Floor,
+    /// The host that the CRM calls the APIs from.
+    Crm,
     /// Each of the agents.
     EveryAgent,
 }
@@ -112,7 +116,7 @@ impl Argument for Party {
     const NAME: &'static str = "party";
     const PATTERN: &'static str = r"(?:the (?:first |second |TURN )?|every )?[\p{L}\p{N}][\p{L}\p{N}_-]*";
     const DOC: &'static str =
-        "a name, the server, the first server, the second server, the carrier, the TURN server, every agent";
+        "a name, the server, the first server, the second server, the carrier, the TURN server, the floor, the CRM, every agent";
 
     fn read(words: &str) -> Result<Self, ArgumentError> {
         match words {
@@ -121,6 +125,8 @@ impl Argument for Party {
             "the second server" => Ok(Party::SecondServer),
             "the carrier" => Ok(Party::Carrier),
             "the TURN server" => Ok(Party::TurnServer),
+            "the floor" => Ok(Party::Floor),
+            "the CRM" => Ok(Party::Crm),
             "every agent" => Ok(Party::EveryAgent),
             name if !name.contains(' ') => Machine::read(name).map(|machine| Party::Named(machine.0)),
             _ => Err(ArgumentError::NotAParty(words.to_owned())),
@@ -137,6 +143,8 @@ impl fmt::Display for Party {
             Party::SecondServer => "the second server",
             Party::Carrier => "the carrier",
             Party::TurnServer => "the TURN server",
+            Party::Floor => "the floor",
+            Party::Crm => "the CRM",
             Party::EveryAgent => "every agent",
         })
     }

@@ -517,6 +517,7 @@ impl Center {
             Party::SecondServer => server(1),
             Party::Carrier => Ok(vec![self.carrier.host.clone()]),
             Party::TurnServer => Ok(self.turn.iter().map(|turn| turn.host().clone()).collect()),
+            Party::Floor | Party::Crm => Ok(Vec::new()),
             Party::EveryAgent if self.agents.is_empty() => {
                 Err(StepFailure::because("there are no agents here: `Given 3 agents with hardphones` names three"))
             }

@@ -6,6 +6,7 @@
 //! - `audio`: who is heard by whom.
 //! - `faults`: the faults that are aimed at messages of SIP, and at audio.
 //! - `browser`: what people do with their browsers and the computers under them; `messages`: a page of ours in them.
+//! - `floor`: campaigns, leads, agents at their screens, webhooks and APIs.
 //! - `webrtc`: which way media takes, and whether others can read it; the TURN server.
 
 mod audio;
@@ -13,6 +14,7 @@ pub(crate) mod browser;
 mod calls;
 pub(crate) mod center;
 mod faults;
+pub(crate) mod floor;
 mod machines;
 mod messages;
 mod service;

@@ -3,19 +3,25 @@
 //! Each file holds the phrases of one subject. All of them are registered under all three keywords, so that a check
 //! under `When` is an error that says so, and not a step that nobody knows.
 
+mod apis;
 mod audio;
 mod browser;
 mod calls;
+mod dialer;
 mod faults;
+mod floor;
 mod machines;
 mod network;
 mod phones;
 mod place;
+mod sessions;
 mod time;
+mod webhooks;
 mod webrtc;
 
 use std::collections::{BTreeMap, HashMap};
 
+pub(crate) use floor::IT_IS;
 pub(crate) use time::PASSES;
 
 use cucumber::World as _;
@@ -48,6 +54,11 @@ pub const SUBJECTS: &[Subject] = &[
     Subject { title: "Audio", phrases: audio::PHRASES },
     Subject { title: "The browser tab", phrases: browser::PHRASES },
     Subject { title: "WebRTC", phrases: webrtc::PHRASES },
+    Subject { title: "The floor", phrases: floor::PHRASES },
+    Subject { title: "Agents at work", phrases: sessions::PHRASES },
+    Subject { title: "The dialer", phrases: dialer::PHRASES },
+    Subject { title: "The APIs", phrases: apis::PHRASES },
+    Subject { title: "Webhooks", phrases: webhooks::PHRASES },
     Subject { title: "Aimed faults", phrases: faults::PHRASES },
     Subject { title: "The machines", phrases: machines::PHRASES },
     Subject { title: "The network", phrases: network::PHRASES },
@@ -297,7 +308,7 @@ mod tests {
         }
     }
 
-    /// The lines of rounds 1 to 3 of the contract, letter by letter, in every variant that it names. The tests of whole
+    /// The lines of rounds 1 to 4 of the contract, letter by letter, in every variant that it names. The tests of whole
     /// universes perform them.
     const CONTRACT: &[&str] = &[
         "Given alice is on \"hotel wifi\"",
@@ -433,6 +444,135 @@ mod tests {
         "When alice's tab is in the background for 10 minutes",
         "When alice changes network",
         "When alice changes network to \"4G\"",
+        "Given a contact center with the \"vicidial\" profile",
+        "Given a contact center with the \"modern\" profile",
+        "Given a campaign renewals with dial level 2",
+        "Given a campaign renewals",
+        "Given a campaign renewals that dials manually",
+        "Given renewals detects answering machines",
+        "Given an inbound line \"8005550100\" that rings campaign renewals",
+        "Given callers to \"8005550100\" wait at most 60 seconds and then go to \"8005550199\"",
+        "Given every agent is ready in renewals",
+        "Given every agent saves disposition \"NI\" 5 seconds after a call",
+        "Given a lead 1001 with phone number \"15551230001\"",
+        "Given these leads:",
+        "Given 500 leads in renewals",
+        "Given lead 1001 is on the do-not-call list",
+        "Given every customer answers after 2 seconds and talks for 40 seconds",
+        "Given 30% of customers answer, 10% are busy, 15% have an answering machine and the others never answer",
+        "Given it is \"2026-11-23 08:59\" in \"America/New_York\"",
+        "When alice logs in to renewals in the second tab",
+        "Then alice's first tab is disabled",
+        "Then alice's first tab is disabled within 10 seconds",
+        "Then alice's agent screen shows \"INCALL\"",
+        "Then alice's agent screen shows \"INCALL\" within 2 seconds",
+        "When alice logs in to renewals",
+        "When every agent logs in to renewals over 1 minute",
+        "When alice logs out",
+        "When alice becomes ready",
+        "When alice pauses",
+        "When alice pauses with pause code \"LUNCH\"",
+        "Given alice is ready in renewals",
+        "Given alice is talking to lead 1001",
+        "When the dialer runs for 2 minutes",
+        "When the dialer runs",
+        "When the dialer calls lead 1001",
+        "When alice dials lead 1001 by hand",
+        "When the customer at \"15551230009\" calls \"8005550100\"",
+        "When the customer hangs up",
+        "When the customer at \"15551230002\" hangs up",
+        "When alice saves disposition \"SALE\"",
+        "When alice saves disposition \"SALE\" twice at once",
+        "When alice saves disposition \"SALE\" and closes the tab at once",
+        "When alice saves disposition \"CALLBK\" with a callback in 2 hours",
+        "When alice saves disposition \"CALLBK\" with a callback in 2 hours for herself only",
+        "When alice saves disposition \"CALLBK\" with a callback in 2 hours for himself only",
+        "When renewals recycles leads with status \"ERI\" after 5 minutes",
+        "When sam listens in on alice",
+        "When sam whispers to alice",
+        "When sam barges in on alice",
+        "Then alice is \"READY\"",
+        "Then alice is \"READY\" within 40 seconds",
+        "Then alice is \"QUEUE\"",
+        "Then alice is \"INCALL\"",
+        "Then alice is \"PAUSED\"",
+        "Then alice is \"CLOSER\"",
+        "Then alice is \"DEAD\"",
+        "Then alice is \"DISPO\"",
+        "Then alice is paused with pause code \"LAGGED\"",
+        "Then alice is paused with pause code \"LAGGED\" within 40 seconds",
+        "Then alice is logged out",
+        "Then alice is logged out within 1 minute",
+        "Then lead 1001 has status \"SALE\"",
+        "Then lead 1001 has status \"SALE\" within 10 seconds",
+        "Then lead 1001 was dialed once",
+        "Then lead 1001 was dialed twice",
+        "Then lead 1001 was dialed 3 times",
+        "Then lead 1001 was dialed never",
+        "Then lead 1001 was never dialed",
+        "Then no lead was dialed more than once",
+        "Then at most 50 leads have status \"NA\"",
+        "Then lead 1001 is blocked as do-not-call",
+        "Then the callback for lead 1001 rings alice",
+        "Then the callback for lead 1001 rings alice within 2 minutes",
+        "Then the callback for lead 1001 is due for alice",
+        "Then the callback for lead 1001 is due for alice within 2 minutes",
+        "Then the callback for lead 1001 does not ring bob",
+        "Then the callback for lead 1001 does not ring bob within 5 minutes",
+        "Then 2 customers wait for renewals",
+        "Then 1 customer waits for renewals",
+        "Then the drop rate of renewals is at most 3%",
+        "Then alice's session lasted 10 minutes in all: 3 minutes in calls, 1 minute in wrap-up, 6 minutes waiting, 2 minutes paused",
+        "Then alice's session lasted 10 minutes in all: 3 minutes in calls",
+        "Then alice's session lasted 10 minutes in all: 1 minute in wrap-up, 2 minutes paused",
+        "When the CRM calls the Non-Agent API function \"add_lead\" with:",
+        "When the CRM repeats the last API call",
+        "When the reply to the next API call is lost",
+        "When the CRM calls the Agent API function \"external_hangup\" for alice with value \"1\"",
+        "Then the API answers \"SUCCESS: add_lead LEAD HAS BEEN ADDED\"",
+        "Then there are 2 leads with phone number \"15557654321\"",
+        "Then there is 1 lead with phone number \"15557654321\"",
+        "Given a poller asks the Non-Agent API for lead 1001 every 5 seconds",
+        "Then the webhook told the CRM before the poller did",
+        "Given renewals opens the URL \"http://crm.test/pop?phone=--A--phone_number--B--\" when a call starts",
+        "Then alice's agent screen opened \"http://crm.test/pop?phone=15551230001\"",
+        "Then alice's agent screen opened \"http://crm.test/pop?phone=15551230001\" once",
+        "Given a webhook receiver crm",
+        "Given a webhook receiver crm that counts every delivery as new",
+        "Given crm verifies signatures",
+        "Given renewals sends \"disposition.saved\" to crm",
+        "Given renewals sends \"disposition.saved\" to crm by the \"standard\" sender",
+        "Given crm answers 500 to the next 3 deliveries",
+        "Given crm answers 503 to the next 1 delivery",
+        "Given crm takes 40 seconds to answer",
+        "When crm answers at once again",
+        "When crm goes down",
+        "When crm comes back",
+        "When the reply to the next delivery is lost",
+        "When the next delivery arrives twice at once",
+        "When the next delivery is held back until the one after it has arrived",
+        "When the last delivery is sent again after 10 minutes",
+        "When a stranger posts a forged \"disposition.saved\" to crm",
+        "When a stranger posts the last delivery with a changed body",
+        "When the sender's secret is rotated",
+        "When crm learns the new secret",
+        "Then crm got 2 deliveries of \"disposition.saved\" for lead 1001",
+        "Then crm got 2 deliveries of \"disposition.saved\" for lead 1001 within 1 hour",
+        "Then crm got 1 delivery of \"disposition.saved\" for lead 1001",
+        "Then crm accepted 2 deliveries",
+        "Then crm rejected 1 delivery",
+        "Then both deliveries carry the same id",
+        "Then crm recorded 1 sale for lead 1001",
+        "Then crm recorded 1 sale for lead 1001 within 10 seconds",
+        "Then crm recorded no sales for lead 1001",
+        "Then crm's record of lead 1001 says \"SALE\"",
+        "Then crm's record of lead 1001 says \"SALE\" within 10 seconds",
+        "Then the sender gave up on crm",
+        "Then the sender gave up on crm within 4 days",
+        "Then the sender disabled crm",
+        "Then the sender disabled crm within 6 days",
+        "Then no event is lost",
+        "Then no event is lost within 3 days",
     ];
 
     /// A line, its phrase, and what was read of its words; nothing is performed.
