@@ -1,9 +1,11 @@
 //! Ends that nobody ordered: a phone that's lost, a server or a switch that crashes.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use busyhour::floor::switch::{Order, Report};
+use busyhour::floor::switch::{LegId, Report};
 use busyhour::pbx::CallEnding;
+use busyhour::pbx::customer::Behaviour as Customer;
 use busyhour::phone::LineState;
 use busyhour::sip::ua::Ending;
 
@@ -48,7 +50,7 @@ fn when_the_switch_crashes_its_calls_end_and_the_next_life_starts_afresh() {
         floor.logs_in(&bob, OTHER).await;
         floor.reaches(MARY, ROOM).await;
         // One that rings as well.
-        floor.carrier.behave(NICK, busyhour::pbx::customer::Behaviour::never_answers());
+        floor.carrier.behave(NICK, Customer::never_answers());
         floor.calls(NICK);
         floor.pass(1).await;
         floor.host.crash();
@@ -134,4 +136,35 @@ fn a_switch_that_is_dropped_is_gone_and_can_be_opened_again() {
         assert_eq!((switch.legs(), host.socket_count()), (0, 1));
         assert_eq!(server.calls(), []);
     });
+}
+
+/// What is lost is repeated, and crosses what was sent since: in the end each call is over for all, and is told so once.
+#[test]
+fn on_a_bad_network_each_call_is_told_once_that_it_is_over() {
+    let (_, judged) = play(3, |mut floor| async move {
+        let network = floor.u.network();
+        network.between(&floor.host, floor.server.host()).loses(0.2).unwrap();
+        floor
+            .carrier
+            .default_customer(Customer::answers_after(Duration::from_millis(700)).talking_for(Duration::from_secs(4)));
+        let mut last: BTreeMap<LegId, u32> = BTreeMap::new();
+        for round in 0..20 {
+            let legs: Vec<LegId> = (1..=3).map(|n| floor.calls(&format!("1555123{n:04}"))).collect();
+            // Given up while it rings, as it's answered, or later; the third is left to the customer.
+            floor.pass_ms(200 + 37 * round).await;
+            floor.hangs_up(legs[0]);
+            floor.pass_ms(500 + 91 * round).await;
+            floor.hangs_up(legs[1]);
+            floor.pass(12).await;
+            last.extend(legs.into_iter().map(|leg| (leg, 0)));
+        }
+        floor.nothing_is_left().await;
+        for report in floor.reports() {
+            if matches!(report, Report::Failed { .. } | Report::Ended { .. }) {
+                *last.get_mut(&report.leg()).unwrap() += 1;
+            }
+        }
+        assert!(last.len() == 60 && last.values().all(|times| *times == 1), "{last:?}");
+    });
+    assert!(judged["no_zombie_calls"] > 50, "{judged:?}");
 }

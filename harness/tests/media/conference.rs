@@ -201,7 +201,8 @@ fn who_is_alone_costs_least() {
         let sent = room.stats(member).unwrap().sent - before;
         assert!((19..=21).contains(&sent), "{sent}");
         assert!(one.silent_for(u.now()).unwrap() <= ms(1_100));
-        // Somebody comes: they hear each other at once.
+        // Somebody comes, and it's listened to: they hear each other at once.
+        cadence::attend(u.now() + ms(2_000));
         let (bob, _other, _) = joins(&u, &room, &server, "bob", 1).await;
         u.sleep(ms(600)).await;
         assert_eq!(hears(&u, &bob).await, [0]);
