@@ -8,6 +8,8 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 use busyhour_trace::{Event, HostId, Log, Loss, PacketSeen, SimTime, Source};
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use crate::floor::Floor;
+
 /// See the [module](self).
 #[derive(Debug, Default)]
 pub struct Surroundings {
@@ -32,6 +34,7 @@ pub struct Surroundings {
     relayed: FxHashMap<SocketAddrV4, HostId>,
     /// WebSocket connections that are over, as a host sees them: its own address and the other's; and since when.
     over: FxHashMap<(HostId, SocketAddrV4, SocketAddrV4), SimTime>,
+    floor: Floor,
 }
 
 /// An ICE session, by digests of the fragments of its user name (RFC 8445 section 5.3).
@@ -78,6 +81,26 @@ impl Surroundings {
             Some(host) if !host.name.is_empty() => host.name.clone(),
             _ => format!("host {}", host.0),
         }
+    }
+
+    /// What is known of the floor.
+    pub fn floor(&self) -> &Floor {
+        &self.floor
+    }
+
+    pub(crate) fn floor_mut(&mut self) -> &mut Floor {
+        &mut self.floor
+    }
+
+    /// Whose name it is, or whose address.
+    pub fn host_called(&self, name: &str) -> Option<HostId> {
+        if let Ok(address) = name.parse() {
+            return self.owner(address);
+        }
+        // Names in a universe may have a domain behind them.
+        let named = |name: &str| self.hosts.iter().position(|host| host.name == name);
+        let place = named(name).or_else(|| named(name.split('.').next().unwrap_or(name)))?;
+        Some(HostId(u16::try_from(place).ok()?))
     }
 
     /// How often it crashed: what a host knew in another life it needn't know in this one.
@@ -193,6 +216,7 @@ impl Surroundings {
     }
 
     pub(crate) fn event(&mut self, event: &Event, log: &Log) {
+        self.floor.event(event);
         if event.source != Source::World {
             return;
         }

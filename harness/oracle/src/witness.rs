@@ -5,8 +5,10 @@ use std::fmt;
 use busyhour_trace::record::{Exemption, Oracle, Violation};
 use busyhour_trace::{Event, Log, PacketId, PacketSeen, SimTime};
 
+use crate::floor::{Leg, LegChange};
 use crate::hearing::{Check, Frame, Heard, Hearing, Payload, Place, Record, Relaying, Secured, SocketChange, Sound};
 use crate::surroundings::Surroundings;
+use crate::web::{Screen, Web};
 use crate::{
     ACrashedHostIsSilent, AGoneTabEndsItsCalls, AGoneTabIsNotRung, AfterTheEndNoRtp, BindingsExpire,
     CseqGrowsAndTagsStay, EstablishedMeansHeard, Every2xxToInviteIsAcknowledged, EveryRequestIsAnswered,
@@ -43,11 +45,21 @@ pub trait Witness: fmt::Debug + Send {
     fn socket(&mut self, _place: &Place, _change: SocketChange, _around: &Surroundings) {}
     /// A relay (TURN) grants something, or passes something on.
     fn relay(&mut self, _place: &Place, _relaying: &Relaying, _around: &Surroundings) {}
+    /// A request has reached its server.
+    fn asked(&mut self, _web: &Web<'_>, _around: &Surroundings) {}
+    /// The answer to a request has left its server.
+    fn answered(&mut self, _web: &Web<'_>, _around: &Surroundings) {}
+    /// An agent's screen was told something.
+    fn screen(&mut self, _screen: &Screen<'_>, _around: &Surroundings) {}
+    /// Something became of a customer's call with a floor; before the message that made it so is heard.
+    fn leg(&mut self, _at: SimTime, _leg: &Leg, _change: LegChange, _around: &Surroundings) {}
     /// An entry was written to the log; `log` has the hosts' names.
     fn event(&mut self, _event: &Event, _log: &Log) {}
     /// Everything before `now` was heard: before each message, before each entry of the log, and at the end. What was
     /// due before `now` can be judged.
     fn due(&mut self, _now: SimTime, _around: &Surroundings) {}
+    /// The run is over, and this is how things stand: before [`finish`](Witness::finish).
+    fn ending(&mut self, _at: SimTime, _around: &Surroundings) {}
     /// The run is over. What isn't due yet isn't judged.
     fn finish(&mut self, _at: SimTime) {}
     /// What it has to say so far.
@@ -231,6 +243,28 @@ impl Panel {
                     witness.socket(&place, change, around);
                 }
             }
+            Sound::Asked(web) => {
+                for witness in witnesses.iter_mut() {
+                    witness.due(web.at, around);
+                    witness.asked(&web, around);
+                }
+            }
+            Sound::Answered(web) => {
+                for witness in witnesses.iter_mut() {
+                    witness.answered(&web, around);
+                }
+            }
+            Sound::Screen(screen) => {
+                for witness in witnesses.iter_mut() {
+                    witness.screen(&screen, around);
+                }
+            }
+            Sound::Leg(leg, change, at) => {
+                for witness in witnesses.iter_mut() {
+                    witness.due(at, around);
+                    witness.leg(at, leg, change, around);
+                }
+            }
             Sound::Relay(place, relaying) => {
                 for witness in witnesses.iter_mut() {
                     witness.relay(&place, &relaying, around);
@@ -252,6 +286,7 @@ impl Panel {
     pub fn finish(&mut self, at: SimTime) {
         self.due(at);
         for witness in &mut self.witnesses {
+            witness.ending(at, &self.hearing.surroundings);
             witness.finish(at);
         }
     }
