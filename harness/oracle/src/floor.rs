@@ -7,7 +7,7 @@
 //! | `floor` | `profile`, the list `quirks` |
 //! | `campaign` | `name`, `method` (ratio, predictive, manual), `drop_target` (a share, as text), `drop_after_ms`, `detects_machines` and `uses_dnc` (0 or 1), the list `sale_statuses` |
 //! | `do-not-call` | `number`: nobody may call it from now on |
-//! | `hook` | `name`, `campaign`, `event`, `url`, `sender` (the contract), `trigger` (at-once, screen, no-agent), `spent_after_ms` (by then the contract has given up), `attempts` (the least that it makes until then) |
+//! | `hook` | `name`, `campaign`, `event`, `url`, `sender` (the contract), `trigger` (at-once, screen, no-agent), `spent_after_ms` (by then the contract has given up), the list `tries` (how often it tries, by the failure that it meets: `5xx=10`), `disables` and `fallback` (0 or 1) |
 //!
 //! `hook` also stands on the host of a sender without a floor. An entry of the same name takes the place of the former.
 //!
@@ -66,8 +66,12 @@ pub struct Hook {
     pub since: SimTime,
     /// By then the contract has given up.
     pub spent_after: Duration,
-    /// So often it tries until then, at least.
-    pub attempts: u64,
+    /// How often it tries, by the failure that it meets: `5xx`.
+    pub tries: Vec<(String, u64)>,
+    /// It stops for good when an endpoint fails too much.
+    pub disables: bool,
+    /// In the end it's told elsewhere.
+    pub fallback: bool,
 }
 
 impl Hook {
@@ -75,6 +79,18 @@ impl Hook {
     pub fn receiver(&self) -> &str {
         let rest = self.url.split_once("://").map_or(&*self.url, |(_, rest)| rest);
         rest.split(['/', ':', '?']).next().unwrap_or_default()
+    }
+
+    /// How often it tries what is always answered so.
+    pub fn tries(&self, status: u16) -> u64 {
+        let failure = match status {
+            300..400 => "3xx",
+            429 => "429",
+            400..500 => "4xx",
+            500.. => "5xx",
+            _ => "empty",
+        };
+        self.tries.iter().find(|(name, _)| name == failure).map_or(1, |(_, tries)| *tries)
     }
 }
 
@@ -147,6 +163,11 @@ pub struct Floor {
 fn number(user: &str) -> Option<&str> {
     let digits = user.strip_prefix('+').unwrap_or(user);
     (digits.len() >= 6 && digits.bytes().all(|byte| byte.is_ascii_digit())).then_some(digits)
+}
+
+fn read_tries(tries: &str) -> Option<(String, u64)> {
+    let (name, count) = tries.split_once('=')?;
+    Some((name.to_owned(), count.parse().ok()?))
 }
 
 impl Floor {
@@ -272,7 +293,9 @@ impl Floor {
                     trigger: text("trigger"),
                     since: known.map_or(event.at, |known| self.hooks[known].since),
                     spent_after: Duration::from_millis(number("spent_after_ms", 0)),
-                    attempts: number("attempts", 1),
+                    tries: list("tries").iter().filter_map(|tries| read_tries(tries)).collect(),
+                    disables: number("disables", 0) != 0,
+                    fallback: number("fallback", 0) != 0,
                 };
                 match known {
                     Some(known) => self.hooks[known] = hook,

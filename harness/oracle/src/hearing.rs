@@ -30,7 +30,7 @@ use crate::read::websocket::{self, Item};
 use crate::read::{ipv4, srtp, tcp, udp};
 use crate::relays::{Grant, Relays, Seat};
 use crate::surroundings::{IceSession, Surroundings};
-use crate::web::{self, Said, Screen, Web};
+use crate::web::{self, Knock, Said, Screen, Web};
 
 /// Whether a host said it or was told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -383,6 +383,8 @@ pub enum Sound<'a> {
     Answered(Web<'a>),
     /// An agent's screen was told something.
     Screen(Screen<'a>),
+    /// A host wants a connection.
+    Knock(Knock),
     /// Something became of a customer's call with a floor.
     Leg(&'a Leg, LegChange, SimTime),
     /// What a host sent that isn't RTP, message or not: the payload of a datagram, or of one segment of a connection.
@@ -627,6 +629,7 @@ impl Hearing {
                 self.web.segment(heard, flow, &segment, &mut |said| match said {
                     Said::Asked(web) => tell(Sound::Asked(web), around),
                     Said::Answered(web) => tell(Sound::Answered(web), around),
+                    Said::Knocked(knock) => tell(Sound::Knock(knock), around),
                     Said::Screen(screen) => {
                         around.floor_mut().serves_screens(screen.host);
                         tell(Sound::Screen(screen), around);

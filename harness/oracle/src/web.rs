@@ -166,6 +166,21 @@ pub enum Said<'a> {
     Answered(Web<'a>),
     /// An answer to a screen, behind [`Said::Answered`].
     Screen(Screen<'a>),
+    /// A host wants a connection.
+    Knocked(Knock),
+}
+
+/// A host wants a TCP connection; seen where it leaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Knock {
+    /// When.
+    pub at: SimTime,
+    /// Who.
+    pub from: HostId,
+    /// Whom it reaches or would reach, where that is known.
+    pub to: Option<HostId>,
+    /// Where.
+    pub there: SocketAddrV4,
 }
 
 /// Where a segment was seen, and between whom.
@@ -247,7 +262,16 @@ impl Listener {
                 }
                 flow
             }
-            Way::Sent => flow.reversed(),
+            Way::Sent => {
+                if flags.syn()
+                    && !flags.ack()
+                    && let Some(from) = seen.from
+                {
+                    tell(Said::Knocked(Knock { at: seen.at, from, to: seen.to, there: flow.to }));
+                    return;
+                }
+                flow.reversed()
+            }
         };
         if !self.talks.contains_key(&client_flow) {
             return;

@@ -8,7 +8,7 @@ use busyhour_trace::{Event, Log, PacketId, PacketSeen, SimTime};
 use crate::floor::{Leg, LegChange};
 use crate::hearing::{Check, Frame, Heard, Hearing, Payload, Place, Record, Relaying, Secured, SocketChange, Sound};
 use crate::surroundings::Surroundings;
-use crate::web::{Screen, Web};
+use crate::web::{Knock, Screen, Web};
 use crate::{
     ACrashedHostIsSilent, AGoneTabEndsItsCalls, AGoneTabIsNotRung, AfterTheEndNoRtp, BindingsExpire,
     CseqGrowsAndTagsStay, EstablishedMeansHeard, Every2xxToInviteIsAcknowledged, EveryRequestIsAnswered,
@@ -51,6 +51,8 @@ pub trait Witness: fmt::Debug + Send {
     fn answered(&mut self, _web: &Web<'_>, _around: &Surroundings) {}
     /// An agent's screen was told something.
     fn screen(&mut self, _screen: &Screen<'_>, _around: &Surroundings) {}
+    /// A host wants a connection.
+    fn knock(&mut self, _knock: &Knock) {}
     /// Something became of a customer's call with a floor; before the message that made it so is heard.
     fn leg(&mut self, _at: SimTime, _leg: &Leg, _change: LegChange, _around: &Surroundings) {}
     /// An entry was written to the log; `log` has the hosts' names.
@@ -257,6 +259,11 @@ impl Panel {
             Sound::Screen(screen) => {
                 for witness in witnesses.iter_mut() {
                     witness.screen(&screen, around);
+                }
+            }
+            Sound::Knock(knock) => {
+                for witness in witnesses.iter_mut() {
+                    witness.knock(&knock);
                 }
             }
             Sound::Leg(leg, change, at) => {

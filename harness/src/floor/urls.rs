@@ -67,11 +67,13 @@ pub fn way(profile: Profile, event: EventKind, sender: Option<&str>) -> Result<W
         (EventKind::CallStarted, None | Some(DISPO)) => Ok(url("Start Call URL", Trigger::AtOnce, DISPO)),
         (EventKind::LeadAdded, None | Some(NO_AGENT)) => Ok(url("Add Lead URL", Trigger::AtOnce, NO_AGENT)),
         (EventKind::CallEnded, Some(NO_AGENT)) => Ok(url("No Agent Call URL", Trigger::NoAgent, NO_AGENT)),
-        (EventKind::CallEnded, None) => {
-            Err(refused("it has none for the end of a call; the No Agent Call URL (vicidial-no-agent) tells of calls that \
-                         no agent had"))
+        (EventKind::CallEnded, None) => Err(refused(
+            "it has none for the end of a call; the No Agent Call URL (vicidial-no-agent) tells of calls that \
+                         no agent had",
+        )),
+        (EventKind::AgentStateChanged, None) => {
+            Err(refused("its agent events leave the agent's browser, not the server"))
         }
-        (EventKind::AgentStateChanged, None) => Err(refused("its agent events leave the agent's browser, not the server")),
         (EventKind::CallEnded | EventKind::AgentStateChanged, _) => Err(refused("nothing there sets it off")),
         (_, Some(DISPO | NO_AGENT)) => Err(refused("that URL is called on another occasion")),
         (_, Some(named)) => {
@@ -106,7 +108,8 @@ pub fn table() -> String {
         }
         let (other, _) = told(way(Profile::Vicidial, event, Some(STANDARD)));
         let (modern, contract) = told(way(Profile::Modern, event, None));
-        let _ = writeln!(out, "| {} | {own} | {sender} | {other} | {modern}, by {contract} or any other |", event.name());
+        let _ =
+            writeln!(out, "| {} | {own} | {sender} | {other} | {modern}, by {contract} or any other |", event.name());
     }
     out
 }
@@ -134,7 +137,10 @@ mod tests {
     #[test]
     fn an_event_that_vicidial_has_no_url_for_is_an_error_that_says_so() {
         let error = way(Profile::Vicidial, EventKind::CallEnded, None).expect_err("there's none").to_string();
-        assert!(error.starts_with("the vicidial profile can't send \"call.ended\" by a URL of its own: it has none"), "{error}");
+        assert!(
+            error.starts_with("the vicidial profile can't send \"call.ended\" by a URL of its own: it has none"),
+            "{error}"
+        );
         assert!(way(Profile::Vicidial, EventKind::CallEnded, Some(NO_AGENT)).is_ok());
         assert!(way(Profile::Vicidial, EventKind::CallEnded, Some("stripe")).is_err());
         assert!(way(Profile::Vicidial, EventKind::DispositionSaved, Some(NO_AGENT)).is_err());

@@ -572,7 +572,8 @@ impl Ask<'_> {
             return "ERROR: logged_in_agents NO LOGGED IN AGENTS\n".to_owned();
         }
         let mut head =
-            "user|campaign_id|session_id|status|lead_id|callerid|calls_today|full_name|user_group|user_level".to_owned();
+            "user|campaign_id|session_id|status|lead_id|callerid|calls_today|full_name|user_group|user_level"
+                .to_owned();
         if with_sub {
             head.push_str("|pause_code|sub_status");
         }
@@ -622,7 +623,8 @@ impl Ask<'_> {
         }
         let is_complete = ![agent, pass, level, name, group].contains(&"");
         let Some(level) = level.parse::<u8>().ok().filter(|level| (1..=9).contains(level) && is_complete) else {
-            return self.error("YOU MUST USE ALL REQUIRED FIELDS", format!("{me}|{agent}|{pass}|{level}|{name}|{group}"));
+            return self
+                .error("YOU MUST USE ALL REQUIRED FIELDS", format!("{me}|{agent}|{pass}|{level}|{name}|{group}"));
         };
         if level > self.user.level {
             let why = "USER DOES NOT HAVE PERMISSION TO ADD USERS IN THIS USER LEVEL";
@@ -746,7 +748,8 @@ impl Ask<'_> {
                 hours[began.hour as usize] += 1;
                 *statuses.entry(&call.status).or_default() += 1;
             }
-            let hours: Vec<String> = hours.iter().enumerate().map(|(hour, calls)| format!("{hour:02}-{calls}")).collect();
+            let hours: Vec<String> =
+                hours.iter().enumerate().map(|(hour, calls)| format!("{hour:02}-{calls}")).collect();
             let statuses: Vec<String> = statuses.iter().map(|(status, calls)| format!("{status}-{calls}")).collect();
             let _ = writeln!(out, "{campaign}|{total}|{answered}|{}|{}|", hours.join(","), statuses.join(","));
         }

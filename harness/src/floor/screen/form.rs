@@ -188,7 +188,9 @@ pub fn read(form: &[u8]) -> Result<ScreenRequest, String> {
         "dtmf" => Action::Digits { digits: needed("digits")? },
         "transfer" => {
             let how = needed("how")?;
-            Action::Transfer(transfer(&how, &text("to")).ok_or_else(|| format!("there's no transfer {how:?} to nobody"))?)
+            Action::Transfer(
+                transfer(&how, &text("to")).ok_or_else(|| format!("there's no transfer {how:?} to nobody"))?,
+            )
         }
         "CalLBacKLisT" => Action::Callbacks,
         "LEADINFOview" => Action::Lead { lead: LeadId(needed_number("lead_id")?) },

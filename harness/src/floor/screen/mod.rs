@@ -9,4 +9,4 @@
 pub mod form;
 mod page;
 
-pub use page::{Alert, AgentScreen, ScreenSettings};
+pub use page::{AgentScreen, Alert, ScreenSettings};

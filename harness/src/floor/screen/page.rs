@@ -309,7 +309,8 @@ impl AgentScreen {
         self.next_number += 1;
         let request = ScreenRequest { session: self.session.clone().unwrap_or_default(), action };
         let url = format!("{}{}", self.settings.floor, form::PATH);
-        let mut fetch = FetchRequest::post(url, "application/x-www-form-urlencoded; charset=UTF-8", form::write(&request));
+        let mut fetch =
+            FetchRequest::post(url, "application/x-www-form-urlencoded; charset=UTF-8", form::write(&request));
         fetch.keepalive = outlives_the_tab;
         let id = web.fetch(fetch);
         self.asked.insert(id, Asked { number: self.next_number, purpose });
@@ -386,7 +387,8 @@ impl AgentScreen {
         if screen.session != "ok" {
             self.disabled = true;
             self.stop_polling(web);
-            return self.alert(web, "Your session has been disabled: you are logged in somewhere else, or were logged out.");
+            return self
+                .alert(web, "Your session has been disabled: you are logged in somewhere else, or were logged out.");
         }
         let had = self.shown.as_ref().map_or(0, |before| before.callbacks);
         if screen.callbacks > had {
