@@ -6,6 +6,7 @@
 //! |---|---|
 //! | `floor` | `profile`, the list `quirks` |
 //! | `campaign` | `name`, `method` (ratio, predictive, manual), `drop_target` (a share, as text), `drop_after_ms`, `detects_machines` and `uses_dnc` (0 or 1), the list `sale_statuses` |
+//! | `inbound-line` | `number`, `then_to`: where callers go who have waited too long |
 //! | `do-not-call` | `number`: nobody may call it from now on |
 //! | `hook` | `name`, `campaign`, `event`, `url`, `sender` (the contract), `trigger` (at-once, screen, no-agent), `spent_after_ms` (by then the contract has given up), the list `tries` (how often it tries, by the failure that it meets: `5xx=10`), `disables` and `fallback` (0 or 1) |
 //!
@@ -140,6 +141,11 @@ pub struct Leg {
 }
 
 impl Leg {
+    /// True once somebody has said something to it.
+    pub fn is_heard_of(&self) -> bool {
+        self.is_heard_of
+    }
+
     /// True if it may still be up: what nobody has ever answered to is given up after 64*T1.
     fn is_live(&self, now: SimTime) -> bool {
         self.is_heard_of || self.is_inbound || now.since(self.since) <= PATIENCE
@@ -155,6 +161,7 @@ pub struct Floor {
     campaigns: Vec<Campaign>,
     hooks: Vec<Hook>,
     blocked: FxHashMap<String, SimTime>,
+    overflows: FxHashSet<String>,
     legs: FxHashMap<(HostId, u64), Leg>,
     by_number: FxHashMap<String, Vec<(HostId, u64)>>,
 }
@@ -220,6 +227,11 @@ impl Floor {
         self.blocked.get(number).copied()
     }
 
+    /// True if callers who have waited too long go to that number.
+    pub fn is_overflow(&self, number: &str) -> bool {
+        self.overflows.contains(number)
+    }
+
     /// The calls that customers with that number have with floors.
     pub fn live<'a>(&'a self, number: &str, now: SimTime) -> impl Iterator<Item = &'a Leg> + use<'a> {
         let keys = self.by_number.get(number).map_or(&[][..], |keys| keys);
@@ -232,7 +244,7 @@ impl Floor {
     }
 
     /// From now on nobody may call that number.
-    pub(crate) fn block(&mut self, at: SimTime, number: &str) {
+    fn block(&mut self, at: SimTime, number: &str) {
         self.blocked.entry(number.to_owned()).or_insert(at);
     }
 
@@ -278,6 +290,9 @@ impl Floor {
                 self.hosts.insert(host);
                 self.campaigns.retain(|known| known.host != host || known.name != campaign.name);
                 self.campaigns.push(campaign);
+            }
+            "inbound-line" => {
+                self.overflows.insert(text("then_to"));
             }
             "do-not-call" => self.block(event.at, &text("number")),
             "hook" => {

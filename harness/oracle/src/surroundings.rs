@@ -128,6 +128,11 @@ impl Surroundings {
         !self.cuts.is_empty() || since(self.network, moment)
     }
 
+    /// True if a network is cut.
+    pub fn is_cut(&self) -> bool {
+        !self.cuts.is_empty()
+    }
+
     /// True if TCP between the two lost a segment or closed a connection at `moment` or since: what one wrote may
     /// never have become a packet.
     pub fn tcp_in_trouble(&self, a: HostId, b: Option<HostId>, moment: SimTime) -> bool {

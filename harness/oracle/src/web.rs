@@ -102,6 +102,8 @@ pub struct Screen<'a> {
     pub form: &'a Form,
     /// What was told.
     pub shown: &'a Shown,
+    /// The answer to a later request of the session has left before: what it shows is older than that.
+    pub is_overtaken: bool,
 }
 
 /// An answer to a screen.
@@ -226,6 +228,8 @@ struct Known {
     user: String,
     body: Vec<u8>,
     shown: Shown,
+    /// The latest request that was answered.
+    newest: u64,
 }
 
 /// The methods that webhooks, pages and pollers use.
@@ -394,7 +398,10 @@ fn screen(web: &Web<'_>, screens: &mut FxHashMap<String, Known>, tell: &mut dyn 
         known.body.clone_from(&response.message.body);
         known.shown = shown;
     }
-    let Some(known) = screens.get(&session) else { return };
+    let Some(known) = screens.get_mut(&session) else { return };
+    let is_overtaken = web.number < known.newest;
+    known.newest = known.newest.max(web.number);
+    let known = &*known;
     tell(Said::Screen(Screen {
         at: web.at,
         asked_at: web.asked_at,
@@ -407,5 +414,6 @@ fn screen(web: &Web<'_>, screens: &mut FxHashMap<String, Known>, tell: &mut dyn 
         action,
         form: &form,
         shown: &known.shown,
+        is_overtaken,
     }));
 }

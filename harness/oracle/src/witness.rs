@@ -11,10 +11,13 @@ use crate::surroundings::Surroundings;
 use crate::web::{Knock, Screen, Web};
 use crate::{
     ACrashedHostIsSilent, AGoneTabEndsItsCalls, AGoneTabIsNotRung, AfterTheEndNoRtp, BindingsExpire,
-    CseqGrowsAndTagsStay, EstablishedMeansHeard, Every2xxToInviteIsAcknowledged, EveryRequestIsAnswered,
-    FingerprintsMatch, NoIndexIsSentTwice, NoMediaBeforeDtls, NoPasswordOnAWire, NoRelayingAfterExpiry,
-    NoTwoHandshakesShareRandoms, NoZombieCalls, NothingCrossesACut, NothingUnsentArrives, OneContactPerTab,
-    RetransmissionsFollowTheirTimers, WebrtcMediaIsEncrypted, WhenOneLegEndsTheOtherEnds, WithoutConsentNoMedia,
+    CallsPlacedAreAccountedFor, CseqGrowsAndTagsStay, DropRateWithinTarget, EffectsExactlyOnce, EstablishedMeansHeard,
+    Every2xxToInviteIsAcknowledged, EveryRequestIsAnswered, FingerprintsMatch, NoAgentInTwoCalls,
+    NoDoNotCallNumberDialed, NoEventLostAtRest, NoForgedEffect, NoIndexIsSentTwice, NoLeadInTwoCalls,
+    NoMediaBeforeDtls, NoPasswordOnAWire, NoRelayingAfterExpiry, NoTwoHandshakesShareRandoms, NoZombieCalls,
+    NothingCrossesACut, NothingUnsentArrives, OneContactPerTab, OneDispositionForEachCall, OneStatePerAgent,
+    RetransmissionsFollowTheirTimers, SessionTimeAddsUp, WebrtcMediaIsEncrypted, WhenOneLegEndsTheOtherEnds,
+    WithoutConsentNoMedia,
 };
 
 /// Watches over one rule.
@@ -169,6 +172,17 @@ impl Panel {
             Box::<AGoneTabEndsItsCalls>::default(),
             Box::<NoRelayingAfterExpiry>::default(),
             Box::<OneContactPerTab>::default(),
+            Box::<OneStatePerAgent>::default(),
+            Box::<NoAgentInTwoCalls>::default(),
+            Box::<NoLeadInTwoCalls>::default(),
+            Box::<NoDoNotCallNumberDialed>::default(),
+            Box::<OneDispositionForEachCall>::default(),
+            Box::<CallsPlacedAreAccountedFor>::default(),
+            Box::<SessionTimeAddsUp>::default(),
+            Box::<DropRateWithinTarget>::default(),
+            Box::<NoEventLostAtRest>::default(),
+            Box::<EffectsExactlyOnce>::default(),
+            Box::<NoForgedEffect>::default(),
         ])
     }
 

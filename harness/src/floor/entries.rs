@@ -13,6 +13,10 @@ pub(super) fn settings(host: &Host, settings: &FloorSettings) {
         event.with("profile", settings.profile.name()).with("quirks", quirks(settings.quirks))
     });
     settings.campaigns.iter().for_each(|campaign| self::campaign(host, campaign));
+    for line in &settings.inbound {
+        let then_to = line.then_to.as_deref().unwrap_or_default();
+        host.set_up("inbound-line", |event| event.with("number", line.number.as_str()).with("then_to", then_to));
+    }
 }
 
 fn quirks(quirks: Quirks) -> Vec<String> {
