@@ -14,10 +14,10 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
+use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::post;
-use axum::{Json, Router};
 use busyhour::http::{Client, Limits, Request, header};
 use busyhour::store::{Batch, Store};
 use busyhour::webhook::event::{Event, EventKind};
@@ -53,7 +53,10 @@ pub fn app(host: &Host) -> Router {
     Router::new().route("/hook", post(receive)).with_state(app)
 }
 
-async fn receive(State(app): State<App>, Json(event): Json<Value>) -> (StatusCode, String) {
+async fn receive(State(app): State<App>, body: String) -> (StatusCode, String) {
+    let Ok(event) = serde_json::from_str::<Value>(&body) else {
+        return (StatusCode::BAD_REQUEST, "no JSON".to_owned());
+    };
     let of = |field: &str| event["data"][field].as_str().unwrap_or_default().to_owned();
     let (id, lead) = (event["id"].as_str().unwrap_or_default().to_owned(), of("lead_id"));
     if of("status") != "SALE" {

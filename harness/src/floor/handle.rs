@@ -18,7 +18,7 @@ use super::urls::{self, NoWay};
 use crate::webhook::contract::{Contracts, UnknownContract};
 use crate::webhook::event::EventKind;
 use crate::webhook::sender::{Disabled, Endpoint, Tally};
-use crate::webhook::signature::Secret;
+use crate::webhook::signature::{Scheme, Secret};
 use crate::world::Host;
 
 /// Why something can't be done with a floor.
@@ -221,7 +221,7 @@ impl Floor {
     }
 
     /// A campaign tells a URL of an event from now on, by the profile's own contract or by the one that's named. The
-    /// hook's name comes back.
+    /// hook's name comes back. A contract that signs draws a secret, if none is given ([`Floor::secret_of`]).
     ///
     /// # Errors
     /// The profile can't do that, or there's no such campaign or contract.
@@ -235,6 +235,9 @@ impl Floor {
     ) -> Result<String, FloorError> {
         let way = urls::way(self.profile(), event, sender)?;
         let contract = self.0.contracts.borrow().get(&way.sender)?.clone();
+        let signs = contract.signature != Scheme::None;
+        let drawn = || self.0.host.random(|random| contract.signature.draw_secret(random));
+        let secret = secret.or_else(|| signs.then(drawn));
         let mut endpoint = Endpoint::new(url, contract);
         if let Some(secret) = secret {
             endpoint = endpoint.signed_with(secret);
@@ -249,7 +252,7 @@ impl Floor {
         })?;
         let destination = Destination { hook: name.clone(), endpoint, durable: way.durable };
         if let Ok(engine) = self.engine() {
-            engine.add_destination(&destination);
+            engine.add_destination(&destination, false);
         }
         let mut endpoints = self.0.endpoints.borrow_mut();
         endpoints.retain(|other| other.hook != name);
@@ -257,13 +260,26 @@ impl Floor {
         Ok(name)
     }
 
+    /// The secret that a hook signs with; none if its contract doesn't sign.
+    pub fn secret_of(&self, hook: &str) -> Option<Secret> {
+        let endpoints = self.0.endpoints.borrow();
+        endpoints.iter().find(|destination| destination.hook == hook)?.endpoint.secrets.first().cloned()
+    }
+
     /// A hook signs with another secret from now on.
     ///
     /// # Errors
     /// There's no such hook, or the floor isn't running.
     pub fn rotate_secret(&self, hook: &str, secret: Secret) -> Result<(), FloorError> {
-        let rotated = self.engine()?.sender(hook).with(|dispatcher, now| dispatcher.rotate_secret(now, hook, secret));
-        rotated.map_err(|_| FloorError::NoHook(hook.to_owned()))
+        let sender = self.engine()?.sender(hook).clone();
+        let rotated = sender.with(|dispatcher, now| dispatcher.rotate_secret(now, hook, secret.clone()));
+        rotated.map_err(|_| FloorError::NoHook(hook.to_owned()))?;
+        for destination in &mut *self.0.endpoints.borrow_mut() {
+            if destination.hook == hook {
+                destination.endpoint.secrets = vec![secret.clone()];
+            }
+        }
+        Ok(())
     }
 
     /// What came of a hook's events in this life of the floor.

@@ -83,6 +83,9 @@ pub enum SendError {
     /// What the server says is no HTTP.
     #[error("the answer is no HTTP: {0}")]
     Malformed(String),
+    /// The host itself can't: it has no port left, say.
+    #[error("{0}")]
+    Unable(String),
 }
 
 /// Asks servers from a host. It's cheap to clone; clones share the connections that are kept.
@@ -166,7 +169,7 @@ impl Client {
                     && !is_new
                     && let Some(message) = unsent.take_message()
                 {
-                    return Err(Unanswered::Unsent(message));
+                    return Err(Unanswered::Unsent(Box::new(message)));
                 }
                 let response = sent.map_err(|error| Unanswered::Failed(explain(&error.into_error(), false)))?;
                 let (head, body) = response.into_parts();
@@ -185,7 +188,7 @@ impl Client {
                     return Ok(response);
                 }
                 Err(Unanswered::Failed(error)) => return Err(error),
-                Err(Unanswered::Unsent(message)) => request = message,
+                Err(Unanswered::Unsent(message)) => request = *message,
             }
         }
     }
@@ -210,6 +213,7 @@ impl Client {
     }
 
     async fn connect(&self, server: &Server) -> Result<Line, SendError> {
+        let began = Instant::now();
         let stream =
             self.host.connect((server.name.as_str(), server.port)).await.map_err(|error| match error.kind() {
                 io::ErrorKind::ConnectionRefused => SendError::Refused(error.to_string()),
@@ -219,7 +223,12 @@ impl Client {
                 io::ErrorKind::TimedOut if error.to_string().starts_with("DNS") => {
                     SendError::Unresolved(error.to_string())
                 }
-                _ => SendError::Reset,
+                // TCP has given up by itself.
+                io::ErrorKind::TimedOut => {
+                    SendError::NoAnswer { waiting: Waiting::Connection, within: began.elapsed() }
+                }
+                io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted => SendError::Reset,
+                _ => SendError::Unable(error.to_string()),
             })?;
         let (sender, connection) = http1::Builder::new()
             .title_case_headers(true)
@@ -237,7 +246,7 @@ impl Client {
 /// Why a connection gave no answer: it failed, or nothing of the request was ever written.
 enum Unanswered {
     Failed(SendError),
-    Unsent(Request<Full<Bytes>>),
+    Unsent(Box<Request<Full<Bytes>>>),
 }
 
 /// An open connection: it's closed with this.

@@ -277,7 +277,7 @@ impl Contract {
         match error {
             SendError::Unresolved(_) => Failure::Unresolved,
             SendError::Refused(_) => Failure::Refused,
-            SendError::NoAnswer { waiting: Waiting::Connection, .. } => Failure::NoConnection,
+            SendError::NoAnswer { waiting: Waiting::Connection, .. } | SendError::Unable(_) => Failure::NoConnection,
             SendError::NoAnswer { waiting: Waiting::Answer, .. } => Failure::NoAnswer,
             SendError::Reset | SendError::Closed => Failure::Reset,
             SendError::Cut => Failure::Cut,

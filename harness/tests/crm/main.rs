@@ -375,6 +375,12 @@ fn every_scheme_is_understood() {
             assert_eq!(send(&sender, request).await, Ok(200), "{scheme}");
             u.sleep(SECOND).await;
             assert_eq!(crm.sales("1001"), 1, "{scheme}");
+            // Who doesn't verify understands it all the same.
+            crm.change(|settings| settings.verifies = None);
+            let mut again = crm.deliveries(None, None)[0].request.clone();
+            *again.uri_mut() = URL.parse().unwrap();
+            assert_eq!(send(&sender, again).await, Ok(200), "{scheme}");
+            assert_eq!(verdicts(&crm), [Verdict::Accepted, Verdict::Repeated], "{scheme}");
         });
     }
 }

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use busyhour::http::{self, Client, Limits, SendError};
-use busyhour::world::process_cpu_time;
+use busyhour::world::{Host, process_cpu_time};
 use busyhour::{Outcome, Universe};
 
 use crate::support::{LIMITS, SECOND, a_server, ask, get, ok};
@@ -73,9 +73,10 @@ fn a_server_that_crashes_before_it_answers_is_waited_for() {
 
 fn polls(seed: u64, agents: usize, seconds: u64) -> Outcome<usize> {
     Universe::seeded(seed).run(move |u| async move {
+        let hosts: Vec<Host> = (0..agents).map(|number| u.host(&format!("agent-{number}"))).collect();
         let (_, journal) = a_server(&u, |_| ok(r#"{"result":"ok","status":"READY"}"#)).await;
-        for number in 0..agents {
-            u.host(&format!("agent-{number}")).boot(|host| async move {
+        for host in hosts {
+            host.boot(|host| async move {
                 let client = Client::keeping(&host);
                 let limits = Limits::new(5 * SECOND, 10 * SECOND);
                 loop {
@@ -85,8 +86,7 @@ fn polls(seed: u64, agents: usize, seconds: u64) -> Outcome<usize> {
             });
         }
         u.sleep(Duration::from_secs(seconds)).await;
-        let count = journal.borrow().len();
-        count
+        journal.borrow().len()
     })
 }
 

@@ -9,21 +9,39 @@ use busyhour::{Outcome, Universe};
 
 use crate::support::{DAY, HOUR, MINUTE, SECOND, a_sender, always, contract, endpoint, preset, receiver, status, tell};
 
-/// What three days of failures cost is printed; that nobody was forgotten is asserted.
+/// What three days of failures cost is printed; that nobody was forgotten is asserted. An event comes every second, as
+/// on a busy floor.
 #[test]
 fn a_thousand_events_are_tried_for_three_days_and_given_up() {
     let before = process_cpu_time();
     busyhour::simulate(1, |u| async move {
         let (_, journal) = always(&u, "crm", status(500));
         let sender = a_sender(&u, endpoint("http://crm/", preset("standard")));
-        u.sleep(SECOND).await;
-        (0..1000).for_each(|number| tell(&sender, number));
+        for number in 0..1000 {
+            u.sleep(SECOND).await;
+            tell(&sender, number);
+        }
         u.sleep(4 * DAY).await;
         assert_eq!(journal.borrow().len(), 10_000);
         let tally = sender.with(|dispatcher, _| dispatcher.tally("crm"));
         assert_eq!(tally, Some(Tally { attempts: 10_000, delivered: 0, given_up: 1000, pending: 0 }));
     });
     println!("1,000 events, 10,000 attempts in three days: {:?} of CPU", process_cpu_time() - before);
+}
+
+/// A thousand connections at the same moment.
+#[test]
+fn a_thousand_events_at_once_are_all_delivered() {
+    busyhour::simulate(1, |u| async move {
+        let (_, journal) = always(&u, "crm", status(200));
+        let sender = a_sender(&u, endpoint("http://crm/", preset("standard")));
+        u.sleep(SECOND).await;
+        (0..1000).for_each(|number| tell(&sender, number));
+        u.sleep(MINUTE).await;
+        let tally = sender.with(|dispatcher, _| dispatcher.tally("crm"));
+        assert_eq!(tally, Some(Tally { attempts: 1000, delivered: 1000, given_up: 0, pending: 0 }));
+        assert_eq!(journal.borrow().len(), 1000);
+    });
 }
 
 /// Events that come while a receiver is away for three days all arrive when it's back, each of them once.
@@ -56,8 +74,7 @@ fn jittery(seed: u64) -> Outcome<usize> {
         u.sleep(SECOND).await;
         (0..5).for_each(|number| tell(&sender, number));
         u.sleep(24 * HOUR).await;
-        let count = journal.borrow().len();
-        count
+        journal.borrow().len()
     })
 }
 

@@ -83,9 +83,9 @@ impl Hopper {
     pub(super) fn pop(&mut self, campaign: &str, only_callbacks: bool) -> Option<LeadId> {
         let order = self.order.get(campaign)?;
         // Callbacks stand at the head, but for what the API has put before them.
-        let (.., lead) = *order.iter().find(|(.., lead)| {
-            !only_callbacks || self.table.get(lead).is_some_and(|waiting| waiting.source == Source::Callback)
-        })?;
+        let head = order.iter().take_while(|(Reverse(priority), ..)| !only_callbacks || *priority >= CALLBACK_PRIORITY);
+        let mut wanted = head.filter(|(.., lead)| !only_callbacks || self.calls_back(*lead));
+        let (.., lead) = *wanted.next()?;
         self.remove(lead);
         Some(lead)
     }

@@ -3,6 +3,7 @@
 use super::Core;
 use super::agent_log::Phase;
 use super::api::AuthError;
+use super::calls::Stage;
 use super::clock::Now;
 use super::leads::{LeadId, Taken};
 use super::screen::ScreenReply;
@@ -28,7 +29,7 @@ impl Core {
         // Who logs in again ends what was left of her: the old screen is disabled by that, the old room closed.
         self.end_session(now, user, "LOGIN");
         for lead in self.leads.held_by(user) {
-            self.abandoned(now, lead);
+            self.abandoned(now, user, lead);
         }
         let room = self.legs.room();
         let name = format!("{}_{}{:08}", now.wall / 1_000, room.0, self.random.below(100_000_000));
@@ -102,18 +103,20 @@ impl Core {
         self.agent_log.end(session.stretch, now.wall);
         self.sessions.remove(user);
         self.tell_state(now, &session, why);
-        if !self.settings.quirks.leads_left_in_call
-            && let Some(lead) = session.lead
-        {
-            self.abandoned(now, lead);
+        if !self.settings.quirks.leads_left_in_call {
+            self.gives_up(now, &session);
         }
     }
 
     /// An agent has vanished from a lead without saying what became of the call: ERI, nobody's.
-    pub(super) fn abandoned(&mut self, now: Now, lead: LeadId) {
+    fn abandoned(&mut self, now: Now, user: &str, lead: LeadId) {
         if let Some(Taken::Call(call)) = self.leads.taken(lead)
             && let Some(call) = self.calls.get(call)
         {
+            // It was given to somebody else meanwhile, and is his matter.
+            if !matches!(&call.stage, Stage::WithAgent { user: with } if with == user) {
+                return;
+            }
             let (id, leg) = (call.id.clone(), call.leg);
             self.finish(now, &id, "NONE", None);
             self.hang_up(leg);
@@ -126,6 +129,16 @@ impl Core {
             lead.status = "ERI".to_owned();
             lead.user.clear();
         });
+    }
+
+    /// What becomes of the call that a session leaves without a disposition, where leads aren't left in calls.
+    fn gives_up(&mut self, now: Now, session: &Session) {
+        let (Some(call), Some(lead)) = (&session.call, session.lead) else { return };
+        if self.calls.of_lead(lead).last() == Some(call) {
+            self.abandoned(now, &session.user, lead);
+        }
+        // Whoever has the lead now: of this call nobody has said anything.
+        self.outcome(call, "ERI");
     }
 
     /// Agents whose screens have been silent too long lag: they're paused, and whatever they had stays as it is. Rows of
@@ -152,12 +165,11 @@ impl Core {
         if self.settings.quirks.leads_left_in_call {
             return;
         }
-        let Some(session) = self.sessions.get(user) else { return };
+        let Some(session) = self.sessions.get(user).cloned() else { return };
         if session.pause_code != "LAGGED" || session.status != Status::Paused || session.has_live_customer() {
             return;
         }
-        let Some(lead) = session.lead else { return };
-        self.abandoned(now, lead);
+        self.gives_up(now, &session);
         self.sessions.edit(user, |session| session.clear_call());
     }
 }

@@ -1,9 +1,10 @@
 //! The core of the floor: its books, its dialer, and the sessions of its agents. It does no I/O and reads no clock.
 //!
 //! Requests, reports of the switch and time go in ([`Core::screen`], [`Core::report`], [`Core::handle_timeout`] and the
-//! APIs' methods). What comes out is fetched after each input, in this order: [`Core::take_changes`], which have to be
-//! on the disk before anything else of that input is let out; then the reply, [`Core::poll_order`] and
-//! [`Core::poll_event`]; and when to come back ([`Core::poll_timeout`]).
+//! APIs' methods). What comes out is fetched after each input: [`Core::take_changes`], which have to be on the disk before
+//! anything else of that input is let out; then the reply, [`Core::poll_order`] and [`Core::poll_event`]; and when to come
+//! back ([`Core::poll_timeout`]). An outbox takes the events before the changes are committed, and adds rows of its own
+//! to the same transaction.
 
 mod agent_log;
 mod api;

@@ -113,6 +113,11 @@ impl Core {
         self.calls.of_lead(lead).iter().filter_map(|id| self.calls.record(id))
     }
 
+    /// The calls that run, by name.
+    pub fn running_calls(&self) -> impl Iterator<Item = &CallRecord> {
+        self.calls.running().filter_map(|call| self.calls.record(&call.id))
+    }
+
     /// How many legs the core knows of: none are left when nobody is logged in and no call runs.
     pub fn legs(&self) -> usize {
         self.legs.count()

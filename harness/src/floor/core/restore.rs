@@ -64,16 +64,15 @@ impl Core {
             record.ended = Some(now.wall);
             "CRASH".clone_into(&mut record.ended_by);
             // What an agent had, she says herself; what she had said already stays.
-            if record.routed.is_some() || !record.status.is_empty() {
-                continue;
+            if record.routed.is_none() && record.status.is_empty() {
+                let status = match (record.answered.is_some(), record.direction) {
+                    (_, Direction::Inbound | Direction::Transfer) => "XDROP",
+                    (true, _) => "DROP",
+                    (false, _) => "NA",
+                };
+                status.clone_into(&mut record.status);
+                self.lead_of_call(now, &id, status, None);
             }
-            let status = match (record.answered.is_some(), record.direction) {
-                (_, Direction::Inbound | Direction::Transfer) => "XDROP",
-                (true, _) => "DROP",
-                (false, _) => "NA",
-            };
-            status.clone_into(&mut record.status);
-            self.lead_of_call(now, &id, status, None);
             self.tell_call_ended(now, &id);
         }
     }

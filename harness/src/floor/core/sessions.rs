@@ -111,6 +111,15 @@ pub(super) struct Third {
     pub(super) agent: Option<String>,
 }
 
+/// An agent is asked for advice.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Advice {
+    /// By whom.
+    pub(super) asked_by: String,
+    /// She was pausing, with this code, and will again.
+    pub(super) paused: Option<String>,
+}
+
 /// An agent who is logged in: the row that VICIdial calls a live agent.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Session {
@@ -159,7 +168,7 @@ pub(super) struct Session {
     pub(super) monitors: Vec<(LegId, Monitoring)>,
     /// Another agent asks her for advice: her phone is in that one's room.
     #[serde(skip)]
-    pub(super) advises: Option<String>,
+    pub(super) advises: Option<Advice>,
     /// Her wrap-up lasts until.
     #[serde(skip)]
     pub(super) wraps_until: Option<SimTime>,

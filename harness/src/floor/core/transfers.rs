@@ -7,7 +7,7 @@ use super::clock::Now;
 use super::leads::Taken;
 use super::legs::Owner;
 use super::screen::{ScreenReply, Transfer};
-use super::sessions::{Customer, Phone, Session, Status, Sub, Third};
+use super::sessions::{Advice, Customer, Phone, Session, Status, Sub, Third};
 use crate::floor::switch::{LegId, Order, Part};
 
 /// The pause code of an agent who advises another.
@@ -153,9 +153,10 @@ impl Core {
                 if adviser.call.is_some() || adviser.advises.is_some() {
                     return ScreenReply::refused(format!("{agent} is in a call"));
                 }
+                let paused = (adviser.status == Status::Paused).then(|| adviser.pause_code.clone());
+                let advice = Advice { asked_by: user.clone(), paused };
                 self.stretch(now, &agent, Phase::Paused, ADVISES);
-                let of = user.clone();
-                self.stand(now, &agent, Status::Paused, Sub::None, ADVISES, |adviser| adviser.advises = Some(of));
+                self.stand(now, &agent, Status::Paused, Sub::None, ADVISES, |adviser| adviser.advises = Some(advice));
                 self.orders.push_back(Order::Join { leg, room: session.room, part: Part::Talks });
                 Third { leg, answered: true, agent: Some(agent) }
             }
@@ -207,11 +208,13 @@ impl Core {
         self.sessions.edit(user, |session| session.third = None);
         match third.agent {
             Some(agent) => {
-                self.adviser_returns(&agent);
+                let paused = self.adviser_returns(&agent);
                 let Some(next) = self.hand_over(now, id, Some(agent.clone())) else { return ScreenReply::done() };
                 self.to_disposition(now, user);
                 self.stretch(now, &agent, Phase::Waiting, "");
                 self.assign(now, &next, &agent);
+                // Who was pausing when she was asked pauses on after the customer.
+                self.sessions.edit(&agent, |adviser| adviser.pause_next = paused);
             }
             None => {
                 let room = self.legs.room();
@@ -226,13 +229,14 @@ impl Core {
         ScreenReply::done()
     }
 
-    /// An adviser's phone is back in her own room.
-    fn adviser_returns(&mut self, agent: &str) {
-        let Some(adviser) = self.sessions.get(agent) else { return };
+    /// An adviser's phone is back in her own room; the pause that she was called from.
+    fn adviser_returns(&mut self, agent: &str) -> Option<String> {
+        let adviser = self.sessions.get(agent)?;
         if let Phone::There(leg) = adviser.phone {
             self.orders.push_back(Order::Join { leg, room: adviser.room, part: Part::Talks });
         }
-        self.sessions.edit(agent, |adviser| adviser.advises = None);
+        let advice = self.sessions.edit(agent, |adviser| adviser.advises.take()).flatten();
+        advice.and_then(|advice| advice.paused)
     }
 
     /// Sends the third of an agent home.
@@ -240,19 +244,24 @@ impl Core {
         let Some(third) = self.sessions.edit(user, |session| session.third.take()).flatten() else { return };
         match third.agent {
             None => self.hang_up(third.leg),
-            Some(agent) => {
-                self.adviser_returns(&agent);
-                self.stretch(now, &agent, Phase::Waiting, "");
-                self.become_ready(now, &agent);
-            }
+            Some(agent) => match self.adviser_returns(&agent) {
+                Some(code) => {
+                    self.stretch(now, &agent, Phase::Paused, &code);
+                    self.stand(now, &agent, Status::Paused, Sub::None, &code, |_| {});
+                }
+                None => {
+                    self.stretch(now, &agent, Phase::Waiting, "");
+                    self.become_ready(now, &agent);
+                }
+            },
         }
     }
 
     /// A session is over, or its phone is lost: whom it had called goes home, and whom it advised is alone again.
     pub(super) fn leave_consultations(&mut self, now: Now, session: &Session) {
         let user = &session.user;
-        if let Some(of) = &session.advises {
-            self.sessions.edit(of, |asking| {
+        if let Some(advice) = &session.advises {
+            self.sessions.edit(&advice.asked_by, |asking| {
                 if asking.third.as_ref().is_some_and(|third| third.agent.as_deref() == Some(user)) {
                     asking.third = None;
                 }

@@ -83,24 +83,26 @@ impl Engine {
             failed: RefCell::default(),
         };
         for destination in shared.endpoints.borrow().iter() {
-            engine.add_destination(destination);
+            engine.add_destination(destination, true);
         }
         // A life that begins changes the books, and may have something to tell of the one before.
         engine.act(|_, _| ()).map_err(|error| error.to_string())?;
         Ok(engine)
     }
 
-    /// Somebody is to be told. One whom the store knows stays as it is: its secret may be another by now.
-    pub(in crate::floor) fn add_destination(&self, destination: &Destination) {
+    /// Somebody is to be told. At a start one whom the store knows stays as it is: its secret may be another by now.
+    pub(in crate::floor) fn add_destination(&self, destination: &Destination, at_start: bool) {
         let Destination { hook, endpoint, durable } = destination;
         let sender = if *durable { &self.outbox } else { &self.urls };
         sender.with(|dispatcher, _| {
-            if !dispatcher.endpoints().any(|known| known == hook) {
+            if !at_start || !dispatcher.endpoints().any(|known| known == hook) {
                 dispatcher.add_endpoint(hook, endpoint.clone());
             }
         });
         if *durable {
             self.durable.borrow_mut().insert(hook.clone());
+        } else {
+            self.durable.borrow_mut().remove(hook);
         }
     }
 

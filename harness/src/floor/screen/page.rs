@@ -392,7 +392,11 @@ impl AgentScreen {
         }
         let had = self.shown.as_ref().map_or(0, |before| before.callbacks);
         if screen.callbacks > had {
-            self.alert(web, format!("{} callbacks are due for you.", screen.callbacks));
+            let text = match screen.callbacks {
+                1 => "A callback is due for you.".to_owned(),
+                count => format!("{count} callbacks are due for you."),
+            };
+            self.alert(web, text);
         }
         if !screen.pop_url.is_empty() && screen.status == "INCALL" && screen.call_id != self.popped {
             self.popped.clone_from(&screen.call_id);

@@ -44,7 +44,7 @@ use super::receiver::Reply;
 use super::signature::Secret;
 use crate::http::Request;
 use crate::trace::SimTime;
-use crate::world::{Host, Power};
+use crate::world::Host;
 
 /// A CRM's operator: what she can change, and what she sees. Cheap to clone.
 ///
@@ -213,11 +213,7 @@ impl Crm {
 
     /// It asks for a lead's status from now on, also after a restart, and makes its record agree with the answer.
     pub fn polls(&self, poll: Poll) {
-        self.shared.polls.borrow_mut().push(poll.clone());
-        // A machine without power asks when it's back.
-        if self.host.power() != Power::Down {
-            self.host.spawn(self.shared.clone().ask(self.host.clone(), poll));
-        }
+        self.shared.add_poll(poll);
     }
 }
 

@@ -50,7 +50,7 @@ pub(super) fn read(request: &Request<Bytes>, body: &[u8]) -> Result<Told, String
     let of = |names: &[&str]| names.iter().find_map(|name| said.get(*name)).filter(|text| !text.is_empty()).cloned();
     let lead_id = of(&["lead_id"]);
     let call_id = of(&["call_id", "uniqueid", "CallSid"]);
-    let status = of(&["status", "dispo"]);
+    let status = of(&["dispo", "status"]);
     let Some(event) = event else {
         if said.is_empty() {
             return Err("nothing is told".to_owned());

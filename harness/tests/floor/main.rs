@@ -1,0 +1,13 @@
+//! The whole floor: its process, the agents' screens and phones, the server, the carrier, a CRM. What's seen is what
+//! screens show, what rooms hear, what the books hold, what the CRM got.
+
+mod agent_api;
+mod crashes;
+mod first_call;
+mod forms;
+mod leaving;
+mod non_agent_api;
+mod scene;
+mod ways;
+mod webhooks;
+mod work;
