@@ -20,6 +20,7 @@ Feature: Duplicate webhooks
       And alice is talking to lead 1001
       And the reply to the next delivery is lost
       When alice saves disposition "SALE"
+      And alice logs out
       Then crm got at least 2 deliveries of "disposition.saved" for lead 1001 within 1 day
       And crm recorded 1 sale for lead 1001
       And both deliveries carry the same id

@@ -77,7 +77,10 @@ Feature: Webhook security
     Then crm accepted 1 delivery within 10 seconds
     And crm rejected no deliveries
     When crm learns the new secret
+    And alice logs out
     And 25 hours pass
+    And alice logs in to renewals
+    And alice becomes ready
     And the dialer calls lead 1001
     And 10 seconds pass
     And alice saves disposition "NI"
@@ -86,9 +89,11 @@ Feature: Webhook security
 
   # Who hasn't learned it in a day is locked out.
   Scenario: A receiver that has missed the rotation rejects what comes after the overlap
-    Given alice is ready in renewals
     When the sender's secret is rotated
     And 25 hours pass
+    And alice's phone registers
+    And alice logs in to renewals
+    And alice becomes ready
     And the dialer calls lead 1001
     And 10 seconds pass
     And alice saves disposition "SALE"

@@ -19,6 +19,7 @@ Feature: Webhooks
       And crm answers <status> to the next 3 deliveries
       And alice is talking to lead 1001
       When alice saves disposition "SALE"
+      And alice logs out
       Then crm got 4 deliveries of "disposition.saved" for lead 1001 within 1 hour
       And both deliveries carry the same id
       And crm recorded 1 sale for lead 1001
@@ -37,6 +38,7 @@ Feature: Webhooks
       And crm goes down
       And alice is talking to lead 1001
       When alice saves disposition "SALE"
+      And alice logs out
       And 3 days pass
       And crm comes back
       Then crm recorded 1 sale for lead 1001 within 1 day
@@ -48,6 +50,7 @@ Feature: Webhooks
       And alice is talking to lead 1001
       When the network between the floor and crm is cut
       And alice saves disposition "SALE"
+      And alice logs out
       And 1 hour passes
       And the network between the floor and crm heals
       Then crm recorded 1 sale for lead 1001 within 6 hours
@@ -60,7 +63,8 @@ Feature: Webhooks
       And alice is talking to lead 1001
       When alice saves disposition "SALE"
       Then crm got at least 2 deliveries of "disposition.saved" for lead 1001 within 10 minutes
-      When crm answers at once again
+      When alice logs out
+      And crm answers at once again
       Then no event is lost within 1 day
       And crm recorded 1 sale for lead 1001
 
@@ -83,6 +87,7 @@ Feature: Webhooks
       And crm goes down
       And alice is talking to lead 1001
       When alice saves disposition "SALE"
+      And alice logs out
       Then the sender gave up on crm within <time>
 
       Examples:
@@ -95,21 +100,23 @@ Feature: Webhooks
 
     # Svix: five days of failures, and nothing is sent there any more.
     Scenario: An endpoint that fails for five days is disabled
-      Given renewals sends "agent.state_changed" to crm by the "svix" sender
+      Given renewals sends "lead.added" to crm by the "svix" sender
       And crm goes down
-      And alice is ready in renewals
-      When alice pauses
-      And 1 day passes
-      And alice becomes ready
-      And 1 day passes
-      And alice pauses
-      And 1 day passes
-      And alice becomes ready
-      And 1 day passes
-      And alice pauses
-      And 1 day passes
-      And alice becomes ready
-      Then the sender disabled crm within 2 days
+      When the CRM calls the Non-Agent API function "add_lead" with:
+        | parameter    | value       |
+        | phone_number | 15557654321 |
+        | list_id      | 101         |
+      And 2 days pass
+      And the CRM calls the Non-Agent API function "add_lead" with:
+        | parameter    | value       |
+        | phone_number | 15557654322 |
+        | list_id      | 101         |
+      And 2 days pass
+      And the CRM calls the Non-Agent API function "add_lead" with:
+        | parameter    | value       |
+        | phone_number | 15557654323 |
+        | list_id      | 101         |
+      Then the sender disabled crm within 3 days
 
   Rule: VICIdial's own senders keep VICIdial's contract
 

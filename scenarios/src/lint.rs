@@ -485,6 +485,27 @@ mod tests {
     }
 
     #[test]
+    fn what_is_checked_on_the_floor_is_never_quietly_put_there() {
+        insta::assert_snapshot!(problems(
+            "Feature: f\n  Scenario: s\n    Given lead 1001 has status \"SALE\"\n    And alice is \"READY\"\n    When alice is ready in renewals\n    And a lead 1001 with phone number \"15551230001\"\n    Then lead 1001 is on the do-not-call list\n    And alice saves disposition \"SALE\"\n    And crm goes down\n    And a stranger posts a forged \"disposition.saved\" to crm\n"
+        ));
+    }
+
+    #[test]
+    fn what_cant_be_on_a_floor_is_an_error_that_says_what_can() {
+        insta::assert_snapshot!(problems(
+            "Feature: f\n  Scenario: s\n    Given a contact center with the \"asterisk\" profile\n    And a campaign renewals with dial level 50\n    And it is \"2026-02-30 08:59\" in \"New York\"\n    And renewals sends \"call.over\" to crm by the standard sender\n    And renewals opens the URL \"https://crm.test/\" when a call starts\n    When alice saves disposition \"sold it\"\n    And alice saves disposition SALE\n    And alice pauses with pause code \"lunch\"\n    And the dialer calls lead abc\n    And alice saves disposition \"CALLBK\" with a callback in 2 hours for bob only\n    Then alice is \"LAGGED\"\n    And lead 1001 was dialed thrice\n    And alice's session lasted 10 minutes in all: 2 minutes idle\n"
+        ));
+    }
+
+    #[test]
+    fn an_unknown_step_on_the_floor_offers_the_nearest_phrases() {
+        insta::assert_snapshot!(problems(
+            "Feature: f\n  Scenario: s\n    Given a naive receiver crm\n    When alice takes a break\n    And alice makes a sale\n    And the webhook endpoint fails 3 times\n    And a replay attack after 10 minutes\n    Then the sale is counted once\n    And the queue is empty\n    And lead 1001 was not dialed\n"
+        ));
+    }
+
+    #[test]
     fn what_would_pass_vacuously_is_an_error() {
         insta::assert_snapshot!(problems(
             "Feature: f\n  Background:\n\n  Scenario: empty\n\n  Scenario: twice\n    When 1 second passes\n  Rule: r\n    Scenario: twice\n      When 1 second passes\n    Scenario:\n      When 1 second passes\n    Scenario Outline: no examples\n      When 1 second passes\n    Scenario Outline: no rows\n      When <time> pass\n      Examples:\n        | time |\n"

@@ -19,6 +19,7 @@ use busyhour_trace::{Event, Log, MediaKeys, PacketSeen, RunHash, SimTime};
 use cucumber::World as _;
 
 use crate::World;
+use crate::argument::{LocalTime, Zone};
 use crate::diagram::{Collector, Diagram, Focus};
 use crate::feature::FEATURES;
 use crate::outcome::{Account, FaultOutcome, OracleOutcome, ScenarioResult, StepOutcome, StepStatus, Verdict};
@@ -27,8 +28,9 @@ use crate::problem;
 use crate::report;
 use crate::run::Job;
 use crate::scene::{Elsewhere, Recording, Scene, ServerChoice};
-use crate::script::{Case, ScriptStep};
+use crate::script::{Case, Script, ScriptStep};
 use crate::traffic::Traffic;
+use crate::vocabulary::{Bound, IT_IS};
 use crate::wiretap::SharedWiretap;
 
 /// The folder of network profiles beside feature files, or beside a folder of them.
@@ -232,8 +234,12 @@ impl Stage for UniverseStage {
             Ok(profiles) => profiles,
             Err(error) => return ScenarioResult::bug(job, error.to_string()),
         };
+        let born_at = match birth(&job.case.script) {
+            Ok(born_at) => born_at,
+            Err(error) => return ScenarioResult::bug(job, error),
+        };
         let begun = RecordWriter::create(&job.record_folder).and_then(|mut record| {
-            let capture = record.capture(DEFAULT_BIRTH * 1_000_000_000, &job.case.to_string())?;
+            let capture = record.capture(born_at * 1_000_000_000, &job.case.to_string())?;
             Ok((record, capture))
         });
         let (record, capture) = match begun {
@@ -262,22 +268,36 @@ impl Stage for UniverseStage {
         let server = self.server.clone();
         let wiretap = SharedWiretap::default();
         let universe = universe.tap(Arc::clone(&ears)).tap(Arc::clone(&wiretap));
-        let outcome = universe.deadline(DEADLINE).profiles(profiles).hash(hash).run(move |universe| async move {
-            let mut world = World::new().await.map_err(|error| format!("no world can be made: {error}"))?;
-            busyhour::media::cadence::set(cadence);
-            world.fill(Scene::with_server(universe.clone(), server).tapped(wiretap));
-            play::play(&mut world, &script, &mut Narrator { universe, played: playing }).await;
-            if let Some(scene) = world.filled::<Scene>() {
-                *hearing.lock().expect("nobody panics while holding what was heard") = scene.recordings();
-            }
-            Ok::<(), String>(())
-        });
+        let outcome = universe.born_at(born_at).deadline(DEADLINE).profiles(profiles).hash(hash).run(
+            move |universe| async move {
+                let mut world = World::new().await.map_err(|error| format!("no world can be made: {error}"))?;
+                busyhour::media::cadence::set(cadence);
+                world.fill(Scene::with_server(universe.clone(), server).tapped(wiretap));
+                play::play(&mut world, &script, &mut Narrator { universe, played: playing }).await;
+                if let Some(scene) = world.filled::<Scene>() {
+                    *hearing.lock().expect("nobody panics while holding what was heard") = scene.recordings();
+                }
+                Ok::<(), String>(())
+            },
+        );
         let deaf = Ears::new(Panel::new(Vec::new()));
         let ears = std::mem::replace(&mut *ears.lock().expect("no tap panics"), deaf);
         let steps = std::mem::take(&mut *played.lock().expect("nobody panics while holding the steps"));
         let heard = std::mem::take(&mut *heard.lock().expect("nobody panics while holding what was heard"));
         conclude(job, outcome, ears, steps, &heard, record)
     }
+}
+
+/// When the universe of a scenario is born, in seconds since 1970: what the first step says that tells the time.
+fn birth(script: &Script) -> Result<u64, String> {
+    let told = script.steps.iter().find_map(|step| match &step.bound {
+        Bound::Phrase(phrase, matches) if phrase.expression == IT_IS => Some(matches),
+        _ => None,
+    });
+    let Some(matches) = told else { return Ok(DEFAULT_BIRTH) };
+    let time: LocalTime = matches.get(0).map_err(|error| error.to_string())?;
+    let zone: Zone = matches.get(1).map_err(|error| error.to_string())?;
+    Ok(zone.at(time).1)
 }
 
 /// Judges what happened and writes the record of it.
@@ -430,7 +450,7 @@ fn describe<T>(
     about.product.build = build_id().to_owned();
     let patience = busyhour::net::Patience::default();
     about.parameters = vec![
-        Named::new("born_at", DEFAULT_BIRTH),
+        Named::new("born_at", birth(&case.script).unwrap_or(DEFAULT_BIRTH)),
         Named::new("deadline_s", DEADLINE.as_secs()),
         Named::new("default_access", "office LAN, 0.5 ms each way"),
         Named::new("cadence", job.cadence.as_str()),

@@ -213,7 +213,8 @@ const CODE_MAX: usize = 6;
 impl Argument for Code {
     const NAME: &'static str = "code";
     const PATTERN: &'static str = r#"(?:"[^"]*"|[\p{L}\p{N}]+)"#;
-    const DOC: &'static str = "a disposition, a lead's status or a pause code in double quotes: \"SALE\", \"NA\", \"LUNCH\"";
+    const DOC: &'static str =
+        "a disposition, a lead's status or a pause code in double quotes: \"SALE\", \"NA\", \"LUNCH\"";
 
     fn read(words: &str) -> Result<Self, ArgumentError> {
         let code = quoted(words)?;
@@ -293,8 +294,7 @@ impl AgentState {
 impl Argument for AgentState {
     const NAME: &'static str = "state";
     const PATTERN: &'static str = r#""[^"]*""#;
-    const DOC: &'static str =
-        "how an agent stands, in double quotes: \"READY\", \"QUEUE\", \"INCALL\", \"PAUSED\", \"CLOSER\", \"DEAD\", \"DISPO\"";
+    const DOC: &'static str = "how an agent stands, in double quotes: \"READY\", \"QUEUE\", \"INCALL\", \"PAUSED\", \"CLOSER\", \"DEAD\", \"DISPO\"";
 
     fn read(words: &str) -> Result<Self, ArgumentError> {
         let state = quoted(words)?;
@@ -412,8 +412,7 @@ impl Argument for Breakdown {
     const PATTERN: &'static str = r"(?:: [^:]+)?";
     const SHOWN: Option<&'static str> =
         Some("[: {duration} in calls, {duration} in wrap-up, {duration} waiting, {duration} paused]");
-    const DOC: &'static str =
-        "nothing, or what the time went into: `: 3 minutes in calls, 1 minute in wrap-up, 6 minutes waiting, 2 minutes paused`";
+    const DOC: &'static str = "nothing, or what the time went into: `: 3 minutes in calls, 1 minute in wrap-up, 6 minutes waiting, 2 minutes paused`";
 
     fn read(words: &str) -> Result<Self, ArgumentError> {
         let mut breakdown = Breakdown::default();
@@ -524,8 +523,7 @@ mod tests {
     fn any_part_of_a_session_may_be_left_out_and_none_is_told_twice() {
         let minutes = |minutes| Some(Duration::from_secs(60 * minutes));
         let all = ": 3 minutes in calls, 1 minute in wrap-up, 6 minutes waiting, 2 minutes paused";
-        let breakdown =
-            Breakdown { calls: minutes(3), wrap_up: minutes(1), waiting: minutes(6), paused: minutes(2) };
+        let breakdown = Breakdown { calls: minutes(3), wrap_up: minutes(1), waiting: minutes(6), paused: minutes(2) };
         assert_eq!(Breakdown::read(all), Ok(breakdown));
         assert_eq!(Breakdown::read(""), Ok(Breakdown::default()));
         let paused = Breakdown { paused: minutes(2), ..Breakdown::default() };

@@ -170,7 +170,9 @@ pub enum ArgumentError {
     #[error("`{0}` is no lead: leads are named by numbers of up to nine digits, such as 1001")]
     NotALead(String),
     /// Not a code.
-    #[error("`{0}` is no code: dispositions, statuses and pause codes are 1 to 6 capital letters and digits, such as \"SALE\"")]
+    #[error(
+        "`{0}` is no code: dispositions, statuses and pause codes are 1 to 6 capital letters and digits, such as \"SALE\""
+    )]
     NotACode(String),
     /// Not a state of an agent.
     #[error(

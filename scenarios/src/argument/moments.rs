@@ -133,9 +133,7 @@ impl Zone {
         let winter = self.winter_minutes * 60;
         let is_summer = match self.summer {
             Summer::None => false,
-            Summer::American => {
-                (sunday(time.year, 3, 2) + 7_200..sunday(time.year, 11, 1) + 7_200).contains(&at)
-            }
+            Summer::American => (sunday(time.year, 3, 2) + 7_200..sunday(time.year, 11, 1) + 7_200).contains(&at),
             Summer::European => {
                 let begins = sunday(time.year, 3, 0) + 3_600 + winter;
                 let ends = sunday(time.year, 10, 0) + 3_600 + winter + 3_600;
@@ -211,7 +209,9 @@ mod tests {
 
     #[test]
     fn what_is_no_time_and_no_zone_says_how_one_looks() {
-        for wrong in ["2026-11-31 08:59", "2026-02-29 08:59", "26-11-23 08:59", "2026-11-23", "2026-11-23 24:00", "8:59"] {
+        for wrong in
+            ["2026-11-31 08:59", "2026-02-29 08:59", "26-11-23 08:59", "2026-11-23", "2026-11-23 24:00", "8:59"]
+        {
             assert_eq!(LocalTime::read(&format!("{wrong:?}")), Err(ArgumentError::NotALocalTime(wrong.into())));
         }
         assert_eq!(LocalTime::read("2026-11-23 08:59"), Err(ArgumentError::NotQuoted("2026-11-23 08:59".into())));

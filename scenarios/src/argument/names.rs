@@ -115,8 +115,7 @@ pub enum Party {
 impl Argument for Party {
     const NAME: &'static str = "party";
     const PATTERN: &'static str = r"(?:the (?:first |second |TURN )?|every )?[\p{L}\p{N}][\p{L}\p{N}_-]*";
-    const DOC: &'static str =
-        "a name, the server, the first server, the second server, the carrier, the TURN server, the floor, the CRM, every agent";
+    const DOC: &'static str = "a name, the server, the first server, the second server, the carrier, the TURN server, the floor, the CRM, every agent";
 
     fn read(words: &str) -> Result<Self, ArgumentError> {
         match words {

@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use busyhour::phone::browser::{Browser, BrowserError, Permission, Tab};
 use busyhour::phone::{Phone, Registration, Screen};
-use busyhour::world::Power;
+use busyhour::world::{Host, Power};
 
 use super::center::{Agent, Device};
+use super::floor::Computer;
 use super::{LOOK_AGAIN, PATIENCE, Scene, wait_until};
 use crate::argument::{self, AgentTab};
 use crate::phrase::{StepFailure, StepResult};
@@ -96,19 +97,52 @@ impl Device {
     }
 }
 
+/// What is in a tab of somebody's: her webphone, or her agent screen alone.
+#[derive(Clone)]
+pub(super) enum Seat {
+    /// A webphone, and her screen around it if there's a floor.
+    Webphone(Device),
+    /// The agent screen of somebody whose phone is elsewhere: on which computer, in which of its tabs.
+    Screen(Computer, usize),
+}
+
+impl Seat {
+    /// Its tab, if it's open.
+    pub(super) fn open_tab(&self) -> Option<Tab> {
+        match self {
+            Seat::Webphone(device) => device.open_tab(),
+            Seat::Screen(computer, place) => computer.tab(*place),
+        }
+    }
+
+    /// True if a page is in a tab that can run.
+    pub(super) fn has_page(&self) -> bool {
+        self.open_tab().is_some_and(|tab| tab.has_page())
+    }
+
+    /// The phone in it.
+    pub(super) fn webphone(&self) -> Option<&Device> {
+        match self {
+            Seat::Webphone(device) => Some(device),
+            Seat::Screen(..) => None,
+        }
+    }
+}
+
 impl Scene {
     /// Writes down what became of a tab.
     pub(super) fn tell_tab(&self, agent: &str, tab: usize, what: &str) {
         self.universe.note("tab", |event| event.with("agent", agent).with("tab", tab + 1).with("what", what));
     }
 
-    /// The first browser of each of these agents, with the devices that are tabs of it.
-    pub(super) fn browsers(
-        &mut self,
-        who: &argument::Agent,
-    ) -> Result<Vec<(Agent, Browser, Vec<Device>)>, StepFailure> {
+    /// The first browser of each of these agents, with what is in its tabs.
+    pub(super) fn browsers(&mut self, who: &argument::Agent) -> Result<Vec<(Agent, Browser, Vec<Seat>)>, StepFailure> {
         let agents = self.agents(who)?;
         let of = |agent: Agent| {
+            if let Some(computer) = agent.computer.clone() {
+                let tabs = (0..computer.tabs()).map(|place| Seat::Screen(computer.clone(), place)).collect();
+                return Ok((agent, computer.browser, tabs));
+            }
             let Some((browser, host)) =
                 agent.devices.iter().find_map(|device| Some((device.browser.clone()?, device.host.id())))
             else {
@@ -117,16 +151,16 @@ impl Scene {
                 return Err(StepFailure::because(why));
             };
             let tabs = agent.devices.iter().filter(|device| device.browser.is_some() && device.host.id() == host);
-            let tabs = tabs.cloned().collect();
+            let tabs = tabs.cloned().map(Seat::Webphone).collect();
             Ok((agent, browser, tabs))
         };
         agents.into_iter().map(of).collect()
     }
 
     /// The tab that's meant, of each of these agents, open or not.
-    fn tabs(&mut self, who: &argument::Agent, tab: usize) -> Result<Vec<(Agent, Browser, Device)>, StepFailure> {
-        let of = |(agent, browser, tabs): (Agent, Browser, Vec<Device>)| match tabs.into_iter().nth(tab) {
-            Some(device) => Ok((agent, browser, device)),
+    fn tabs(&mut self, who: &argument::Agent, tab: usize) -> Result<Vec<(Agent, Browser, Seat)>, StepFailure> {
+        let of = |(agent, browser, tabs): (Agent, Browser, Vec<Seat>)| match tabs.into_iter().nth(tab) {
+            Some(seat) => Ok((agent, browser, seat)),
             None => Err(StepFailure::because(format!("{} has no second tab: she opens one first", agent.name))),
         };
         self.browsers(who)?.into_iter().map(of).collect()
@@ -137,9 +171,9 @@ impl Scene {
         who: &argument::Agent,
         tab: usize,
         deed: &str,
-    ) -> Result<Vec<(Agent, Device, Tab)>, StepFailure> {
-        let of = |(agent, _, device): (Agent, Browser, Device)| match device.open_tab() {
-            Some(open) => Ok((agent, device, open)),
+    ) -> Result<Vec<(Agent, Seat, Tab)>, StepFailure> {
+        let of = |(agent, _, seat): (Agent, Browser, Seat)| match seat.open_tab() {
+            Some(open) => Ok((agent, seat, open)),
             None => Err(cant(&agent.name, &format!("{deed} {}", which(tab)), "it isn't open")),
         };
         self.tabs(who, tab)?.into_iter().map(of).collect()
@@ -168,8 +202,10 @@ impl Scene {
         }
         self.universe.sleep(LOOK).await;
         if how == Ending::Reloaded {
-            let phones: Vec<Phone> = tabs.into_iter().map(|(_, device, _)| device.phone).collect();
-            self.await_pages(&phones).await;
+            let pages = || tabs.iter().all(|(_, _, open)| open.has_page());
+            wait_until(&self.universe, Some(PATIENCE), pages).await;
+            let phones = tabs.iter().filter_map(|(_, seat, _)| seat.webphone().map(|device| device.phone.clone()));
+            self.await_pages(&phones.collect::<Vec<_>>()).await;
         }
         Ok(())
     }
@@ -177,7 +213,7 @@ impl Scene {
     /// A browser is killed, with all its tabs.
     pub(crate) async fn end_browser(&mut self, who: &argument::Agent, how: Ending) -> StepResult {
         for (agent, browser, tabs) in self.browsers(who)? {
-            for tab in tabs.iter().enumerate().filter(|(_, device)| device.open_tab().is_some()).map(|(tab, _)| tab) {
+            for tab in tabs.iter().enumerate().filter(|(_, seat)| seat.open_tab().is_some()).map(|(tab, _)| tab) {
                 self.tell_tab(&agent.name, tab, how.word());
             }
             let done = if how == Ending::AllKilled { browser.kill_all() } else { browser.kill() };
@@ -187,37 +223,58 @@ impl Scene {
         Ok(())
     }
 
-    /// Opens the webphone's tab, in a browser that's started for it if it isn't there.
+    /// Opens the webphone's tab, or that of the agent screen, in a browser that's started for it if it isn't there.
     pub(crate) async fn open_tab(&mut self, who: &argument::Agent) -> StepResult {
-        let mut phones = Vec::new();
-        for (agent, _, device) in self.tabs(who, 0)? {
-            if device.has_page() {
+        let (mut phones, mut screens) = (Vec::new(), Vec::new());
+        for (agent, _, seat) in self.tabs(who, 0)? {
+            if seat.has_page() {
                 return Err(cant(&agent.name, "open the tab", "it is open already"));
             }
-            phones.push(self.load(&agent, &device, 0)?);
+            match seat {
+                Seat::Webphone(device) => phones.push(self.load(&agent, &device, 0)?),
+                Seat::Screen(computer, place) => screens.push(self.load_screen(&agent, &computer, place)?),
+            }
         }
+        wait_until(&self.universe, Some(PATIENCE), || screens.iter().all(Tab::has_page)).await;
         self.await_pages(&phones).await;
         Ok(())
     }
 
     /// Opens the same page in a second tab.
     pub(crate) async fn open_second_tab(&mut self, who: &argument::Agent) -> StepResult {
-        let mut phones = Vec::new();
+        let (mut phones, mut screens) = (Vec::new(), Vec::new());
         for (agent, _, tabs) in self.browsers(who)? {
             if !tabs[0].has_page() {
                 return Err(cant(&agent.name, "open a second tab", "the first one isn't open"));
             }
-            let second = match tabs.get(1) {
-                Some(second) if second.has_page() => {
+            match (&tabs[0], tabs.get(1)) {
+                (_, Some(second)) if second.has_page() => {
                     return Err(cant(&agent.name, "open a second tab", "it is open already"));
                 }
-                Some(second) => second.clone(),
-                None => self.center()?.add_tab(&agent.name)?,
-            };
-            phones.push(self.load_anew(&agent, &second, 1)?);
+                (Seat::Screen(computer, _), _) => screens.push(self.load_screen(&agent, computer, 1)?),
+                (_, Some(Seat::Webphone(second))) => phones.push(self.load_anew(&agent, second, 1)?),
+                _ => {
+                    let second = self.center()?.add_tab(&agent.name)?;
+                    phones.push(self.load_anew(&agent, &second, 1)?);
+                }
+            }
         }
+        wait_until(&self.universe, Some(PATIENCE), || screens.iter().all(Tab::has_page)).await;
         self.await_pages(&phones).await;
         Ok(())
+    }
+
+    /// Loads the agent screen alone: in the tab that shows something else, or in a new one.
+    fn load_screen(&mut self, agent: &Agent, computer: &Computer, place: usize) -> Result<Tab, StepFailure> {
+        self.tell_tab(&agent.name, place, "opened");
+        let trouble = |error| cant(&agent.name, "open the tab", error);
+        match computer.tab(place) {
+            Some(open) => {
+                open.navigate_back().map_err(trouble)?;
+                Ok(open)
+            }
+            None => computer.open(place).map_err(trouble),
+        }
     }
 
     /// Loads the webphone's page: in the tab that shows something else, or in a new one.
@@ -301,13 +358,15 @@ impl Scene {
     }
 
     /// The computers of these agents: whatever is no desk phone runs on one.
-    fn laptops(&mut self, who: &argument::Agent, deed: &str) -> Result<Vec<(Agent, Device)>, StepFailure> {
-        let mut laptops: Vec<(Agent, Device)> = Vec::new();
+    fn laptops(&mut self, who: &argument::Agent, deed: &str) -> Result<Vec<(Agent, Host)>, StepFailure> {
+        let mut laptops: Vec<(Agent, Host)> = Vec::new();
         for agent in self.agents(who)? {
             let before = laptops.len();
-            for device in agent.devices.iter().filter(|device| device.is_on_a_computer()) {
-                if !laptops.iter().any(|(_, known)| known.host.id() == device.host.id()) {
-                    laptops.push((agent.clone(), device.clone()));
+            let under_phones =
+                agent.devices.iter().filter(|device| device.is_on_a_computer()).map(|device| &device.host);
+            for host in under_phones.chain(agent.computer.iter().map(|computer| &computer.host)) {
+                if !laptops.iter().any(|(_, known)| known.id() == host.id()) {
+                    laptops.push((agent.clone(), host.clone()));
                 }
             }
             if laptops.len() == before {
@@ -320,9 +379,9 @@ impl Scene {
     /// The lid is closed, for that time or until it's opened.
     pub(crate) async fn laptop_sleeps(&mut self, who: &argument::Agent, lasts: Option<Duration>) -> StepResult {
         let laptops = self.laptops(who, "close a lid")?;
-        for (agent, device) in &laptops {
-            match device.host.power() {
-                Power::Up => device.host.pause(),
+        for (agent, host) in &laptops {
+            match host.power() {
+                Power::Up => host.pause(),
                 Power::Asleep => return Err(StepFailure::because(format!("{}'s laptop sleeps already", agent.name))),
                 Power::Down => return Err(StepFailure::because(format!("{}'s laptop has no power", agent.name))),
             }
@@ -330,9 +389,9 @@ impl Scene {
         }
         if let Some(lasts) = lasts {
             self.universe.sleep(lasts).await;
-            for (agent, device) in laptops.iter().filter(|(_, device)| device.host.power() == Power::Asleep) {
+            for (agent, host) in laptops.iter().filter(|(_, host)| host.power() == Power::Asleep) {
                 self.tell_tab(&agent.name, 0, "awake");
-                device.host.resume();
+                host.resume();
             }
         }
         Ok(())
@@ -340,12 +399,12 @@ impl Scene {
 
     /// The lid is opened.
     pub(crate) fn laptop_wakes(&mut self, who: &argument::Agent) -> StepResult {
-        for (agent, device) in self.laptops(who, "open a lid")? {
-            if device.host.power() != Power::Asleep {
+        for (agent, host) in self.laptops(who, "open a lid")? {
+            if host.power() != Power::Asleep {
                 return Err(StepFailure::because(format!("{}'s laptop doesn't sleep, so it can't wake", agent.name)));
             }
             self.tell_tab(&agent.name, 0, "awake");
-            device.host.resume();
+            host.resume();
         }
         Ok(())
     }
@@ -353,9 +412,9 @@ impl Scene {
     /// The computer has another address at once.
     pub(crate) fn change_network(&mut self, who: &argument::Agent, profile: Option<&str>) -> StepResult {
         cadence::under_fault();
-        for (agent, device) in self.laptops(who, "change networks")? {
+        for (agent, host) in self.laptops(who, "change networks")? {
             self.tell_tab(&agent.name, 0, "moved");
-            let moved = self.universe.network().move_host(&device.host, profile.unwrap_or(OTHER_NETWORK));
+            let moved = self.universe.network().move_host(&host, profile.unwrap_or(OTHER_NETWORK));
             moved.map_err(|unknown| StepFailure::because(unknown.to_string()))?;
         }
         Ok(())
@@ -369,7 +428,7 @@ impl Scene {
             Microphone::Denied | Microphone::Allowed => {
                 let permission = if state == Microphone::Denied { Permission::Denied } else { Permission::Granted };
                 for (_, browser, tabs) in self.browsers(who)? {
-                    if let Some(site) = tabs[0].phone.site() {
+                    if let Some(site) = tabs[0].webphone().and_then(|device| device.phone.site()) {
                         browser.set_microphone(site, permission);
                     }
                 }
@@ -395,7 +454,8 @@ impl Scene {
     /// The page says goodbye in its last moment.
     pub(crate) fn says_goodbye(&mut self, who: &argument::Agent) -> StepResult {
         for (_, _, tabs) in self.browsers(who)? {
-            tabs.iter().for_each(|device| device.phone.behave(|behaviour| behaviour.web.says_goodbye = true));
+            let phones = tabs.iter().filter_map(Seat::webphone);
+            phones.for_each(|device| device.phone.behave(|behaviour| behaviour.web.says_goodbye = true));
         }
         Ok(())
     }
@@ -413,12 +473,16 @@ impl Scene {
         let deadline = self.universe.now() + within.unwrap_or(Duration::ZERO);
         loop {
             let (server, _) = self.center()?.server(argument::Server::Active)?;
-            let is_connected = |devices: &[Device]| {
-                devices.iter().filter(|device| device.has_page() && device.host.power() == Power::Up).any(|device| {
-                    let sockets = wiretap.lock().expect("no tap panics").open_sockets(device.host.id(), server.id());
-                    let reached = |client| super::calls::reaches(&network, &server, client, &device.host);
-                    server.power() == Power::Up && sockets.into_iter().any(reached)
-                })
+            let is_connected = |tabs: &[Seat]| {
+                tabs.iter()
+                    .filter_map(Seat::webphone)
+                    .filter(|device| device.has_page() && device.host.power() == Power::Up)
+                    .any(|device| {
+                        let sockets =
+                            wiretap.lock().expect("no tap panics").open_sockets(device.host.id(), server.id());
+                        let reached = |client| super::calls::reaches(&network, &server, client, &device.host);
+                        server.power() == Power::Up && sockets.into_iter().any(reached)
+                    })
             };
             let wrong = browsers.iter().find(|(_, _, devices)| is_connected(devices) != wanted);
             let Some((agent, ..)) = wrong else { return Ok(()) };

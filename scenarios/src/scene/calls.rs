@@ -6,6 +6,7 @@
 use std::net::SocketAddrV4;
 use std::time::Duration;
 
+use busyhour::floor::core::Transfer;
 use busyhour::net::Network;
 use busyhour::net::nat::Protocol;
 use busyhour::sip::Transport;
@@ -76,8 +77,7 @@ impl Scene {
     pub(crate) fn add_agent(&mut self, name: &str, kind: PhoneKind) -> StepResult {
         self.center()?;
         let host = self.new_host(name, "agent")?;
-        self.center()?.add_agent(host, kind);
-        Ok(())
+        self.center()?.add_agent(host, kind)
     }
 
     /// The phones that are meant, each with its agent.
@@ -380,6 +380,9 @@ impl Scene {
 
     /// Somebody hangs up, or gives up calling.
     pub(crate) async fn hang_up(&mut self, who: &argument::Agent, device: Option<usize>) -> StepResult {
+        if device.is_none() && self.by_screen(who)? {
+            return self.hang_up_by_screen(who).await;
+        }
         let mut phones = Vec::new();
         for agent in self.agents(who)? {
             let phone = agent.device(device, |screen| screen.calls().next().is_some())?.phone.clone();
@@ -404,11 +407,17 @@ impl Scene {
 
     /// Somebody puts the call on hold.
     pub(crate) async fn hold(&mut self, who: &argument::Agent) -> StepResult {
+        if self.by_screen(who)? {
+            return self.hold_by_screen(who, true).await;
+        }
         self.on_the_line(who, Phone::hold, |screen| !talks(screen)).await
     }
 
     /// Somebody takes the call off hold.
     pub(crate) async fn resume(&mut self, who: &argument::Agent) -> StepResult {
+        if self.by_screen(who)? {
+            return self.hold_by_screen(who, false).await;
+        }
         self.on_the_line(who, Phone::resume, talks).await
     }
 
@@ -440,8 +449,12 @@ impl Scene {
 
     /// Somebody presses digits.
     pub(crate) async fn press(&mut self, who: &argument::Agent, digits: &str) -> StepResult {
-        for agent in self.agents(who)? {
-            self.phone_in_a_call(&agent).await?.press(digits)?;
+        if self.by_screen(who)? {
+            self.press_by_screen(who, digits).await?;
+        } else {
+            for agent in self.agents(who)? {
+                self.phone_in_a_call(&agent).await?.press(digits)?;
+            }
         }
         let count = u32::try_from(digits.len()).unwrap_or(u32::MAX);
         self.universe.sleep(DIGIT * count + DIGIT).await;
@@ -482,6 +495,10 @@ impl Scene {
 
     /// Somebody hands the call on without asking.
     pub(crate) async fn transfer(&mut self, who: &argument::Agent, to: &Callee) -> StepResult {
+        if self.by_screen(who)? {
+            let to = self.third(who, to)?;
+            return self.transfer_by_screen(who, Transfer::Blind { to }).await;
+        }
         let (phone, number) = self.before_a_transfer(who, to).await?;
         phone.transfer(&number)?;
         let progress =
@@ -493,6 +510,10 @@ impl Scene {
 
     /// Somebody puts the call on hold and asks somebody else.
     pub(crate) async fn consult(&mut self, who: &argument::Agent, whom: &Callee) -> StepResult {
+        if self.by_screen(who)? {
+            let to = self.third(who, whom)?;
+            return self.transfer_by_screen(who, Transfer::Consult { to }).await;
+        }
         let (phone, number) = self.before_a_transfer(who, whom).await?;
         let before = phone.screen().lines.len();
         phone.consult(&number)?;
@@ -506,6 +527,9 @@ impl Scene {
 
     /// Somebody connects those whom she talks to.
     pub(crate) async fn complete_transfer(&mut self, who: &argument::Agent) -> StepResult {
+        if self.by_screen(who)? {
+            return self.transfer_by_screen(who, Transfer::Complete).await;
+        }
         let agent = self.one_agent(who)?;
         let phone = agent.device(None, |screen| screen.calls().count() > 1)?.phone.clone();
         phone.complete_transfer()?;
@@ -525,14 +549,19 @@ impl Scene {
             self.answer(&argument::Agent::Named(name.clone()), None).await?;
             self.center()?.picked_up = Some(name.clone());
         }
-        let agent = self.one_agent(who)?;
-        let phone = agent.device(None, |screen| screen.calls().count() > 1)?.phone.clone();
-        self.settle(&[phone], PATIENCE, |screen| newest(screen) != Some(&LineState::RingingThere)).await;
+        if !self.by_screen(who)? {
+            let agent = self.one_agent(who)?;
+            let phone = agent.device(None, |screen| screen.calls().count() > 1)?.phone.clone();
+            self.settle(&[phone], PATIENCE, |screen| newest(screen) != Some(&LineState::RingingThere)).await;
+        }
         self.complete_transfer(who).await
     }
 
     /// Somebody goes back to whom she put on hold for a consultation.
     pub(crate) async fn take_back(&mut self, who: &argument::Agent) -> StepResult {
+        if self.by_screen(who)? {
+            return self.transfer_by_screen(who, Transfer::TakeBack).await;
+        }
         let agent = self.one_agent(who)?;
         let phone = agent.device(None, |screen| screen.calls().count() > 1)?.phone.clone();
         phone.take_back()?;
@@ -635,11 +664,12 @@ impl Scene {
         within: Option<Duration>,
     ) -> StepResult {
         let agents = self.agents(who)?;
-        if wait_until(&self.universe, within, || agents.iter().all(|agent| agent.is_in_a_call() == wanted)).await {
+        let center = self.center.as_ref().expect("there are agents");
+        let is_right = |agent: &Agent| center.is_in_a_call(agent) == wanted;
+        if wait_until(&self.universe, within, || agents.iter().all(is_right)).await {
             return Ok(());
         }
-        let wrong: Vec<String> =
-            agents.iter().filter(|agent| agent.is_in_a_call() != wanted).map(Agent::seen).collect();
+        let wrong: Vec<String> = agents.iter().filter(|agent| !is_right(agent)).map(Agent::seen).collect();
         let wanted = if wanted { "in a call" } else { "in no call" };
         Err(StepFailure::differs(format!("{who} {wanted}"), wrong.join("; ")))
     }

@@ -3,8 +3,10 @@
 //! It's there as soon as somebody speaks of it. Its hosts are, that is: the servers and the carrier are switched on by
 //! the first step that does more than arrange, so that what was arranged before is in their set-up.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::SocketAddrV4;
+use std::net::{Ipv4Addr, SocketAddrV4};
+use std::rc::Rc;
 use std::time::Duration;
 
 use busyhour::Universe;
@@ -12,6 +14,7 @@ use busyhour::net::NatHandle;
 use busyhour::net::nat::NatKind;
 use busyhour::world::{Host, Power, Random};
 
+use super::floor;
 use super::messages::{self, Correspondence};
 use super::service::{Elsewhere, ServerChoice};
 use crate::argument::{self, Callee, Customer, Party, PhoneKind};
@@ -28,7 +31,7 @@ use busyhour::phone::{Phone, PhoneSettings, Screen};
 use busyhour::sip::digest::{Algorithm, Credentials};
 
 /// The SIP domain.
-const DOMAIN: &str = "pbx.test";
+pub(crate) const DOMAIN: &str = "pbx.test";
 /// The priorities of the servers in DNS.
 const FIRST: u16 = 10;
 const SECOND: u16 = 20;
@@ -40,8 +43,6 @@ pub(crate) const WEB_SOCKET: u16 = 8080;
 pub(crate) const TEST_PHONE: &str = "test-phone";
 /// A number that nobody has, neither here nor at the carrier.
 const NOBODY: &str = "999";
-/// A customer of whom nothing is said answers after this time.
-const ANSWERS_AFTER: Duration = Duration::from_secs(2);
 
 /// The contact center of a scenario.
 pub(crate) struct Center {
@@ -56,8 +57,9 @@ pub(crate) struct Center {
     /// What the carrier is told when it's switched on.
     orders: Orders,
     pub(super) agents: Vec<Agent>,
-    customers: BTreeMap<String, Seated>,
-    voices: u32,
+    seats: Rc<Seats>,
+    /// What customers do of whom nothing else is said.
+    default_customer: Behaviour,
     test_phone: Option<Phone>,
     pub(super) last_named: Option<String>,
     /// Who was connected with whom, by whatever deed: what "the call" is made of.
@@ -74,6 +76,12 @@ pub(crate) struct Center {
     mailboxes: bool,
     /// Those who write to each other.
     pub(super) letters: Vec<Correspondence>,
+    /// The floor, once somebody has spoken of it, and whose behaviour it has.
+    pub(super) place: Option<floor::Place>,
+    pub(super) profile: busyhour::floor::settings::Profile,
+    /// How far the clocks on the walls are ahead of UTC.
+    pub(super) utc_offset_minutes: i32,
+    pub(super) outside: floor::Outside,
 }
 
 /// A host, and what runs on it once it's switched on.
@@ -89,11 +97,51 @@ struct Orders {
     only: Option<Codec>,
 }
 
+/// Everybody's voice, and the customers: also those of whom nobody knew before they were called.
+struct Seats {
+    universe: Universe,
+    customers: RefCell<BTreeMap<String, Seated>>,
+    voices: std::cell::Cell<u32>,
+}
+
 /// A customer: a number, and a room in which it's spoken and heard.
+#[derive(Clone)]
 struct Seated {
     host: Host,
     voice: Voice,
-    behaviour: Behaviour,
+    /// If anything was said of her.
+    behaviour: Option<Behaviour>,
+}
+
+impl Seats {
+    fn voice(&self) -> Voice {
+        self.voices.set(self.voices.get() + 1);
+        Voice::number(self.voices.get())
+    }
+
+    fn get(&self, number: &str) -> Option<Seated> {
+        self.customers.borrow().get(number).cloned()
+    }
+
+    fn is_known(&self, number: &str) -> bool {
+        self.customers.borrow().contains_key(number)
+    }
+
+    fn numbers(&self) -> Vec<String> {
+        self.customers.borrow().keys().cloned().collect()
+    }
+
+    /// Sees that somebody is at a number.
+    fn seat(&self, number: &str) -> Result<Host, StepFailure> {
+        if let Some(seated) = self.get(number) {
+            return Ok(seated.host);
+        }
+        let host = self.universe.try_host(&format!("customer-{number}")).map_err(failed)?;
+        let voice = self.voice();
+        host.room().say(voice.sound());
+        self.customers.borrow_mut().insert(number.to_owned(), Seated { host: host.clone(), voice, behaviour: None });
+        Ok(host)
+    }
 }
 
 /// An agent.
@@ -107,6 +155,10 @@ pub(crate) struct Agent {
     /// What the TURN server asks her page for; empty without one.
     pub(super) turn_password: String,
     pub(super) turn_password_is_wrong: bool,
+    /// Where her screen is, if her phone isn't in a browser.
+    pub(super) computer: Option<floor::Computer>,
+    /// She listens to others, and is none of `every agent`.
+    pub(super) is_supervisor: bool,
 }
 
 /// One of an agent's phones.
@@ -163,6 +215,17 @@ impl Agent {
         self.devices.iter().any(|device| device.phone.screen().calls().next().is_some())
     }
 
+    /// Her phones' hosts, and that of the computer beside them.
+    fn hosts(&self) -> Vec<Host> {
+        let mut hosts: Vec<Host> = self.devices.iter().map(|device| device.host.clone()).collect();
+        if let Some(computer) = &self.computer
+            && !hosts.iter().any(|host| host.id() == computer.host.id())
+        {
+            hosts.push(computer.host.clone());
+        }
+        hosts
+    }
+
     fn ear(&self) -> Ear {
         // Two tabs are on one computer.
         let mut hosts: Vec<Host> = Vec::new();
@@ -175,7 +238,7 @@ impl Agent {
     }
 }
 
-fn failed(error: impl std::fmt::Display) -> StepFailure {
+pub(super) fn failed(error: impl std::fmt::Display) -> StepFailure {
     StepFailure::because(error.to_string())
 }
 
@@ -193,8 +256,12 @@ impl Center {
             carrier: Seat { host: carrier, program: None },
             orders: Orders::default(),
             agents: Vec::new(),
-            customers: BTreeMap::new(),
-            voices: 0,
+            seats: Rc::new(Seats {
+                universe: universe.clone(),
+                customers: RefCell::default(),
+                voices: std::cell::Cell::new(0),
+            }),
+            default_customer: Behaviour::default(),
             test_phone: None,
             last_named: None,
             links: Vec::new(),
@@ -205,6 +272,10 @@ impl Center {
             firewalls: Vec::new(),
             mailboxes: false,
             letters: Vec::new(),
+            place: None,
+            profile: busyhour::floor::settings::Profile::default(),
+            utc_offset_minutes: -5 * 60,
+            outside: floor::Outside::default(),
         };
         center.settings.trunk = Some(SocketAddrV4::new(center.carrier.host.address(), SIP));
         center.announce(&server, FIRST)?;
@@ -247,8 +318,7 @@ impl Center {
     }
 
     fn voice(&mut self) -> Voice {
-        self.voices += 1;
-        Voice::number(self.voices)
+        self.seats.voice()
     }
 
     // --- servers and carrier -------------------------------------------------------------------------------------
@@ -284,13 +354,15 @@ impl Center {
         if self.carrier.program.is_none() {
             let servers = self.servers.iter().map(|seat| SocketAddrV4::new(seat.host.address(), SIP)).collect();
             let settings = CarrierSettings { servers, ..CarrierSettings::default() };
-            // Whoever is called was seated before, by the step that dials.
-            let universe = self.universe.clone();
+            let seats = Rc::clone(&self.seats);
             let carrier = Carrier::install(&self.carrier.host, settings, move |number| {
-                universe.host(&format!("customer-{number}"))
+                seats.seat(number).unwrap_or_else(|error| panic!("nobody can be at {number}: {error}"))
             });
-            for (number, customer) in &self.customers {
-                carrier.customer(number, customer.host.clone(), customer.behaviour.clone());
+            carrier.default_customer(self.default_customer.clone());
+            for number in self.seats.numbers() {
+                if let Some(Seated { host, behaviour: Some(behaviour), .. }) = self.seats.get(&number) {
+                    carrier.customer(&number, host, behaviour);
+                }
             }
             for (status, times) in self.orders.refusals.drain(..) {
                 carrier.answer_next_with(status, times);
@@ -314,6 +386,44 @@ impl Center {
 
     fn active(&self) -> usize {
         self.servers.iter().position(|seat| seat.host.power() == Power::Up).unwrap_or(0)
+    }
+
+    /// A host whose clock is right.
+    pub(super) fn clock(&self) -> Host {
+        self.carrier.host.clone()
+    }
+
+    /// How far the clocks on the walls are ahead of UTC.
+    pub(super) fn hangs_clocks(&mut self, utc_offset_minutes: i32) {
+        self.utc_offset_minutes = utc_offset_minutes;
+        if let Some(place) = &self.place {
+            place.hangs_clock(utc_offset_minutes);
+        }
+    }
+
+    /// The address of the first server.
+    pub(super) fn server_address(&self) -> Ipv4Addr {
+        self.servers[0].host.address()
+    }
+
+    /// An account of a floor at the SIP server; its password.
+    pub(super) fn add_switch(&mut self, name: &str) -> String {
+        let password = self.password(name);
+        self.settings = self.settings.clone().switch(name, password.clone());
+        self.running().for_each(|server| {
+            server.change(|settings| *settings = settings.clone().switch(name, password.clone()));
+        });
+        password
+    }
+
+    /// Calls to a number come in at that account.
+    pub(super) fn brings_in(&mut self, number: &str, user: &str) {
+        self.settings.inbound.insert(number.to_owned(), user.to_owned());
+        self.running().for_each(|server| {
+            server.change(|settings| {
+                settings.inbound.insert(number.to_owned(), user.to_owned());
+            });
+        });
     }
 
     /// True if the server is ours, so that it can be looked into.
@@ -394,7 +504,7 @@ impl Center {
     }
 
     /// Adds an agent whose phone stands on `host`.
-    pub(super) fn add_agent(&mut self, host: Host, kind: PhoneKind) {
+    pub(super) fn add_agent(&mut self, host: Host, kind: PhoneKind) -> StepResult {
         let name = host.name().to_owned();
         let (password, voice) = (self.password(&name), self.voice());
         self.settings.users.insert(name.clone(), password.clone());
@@ -411,9 +521,13 @@ impl Center {
             nat: None,
             turn_password: String::new(),
             turn_password_is_wrong: false,
+            computer: None,
+            is_supervisor: false,
         };
+        let name = agent.name.clone();
         install(&mut agent, host, kind, &self.service);
         self.agents.push(agent);
+        self.seat_at_floor(&name)
     }
 
     /// Gives an agent one more phone.
@@ -459,7 +573,7 @@ impl Center {
             argument::Agent::Every if self.agents.is_empty() => {
                 Err(StepFailure::because("there are no agents here: `Given 3 agents with hardphones` names three"))
             }
-            argument::Agent::Every => Ok(self.agents.clone()),
+            argument::Agent::Every => Ok(self.agents.iter().filter(|agent| !agent.is_supervisor).cloned().collect()),
         }
     }
 
@@ -471,7 +585,7 @@ impl Center {
         }
         let network = self.universe.network();
         let nat = network.nat(&format!("{name}'s NAT"), kind, lifetime);
-        agent.devices.iter().for_each(|device| network.put_behind(&device.host, nat));
+        agent.hosts().iter().for_each(|host| network.put_behind(host, nat));
         agent.nat = Some(nat);
         Ok(())
     }
@@ -488,8 +602,21 @@ impl Center {
 
     /// The hosts of an agent, if there is one of that name.
     pub(super) fn hosts_of(&self, name: &str) -> Option<Vec<Host>> {
+        if let Some(host) = self.outside.host_of(name) {
+            return Some(vec![host]);
+        }
         let agent = self.agents.iter().find(|agent| agent.name == name)?;
-        Some(agent.devices.iter().map(|device| device.host.clone()).collect())
+        Some(agent.hosts())
+    }
+
+    /// True if an agent has that name.
+    pub(super) fn is_agent(&self, name: &str) -> bool {
+        self.agents.iter().any(|agent| agent.name == name)
+    }
+
+    /// The names of the webhook receivers.
+    pub(super) fn receivers(&self) -> impl Iterator<Item = &str> {
+        self.outside.names()
     }
 
     /// The addresses of the servers behind the first.
@@ -512,18 +639,32 @@ impl Center {
         };
         match party {
             Party::Named(name) => Ok(self.hosts_of(name).unwrap_or_default()),
-            Party::Server => server(self.active()),
+            // One address stands for all of it in people's minds: the dialer's box with the SIP server's.
+            Party::Server => {
+                let mut hosts = server(self.active())?;
+                hosts.extend(self.place.iter().map(|place| place.host().clone()));
+                Ok(hosts)
+            }
             Party::FirstServer => server(0),
             Party::SecondServer => server(1),
             Party::Carrier => Ok(vec![self.carrier.host.clone()]),
             Party::TurnServer => Ok(self.turn.iter().map(|turn| turn.host().clone()).collect()),
-            Party::Floor | Party::Crm => Ok(Vec::new()),
+            Party::Floor => match &self.place {
+                Some(place) => Ok(vec![place.host().clone()]),
+                None => Err(StepFailure::because("there is no floor here: `Given a campaign renewals` puts one there")),
+            },
+            Party::Crm => match self.outside.crm_host() {
+                Some(host) => Ok(vec![host]),
+                None => {
+                    Err(StepFailure::because("there is no CRM here: `Given a webhook receiver crm` puts one there"))
+                }
+            },
             Party::EveryAgent if self.agents.is_empty() => {
                 Err(StepFailure::because("there are no agents here: `Given 3 agents with hardphones` names three"))
             }
             Party::EveryAgent => {
-                let devices = self.agents.iter().flat_map(|agent| &agent.devices);
-                Ok(devices.map(|device| device.host.clone()).collect())
+                let agents = self.agents.iter().filter(|agent| !agent.is_supervisor);
+                Ok(agents.flat_map(Agent::hosts).collect())
             }
         }
     }
@@ -543,45 +684,53 @@ impl Center {
 
     /// What the customer at a number does when somebody calls.
     pub(crate) fn customer_behaves(&mut self, number: &str, behaviour: Behaviour) -> StepResult {
-        self.seat(number)?;
-        let customer = self.customers.get_mut(number).expect("the customer was just seated");
-        customer.behaviour = behaviour.clone();
+        let host = self.seats.seat(number)?;
+        if let Some(seated) = self.seats.customers.borrow_mut().get_mut(number) {
+            seated.behaviour = Some(behaviour.clone());
+        }
         if let Some(carrier) = &self.carrier.program {
-            carrier.customer(number, customer.host.clone(), behaviour);
+            carrier.customer(number, host, behaviour);
         }
         Ok(())
     }
 
-    /// Sees that somebody is at a number.
-    fn seat(&mut self, number: &str) -> StepResult {
-        if self.customers.contains_key(number) {
-            return Ok(());
-        }
-        let host = self.universe.try_host(&format!("customer-{number}")).map_err(failed)?;
-        let voice = self.voice();
-        host.room().say(voice.sound());
-        let behaviour = Behaviour::answers_after(ANSWERS_AFTER);
+    /// What every customer does of whom nothing else is said.
+    pub(super) fn default_customer(&mut self, behaviour: Behaviour) {
+        self.default_customer = behaviour.clone();
         if let Some(carrier) = &self.carrier.program {
-            carrier.customer(number, host.clone(), behaviour.clone());
+            carrier.default_customer(behaviour);
         }
-        self.customers.insert(number.to_owned(), Seated { host, voice, behaviour });
-        Ok(())
+    }
+
+    /// True if it was said what the customer at a number does.
+    pub(super) fn is_told_of(&self, number: &str) -> bool {
+        self.seats.get(number).is_some_and(|seated| seated.behaviour.is_some())
+    }
+
+    /// Sees that somebody is at a number.
+    pub(super) fn seat(&mut self, number: &str) -> StepResult {
+        self.seats.seat(number).map(|_| ())
     }
 
     /// The number of a customer. The one of the call is whom the agent last named talks to, or was connected with.
     pub(super) fn number_of(&self, customer: &Customer) -> Result<String, StepFailure> {
         match customer {
-            Customer::At(number) if self.customers.contains_key(number) => Ok(number.clone()),
+            Customer::At(number) if self.seats.is_known(number) => Ok(number.clone()),
             Customer::At(number) => {
                 let why = format!("nobody has called {number:?}, and nothing was said of a customer there");
                 Err(StepFailure::because(why))
             }
             Customer::OfTheCall => {
+                if let (Some(agent), Some(place)) = (&self.last_named, &self.place)
+                    && let Some(number) = place.customer_of(agent).filter(|number| self.seats.is_known(number))
+                {
+                    return Ok(number);
+                }
                 let (who, party) = match &self.last_named {
                     Some(agent) => (format!("{agent}'s call"), self.party_of(agent)),
-                    None => ("any call".to_owned(), self.customers.keys().cloned().collect()),
+                    None => ("any call".to_owned(), self.seats.numbers().into_iter().collect()),
                 };
-                let mut numbers: Vec<&String> = party.iter().filter(|one| self.customers.contains_key(*one)).collect();
+                let mut numbers: Vec<&String> = party.iter().filter(|one| self.seats.is_known(one)).collect();
                 if numbers.len() > 1
                     && let Some(carrier) = &self.carrier.program
                 {
@@ -630,7 +779,10 @@ impl Center {
 
     /// True if nobody has called anybody yet.
     pub(super) fn has_no_calls(&self) -> bool {
-        self.links.is_empty()
+        let at_the_floor = self.place.as_ref().is_some_and(|place| {
+            place.has_had_calls() || self.agents.iter().any(|agent| place.has_had_a_session(&agent.name))
+        });
+        self.links.is_empty() && !at_the_floor
     }
 
     /// The phone that stands on a host.
@@ -659,24 +811,40 @@ impl Center {
         }
     }
 
+    /// True if an agent is in a call: her session's own is none.
+    pub(super) fn is_in_a_call(&self, agent: &Agent) -> bool {
+        let Some(place) = &self.place else { return agent.is_in_a_call() };
+        let calls: usize = agent.devices.iter().map(|device| device.phone.screen().calls().count()).sum();
+        let of_the_session = usize::from(place.has_session_leg(&agent.name));
+        place.is_talking(&agent.name) || calls > of_the_session
+    }
+
     /// Those of the call of the agent last named who are still in it, in words; none when it has ended for everybody.
     pub(super) fn still_in_the_call(&self) -> Vec<String> {
-        let party: BTreeSet<String> = match &self.last_named {
+        let mut party: BTreeSet<String> = match &self.last_named {
             Some(agent) => self.party_of(agent),
-            None => self.names().map(str::to_owned).chain(self.customers.keys().cloned()).collect(),
+            None => self.names().map(str::to_owned).chain(self.seats.numbers()).collect(),
         };
-        let agents = self.agents.iter().filter(|agent| party.contains(&agent.name) && agent.is_in_a_call());
+        if let (Some(agent), Some(place)) = (&self.last_named, &self.place) {
+            party.extend(place.customer_of(agent));
+        }
+        let agents = self.agents.iter().filter(|agent| party.contains(&agent.name) && self.is_in_a_call(agent));
         let mut still: Vec<String> = agents.map(Agent::seen).collect();
         if let Some(carrier) = &self.carrier.program {
-            let customers = self.customers.keys().filter(|number| party.contains(*number));
+            let customers = self.seats.numbers().into_iter().filter(|number| party.contains(number));
             let talking = customers.filter(|number| is_in_call(carrier, number));
             still.extend(talking.map(|number| format!("the customer at {number:?} is in a call")));
         }
+        let is_a_session = |one: &str, other: &str| {
+            let session = self.place.as_ref().is_some_and(|place| place.has_session_leg(other));
+            session && floor::Place::is_floors(one)
+        };
         for seat in self.servers.iter().filter(|seat| seat.host.power() == Power::Up) {
             let calls = seat.program.iter().flat_map(Server::calls);
             let of_them = calls.filter(|call| {
                 let sides = [Some(&call.caller), Some(&call.called), call.callee.as_ref()];
-                sides.into_iter().flatten().any(|side| party.contains(&**side))
+                !is_a_session(&call.caller, &call.called)
+                    && sides.into_iter().flatten().any(|side| party.contains(&**side))
             });
             still.extend(
                 of_them.map(|call| format!("{} has a call from {} to {}", seat.host.name(), call.caller, call.called)),
@@ -689,13 +857,14 @@ impl Center {
 
     /// The customer's ear.
     pub(super) fn customers_ear(&self, number: &str) -> Ear {
-        let customer = &self.customers[number];
+        let customer = self.seats.get(number).expect("the number was looked up");
         Ear { name: format!("the customer at {number:?}"), hosts: vec![customer.host.clone()], voice: customer.voice }
     }
 
     /// Everybody who can be heard.
     pub(super) fn everybody(&self) -> Vec<Ear> {
-        let customers = self.customers.keys().map(|number| self.customers_ear(number));
+        let numbers = self.seats.numbers();
+        let customers = numbers.iter().map(|number| self.customers_ear(number));
         self.agents.iter().map(Agent::ear).chain(customers).collect()
     }
 }

@@ -43,6 +43,16 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
 /// How often a check that waits looks again.
 pub(crate) const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
+/// How soon a check looks again that has waited so long: who waits for days for a sender to give up needn't look a
+/// hundred times a second.
+fn look_again(waited: Duration) -> Duration {
+    match waited.as_secs() {
+        0..300 => LOOK_AGAIN,
+        300..3_600 => Duration::from_millis(200),
+        _ => Duration::from_secs(10),
+    }
+}
+
 /// What the steps of a scenario share: see [`World`].
 ///
 /// A step of another crate reaches the universe through it:
@@ -150,6 +160,9 @@ impl Scene {
             let why = format!("`{name}` is the host that answers for names: call the {what} something else");
             return Err(StepFailure::because(why));
         }
+        if self.center.as_ref().and_then(Center::place).is_some_and(|place| place.has_campaign(name)) {
+            return Err(StepFailure::because(format!("{name} is a campaign: call the {what} something else")));
+        }
         self.universe.try_host(name).map_err(|error| StepFailure::because(error.to_string()))
     }
 
@@ -175,7 +188,7 @@ impl Scene {
     pub(crate) fn machine(&self, name: &str) -> Result<Machine, StepFailure> {
         let found = self.machines.iter().find(|machine| machine.host.name() == name);
         found.cloned().ok_or_else(|| match self.center.as_ref().is_some_and(|center| center.hosts_of(name).is_some()) {
-            true => StepFailure::because(format!("{name} is an agent, and this is done by machines")),
+            true => StepFailure::because(format!("{name} is {}, and this is done by machines", self.what_is(name))),
             false => self.nobody(name),
         })
     }
@@ -183,13 +196,25 @@ impl Scene {
     fn nobody(&self, name: &str) -> StepFailure {
         let machines = self.machines.iter().map(|machine| machine.host.name());
         let agents = self.center.iter().flat_map(Center::names);
-        nobody(name, &machines.chain(agents).collect::<Vec<_>>())
+        let receivers = self.center.iter().flat_map(Center::receivers);
+        nobody(name, &machines.chain(agents).chain(receivers).collect::<Vec<_>>())
+    }
+
+    /// What somebody is who has a name in the contact center.
+    fn what_is(&self, name: &str) -> &'static str {
+        match self.center.as_ref().is_some_and(|center| center.is_agent(name)) {
+            true => "an agent",
+            false => "a webhook receiver",
+        }
     }
 
     /// An agent's name that nobody has may be a machine's.
     pub(crate) fn check_agent(&self, name: &str) -> StepResult {
-        if self.center.as_ref().is_some_and(|center| center.hosts_of(name).is_some()) {
+        if self.center.as_ref().is_some_and(|center| center.is_agent(name)) {
             return Ok(());
+        }
+        if self.center.as_ref().is_some_and(|center| center.hosts_of(name).is_some()) {
+            return Err(StepFailure::because(format!("{name} is a webhook receiver, and this is done by agents")));
         }
         match self.machines.iter().any(|machine| machine.host.name() == name) {
             true => Err(StepFailure::because(format!("{name} is a machine, and this is done by agents"))),
@@ -262,7 +287,8 @@ pub(crate) async fn judge_amount(
     count: impl Fn() -> u64,
     what: &str,
 ) -> StepResult {
-    let deadline = universe.now() + within.unwrap_or(Duration::ZERO);
+    let began = universe.now();
+    let deadline = began + within.unwrap_or(Duration::ZERO);
     loop {
         let seen = count();
         let wrong = || StepFailure::differs(format!("{amount} {what}"), format!("{seen}"));
@@ -273,7 +299,8 @@ pub(crate) async fn judge_amount(
         if settled || universe.now() >= deadline {
             return if amount.admits(seen, of) { Ok(()) } else { Err(wrong()) };
         }
-        universe.sleep(LOOK_AGAIN.min(deadline.since(universe.now()))).await;
+        let soon = look_again(universe.now().since(began));
+        universe.sleep(soon.min(deadline.since(universe.now()))).await;
     }
 }
 
@@ -288,7 +315,8 @@ pub(crate) async fn judge_level(
     count: impl Fn() -> u64,
     what: &str,
 ) -> StepResult {
-    let deadline = universe.now() + within.unwrap_or(Duration::ZERO);
+    let began = universe.now();
+    let deadline = began + within.unwrap_or(Duration::ZERO);
     let wrong = |seen: u64| StepFailure::differs(format!("{amount} {what}"), format!("{seen}"));
     let mut was_in_bounds = !amount.is_exceeded_by(count());
     loop {
@@ -302,13 +330,15 @@ pub(crate) async fn judge_level(
         if settled || universe.now() >= deadline {
             return if amount.admits(seen, seen) { Ok(()) } else { Err(wrong(seen)) };
         }
-        universe.sleep(LOOK_AGAIN.min(deadline.since(universe.now()))).await;
+        let soon = look_again(universe.now().since(began));
+        universe.sleep(soon.min(deadline.since(universe.now()))).await;
     }
 }
 
 /// Waits until `holds`, at most `within`; without it, asks once.
 pub(crate) async fn wait_until(universe: &Universe, within: Option<Duration>, mut holds: impl FnMut() -> bool) -> bool {
-    let deadline = universe.now() + within.unwrap_or(Duration::ZERO);
+    let began = universe.now();
+    let deadline = began + within.unwrap_or(Duration::ZERO);
     loop {
         if holds() {
             return true;
@@ -316,6 +346,7 @@ pub(crate) async fn wait_until(universe: &Universe, within: Option<Duration>, mu
         if universe.now() >= deadline {
             return false;
         }
-        universe.sleep(LOOK_AGAIN.min(deadline.since(universe.now()))).await;
+        let soon = look_again(universe.now().since(began));
+        universe.sleep(soon.min(deadline.since(universe.now()))).await;
     }
 }

@@ -125,7 +125,7 @@ async fn a_poller(world: &mut World, matches: Matches) -> StepResult {
 }
 
 async fn webhook_was_first(world: &mut World, _: Matches) -> StepResult {
-    world.scene()?.webhook_was_first()
+    world.scene()?.webhook_was_first().await
 }
 
 async fn opens_url(world: &mut World, matches: Matches) -> StepResult {

@@ -52,16 +52,20 @@ pub(super) const PHRASES: &[Phrase] = &[
         .doc("Of all leads not one was called a second time; at least one was called.")
         .example("Then no lead was dialed more than once")
         .sought_as(&["every lead was dialed once", "no lead is dialed twice", "no duplicate calls"]),
-    Phrase::checks("{amount} customer(s) wait(s){for_campaign}{within}", |world, matches| Box::pin(wait(world, matches)))
-        .doc("Customers who are on the line and have no agent yet.")
-        .example("Then 2 customers wait for renewals")
-        .variants(&["Then no customers wait within 10 seconds"])
-        .sought_as(&["the queue has 2 customers", "2 calls are queued", "the queue is empty"]),
-    Phrase::checks("the drop rate{of_campaign} is at most {share}", |world, matches| Box::pin(drop_rate(world, matches)))
-        .doc("Calls that a customer answered and no agent got, of all that were answered. None answered is a failure.")
-        .example("Then the drop rate of renewals is at most 3%")
-        .variants(&["Then the drop rate is at most 3%"])
-        .sought_as(&["fewer than 3% of calls are dropped", "the abandonment rate is at most 3%"]),
+    Phrase::checks("{amount} customer(s) wait(s){for_campaign}{within}", |world, matches| {
+        Box::pin(wait(world, matches))
+    })
+    .doc("Customers who are on the line and have no agent yet.")
+    .example("Then 2 customers wait for renewals")
+    .variants(&["Then no customers wait within 10 seconds"])
+    .sought_as(&["the queue has 2 customers", "2 calls are queued", "the queue is empty"]),
+    Phrase::checks("the drop rate{of_campaign} is at most {share}", |world, matches| {
+        Box::pin(drop_rate(world, matches))
+    })
+    .doc("Calls that a customer answered and no agent got, of all that were answered. None answered is a failure.")
+    .example("Then the drop rate of renewals is at most 3%")
+    .variants(&["Then the drop rate is at most 3%"])
+    .sought_as(&["fewer than 3% of calls are dropped", "the abandonment rate is at most 3%"]),
 ];
 
 async fn runs(world: &mut World, matches: Matches) -> StepResult {

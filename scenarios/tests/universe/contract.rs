@@ -18,6 +18,7 @@ use crate::stage::{case, cases, perform};
 const ROUND_1: &str = include_str!("round-1.feature");
 const ROUND_2: &str = include_str!("round-2.feature");
 const ROUND_3: &str = include_str!("round-3.feature");
+const ROUND_4: &str = include_str!("round-4.feature");
 
 /// What the contract has for round 1, with machines where it has agents and servers.
 const CONTRACT: &[&str] = &[
@@ -58,7 +59,7 @@ fn every_line_of_the_contract_and_every_phrase_is_performed() {
         steps.iter().map(|step| format!("{} {}", keyword_word(step.counts_as), step.text)).collect();
     let missing: Vec<_> = CONTRACT.iter().filter(|line| !written.contains(**line)).collect();
     assert!(missing.is_empty(), "nobody performs {missing:?}");
-    let later: Vec<_> = [ROUND_2, ROUND_3].into_iter().flat_map(self::cases).collect();
+    let later: Vec<_> = [ROUND_2, ROUND_3, ROUND_4].into_iter().flat_map(self::cases).collect();
     let performed: BTreeSet<&str> = steps
         .into_iter()
         .chain(later.iter().flat_map(|case| &case.script.steps))
@@ -93,6 +94,15 @@ fn every_phrase_of_round_2_does_what_it_says() {
 fn every_phrase_of_round_3_does_what_it_says() {
     for case in cases(ROUND_3) {
         let (job, result) = perform("contract-3", &case, 0);
+        let shown = report::failure_shown(&job, &result, Paint::OFF, Launcher::Busyhour);
+        assert_eq!(result.verdict, Verdict::Passed, "{case}\n{shown}");
+    }
+}
+
+#[test]
+fn every_phrase_of_round_4_does_what_it_says() {
+    for case in cases(ROUND_4) {
+        let (job, result) = perform("contract-4", &case, 0);
         let shown = report::failure_shown(&job, &result, Paint::OFF, Launcher::Busyhour);
         assert_eq!(result.verdict, Verdict::Passed, "{case}\n{shown}");
     }

@@ -176,3 +176,42 @@ fn a_step_that_blocks_the_thread_fails_the_scenario_and_says_so() {
       because   a blocking sleep was used by the test or step itself, where everything is simulated: use the host's own
     ");
 }
+
+#[test]
+fn a_campaign_that_nobody_knows_offers_the_nearest_and_of_several_one_is_named() {
+    let said = [
+        "Given agent alice with a hardphone\nAnd alice is ready in renewals",
+        "Given a campaign renewals\nAnd agent alice with a hardphone\nAnd alice is ready in renewal",
+        "Given a campaign renewals\nAnd a campaign support\nAnd a lead 1001 with phone number \"15551230001\"",
+        "Given a campaign renewals\nAnd a campaign renewals",
+        "Given agent alice with a hardphone\nAnd a campaign alice",
+    ]
+    .map(|steps| because("campaign", steps));
+    insta::assert_snapshot!(said.concat());
+}
+
+#[test]
+fn what_is_no_lead_no_receiver_and_no_sender_is_said_to_be_none() {
+    let said = [
+        "Given a campaign renewals\nWhen the dialer calls lead 1001",
+        "Given a campaign renewals\nAnd renewals sends \"disposition.saved\" to crm",
+        "Given a campaign renewals\nAnd a webhook receiver crm\nAnd renewals sends \"call.ended\" to crm",
+        "Given a campaign renewals\nAnd a webhook receiver crm\nAnd renewals sends \"disposition.saved\" to crm by the \"stripes\" sender",
+        "Given a webhook receiver crm\nWhen crm hangs up",
+        "Given a campaign renewals\nAnd agent alice with a hardphone\nWhen alice goes down",
+        "Given a webhook receiver crm\nWhen the last delivery is sent again after 10 minutes",
+        "Given a campaign renewals\nThen the API answers \"SUCCESS\"",
+        "Given a campaign renewals\nThen the drop rate is at most 3%",
+        "Given a campaign renewals\nAnd a webhook receiver crm\nAnd renewals sends \"disposition.saved\" to crm\nThen no event is lost",
+        "Given a campaign renewals\nAnd agent alice with a hardphone\nWhen alice saves disposition \"SALE\"",
+    ]
+    .map(|steps| because("floor", steps));
+    insta::assert_snapshot!(said.concat());
+}
+
+#[test]
+fn a_scenario_begins_once() {
+    let said = ["When 1 minute passes\nGiven it is \"2026-11-23 08:59\" in \"America/New_York\""]
+        .map(|steps| because("beginning", steps));
+    insta::assert_snapshot!(said.concat());
+}
