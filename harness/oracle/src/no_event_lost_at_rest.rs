@@ -96,7 +96,8 @@ impl NoEventLostAtRest {
         };
         for place in places.into_iter().flatten() {
             let owed = &mut self.owed[*place];
-            if owed.is_told(web.server, told) {
+            let is_genuine = web.client.is_none_or(|client| client == owed.hook.host);
+            if is_genuine && owed.is_told(web.server, told) {
                 change(owed);
             }
         }
