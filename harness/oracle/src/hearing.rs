@@ -4,6 +4,9 @@
 //! becomes a [`Heard`]; an RTP packet becomes a [`Frame`]. A message is heard twice: when its last byte leaves its
 //! sender, and when it has reached its receiver. What the network copied is heard where it arrives.
 //!
+//! Of HTTP, a request is heard when it has reached its server, and the answer when it has left that: see
+//! [`crate::web`]. Of SIP between a floor and its customers also what becomes of each call: a [`Leg`].
+//!
 //! Of WebRTC: ICE checks become a [`Check`], DTLS records a [`Record`], and each SRTP or SRTCP packet that a host sends
 //! becomes a [`Secured`], once: with the key of those that were claimed which opens it, or with none. What a key opens
 //! is a [`Frame`] too, wherever it's seen. What a TURN client sends and gets by its relay is heard as what it wraps;
@@ -15,6 +18,7 @@ use busyhour_trace::{Event, HostId, Log, MediaKeys, PacketId, PacketSeen, SimTim
 use rustc_hash::{FxHashMap, FxHashSet};
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
+use crate::floor::{Leg, LegChange};
 use crate::keyring::{Keyring, Opened};
 use crate::read::dtls::{self, Content, Handshake};
 use crate::read::rtp::{self, Rtp};
@@ -26,6 +30,7 @@ use crate::read::websocket::{self, Item};
 use crate::read::{ipv4, srtp, tcp, udp};
 use crate::relays::{Grant, Relays, Seat};
 use crate::surroundings::{IceSession, Surroundings};
+use crate::web::{self, Knock, Said, Screen, Web};
 
 /// Whether a host said it or was told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -372,6 +377,16 @@ pub enum Sound<'a> {
     Socket(Place, SocketChange),
     /// A relay does something.
     Relay(Place, Relaying),
+    /// A request has reached its server.
+    Asked(Web<'a>),
+    /// An answer has left its server.
+    Answered(Web<'a>),
+    /// An agent's screen was told something.
+    Screen(Screen<'a>),
+    /// A host wants a connection.
+    Knock(Knock),
+    /// Something became of a customer's call with a floor.
+    Leg(&'a Leg, LegChange, SimTime),
     /// What a host sent that isn't RTP, message or not: the payload of a datagram, or of one segment of a connection.
     Payload(Payload<'a>),
 }
@@ -416,6 +431,7 @@ pub struct Hearing {
     /// Handshake messages in the making, by the end and the way that they're seen at.
     handshakes: FxHashMap<(HostId, Way, SocketAddrV4, SocketAddrV4), dtls::Assembly>,
     opened: Vec<u8>,
+    web: web::Listener,
 }
 
 /// What is sent, or what arrives.
@@ -608,6 +624,17 @@ impl Hearing {
                     let payload = Payload { at, packet, from: host, bytes: segment.payload, connection: Some(flow) };
                     tell(Sound::Payload(payload), &self.surroundings);
                 }
+                let around = &mut self.surroundings;
+                let heard = web::Seen { at, packet, way, from: seen.from, to: seen.to };
+                self.web.segment(heard, flow, &segment, &mut |said| match said {
+                    Said::Asked(web) => tell(Sound::Asked(web), around),
+                    Said::Answered(web) => tell(Sound::Answered(web), around),
+                    Said::Knocked(knock) => tell(Sound::Knock(knock), around),
+                    Said::Screen(screen) => {
+                        around.floor_mut().serves_screens(screen.host);
+                        tell(Sound::Screen(screen), around);
+                    }
+                });
                 if self.side(way).segment(at, packet, flow, &segment) {
                     self.stream(seen, &place(from, to, Carrier::Tcp), flow, tell);
                 }
@@ -928,6 +955,9 @@ impl Hearing {
             is_forwarding,
             life: self.surroundings.life(host),
         };
+        if let Some((leg, change)) = self.surroundings.floor_mut().message(&heard) {
+            tell(Sound::Leg(&leg, change, at), &self.surroundings);
+        }
         tell(Sound::Message(heard), &self.surroundings);
     }
 }

@@ -8,6 +8,8 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 use busyhour_trace::{Event, HostId, Log, Loss, PacketSeen, SimTime, Source};
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use crate::floor::Floor;
+
 /// See the [module](self).
 #[derive(Debug, Default)]
 pub struct Surroundings {
@@ -32,6 +34,7 @@ pub struct Surroundings {
     relayed: FxHashMap<SocketAddrV4, HostId>,
     /// WebSocket connections that are over, as a host sees them: its own address and the other's; and since when.
     over: FxHashMap<(HostId, SocketAddrV4, SocketAddrV4), SimTime>,
+    floor: Floor,
 }
 
 /// An ICE session, by digests of the fragments of its user name (RFC 8445 section 5.3).
@@ -80,6 +83,26 @@ impl Surroundings {
         }
     }
 
+    /// What is known of the floor.
+    pub fn floor(&self) -> &Floor {
+        &self.floor
+    }
+
+    pub(crate) fn floor_mut(&mut self) -> &mut Floor {
+        &mut self.floor
+    }
+
+    /// Whose name it is, or whose address.
+    pub fn host_called(&self, name: &str) -> Option<HostId> {
+        if let Ok(address) = name.parse() {
+            return self.owner(address);
+        }
+        // Names in a universe may have a domain behind them.
+        let named = |name: &str| self.hosts.iter().position(|host| host.name == name);
+        let place = named(name).or_else(|| named(name.split('.').next().unwrap_or(name)))?;
+        Some(HostId(u16::try_from(place).ok()?))
+    }
+
     /// How often it crashed: what a host knew in another life it needn't know in this one.
     pub fn life(&self, host: HostId) -> u32 {
         self.host(host).map_or(0, |host| host.life)
@@ -103,6 +126,11 @@ impl Surroundings {
     /// True if a network is cut, or was tampered with at `moment` or since.
     pub fn network_disturbed(&self, moment: SimTime) -> bool {
         !self.cuts.is_empty() || since(self.network, moment)
+    }
+
+    /// True if a network is cut.
+    pub fn is_cut(&self) -> bool {
+        !self.cuts.is_empty()
     }
 
     /// True if TCP between the two lost a segment or closed a connection at `moment` or since: what one wrote may
@@ -193,6 +221,7 @@ impl Surroundings {
     }
 
     pub(crate) fn event(&mut self, event: &Event, log: &Log) {
+        self.floor.event(event);
         if event.source != Source::World {
             return;
         }

@@ -5,14 +5,18 @@ use std::fmt;
 use busyhour_trace::record::{Exemption, Oracle, Violation};
 use busyhour_trace::{Event, Log, PacketId, PacketSeen, SimTime};
 
+use crate::floor::{Leg, LegChange};
 use crate::hearing::{Check, Frame, Heard, Hearing, Payload, Place, Record, Relaying, Secured, SocketChange, Sound};
 use crate::surroundings::Surroundings;
+use crate::web::{Knock, Screen, Web};
 use crate::{
     ACrashedHostIsSilent, AGoneTabEndsItsCalls, AGoneTabIsNotRung, AfterTheEndNoRtp, BindingsExpire,
-    CseqGrowsAndTagsStay, EstablishedMeansHeard, Every2xxToInviteIsAcknowledged, EveryRequestIsAnswered,
-    FingerprintsMatch, NoIndexIsSentTwice, NoMediaBeforeDtls, NoPasswordOnAWire, NoRelayingAfterExpiry,
-    NoTwoHandshakesShareRandoms, NoZombieCalls, NothingCrossesACut, NothingOutlivesItsCall, NothingUnsentArrives,
-    OneContactPerTab, RetransmissionsFollowTheirTimers, WebrtcMediaIsEncrypted, WhenOneLegEndsTheOtherEnds,
+    CallsPlacedAreAccountedFor, CseqGrowsAndTagsStay, DropRateWithinTarget, EffectsExactlyOnce, EstablishedMeansHeard,
+    Every2xxToInviteIsAcknowledged, EveryRequestIsAnswered, FingerprintsMatch, NoAgentInTwoCalls,
+    NoDoNotCallNumberDialed, NoEventLostAtRest, NoForgedEffect, NoIndexIsSentTwice, NoLeadInTwoCalls,
+    NoMediaBeforeDtls, NoPasswordOnAWire, NoRelayingAfterExpiry, NoTwoHandshakesShareRandoms, NoZombieCalls,
+    NothingCrossesACut, NothingOutlivesItsCall, NothingUnsentArrives, OneContactPerTab, OneDispositionForEachCall, OneStatePerAgent,
+    RetransmissionsFollowTheirTimers, SessionTimeAddsUp, WebrtcMediaIsEncrypted, WhenOneLegEndsTheOtherEnds,
     WithoutConsentNoMedia,
 };
 
@@ -44,11 +48,23 @@ pub trait Witness: fmt::Debug + Send {
     fn socket(&mut self, _place: &Place, _change: SocketChange, _around: &Surroundings) {}
     /// A relay (TURN) grants something, or passes something on.
     fn relay(&mut self, _place: &Place, _relaying: &Relaying, _around: &Surroundings) {}
+    /// A request has reached its server.
+    fn asked(&mut self, _web: &Web<'_>, _around: &Surroundings) {}
+    /// The answer to a request has left its server.
+    fn answered(&mut self, _web: &Web<'_>, _around: &Surroundings) {}
+    /// An agent's screen was told something.
+    fn screen(&mut self, _screen: &Screen<'_>, _around: &Surroundings) {}
+    /// A host wants a connection.
+    fn knock(&mut self, _knock: &Knock) {}
+    /// Something became of a customer's call with a floor; before the message that made it so is heard.
+    fn leg(&mut self, _at: SimTime, _leg: &Leg, _change: LegChange, _around: &Surroundings) {}
     /// An entry was written to the log; `log` has the hosts' names.
     fn event(&mut self, _event: &Event, _log: &Log) {}
     /// Everything before `now` was heard: before each message, before each entry of the log, and at the end. What was
     /// due before `now` can be judged.
     fn due(&mut self, _now: SimTime, _around: &Surroundings) {}
+    /// The run is over, and this is how things stand: before [`finish`](Witness::finish).
+    fn ending(&mut self, _at: SimTime, _around: &Surroundings) {}
     /// The run is over. What isn't due yet isn't judged.
     fn finish(&mut self, _at: SimTime) {}
     /// What it has to say so far.
@@ -157,6 +173,17 @@ impl Panel {
             Box::<NoRelayingAfterExpiry>::default(),
             Box::<NothingOutlivesItsCall>::default(),
             Box::<OneContactPerTab>::default(),
+            Box::<OneStatePerAgent>::default(),
+            Box::<NoAgentInTwoCalls>::default(),
+            Box::<NoLeadInTwoCalls>::default(),
+            Box::<NoDoNotCallNumberDialed>::default(),
+            Box::<OneDispositionForEachCall>::default(),
+            Box::<CallsPlacedAreAccountedFor>::default(),
+            Box::<SessionTimeAddsUp>::default(),
+            Box::<DropRateWithinTarget>::default(),
+            Box::<NoEventLostAtRest>::default(),
+            Box::<EffectsExactlyOnce>::default(),
+            Box::<NoForgedEffect>::default(),
         ])
     }
 
@@ -233,6 +260,33 @@ impl Panel {
                     witness.socket(&place, change, around);
                 }
             }
+            Sound::Asked(web) => {
+                for witness in witnesses.iter_mut() {
+                    witness.due(web.at, around);
+                    witness.asked(&web, around);
+                }
+            }
+            Sound::Answered(web) => {
+                for witness in witnesses.iter_mut() {
+                    witness.answered(&web, around);
+                }
+            }
+            Sound::Screen(screen) => {
+                for witness in witnesses.iter_mut() {
+                    witness.screen(&screen, around);
+                }
+            }
+            Sound::Knock(knock) => {
+                for witness in witnesses.iter_mut() {
+                    witness.knock(&knock);
+                }
+            }
+            Sound::Leg(leg, change, at) => {
+                for witness in witnesses.iter_mut() {
+                    witness.due(at, around);
+                    witness.leg(at, leg, change, around);
+                }
+            }
             Sound::Relay(place, relaying) => {
                 for witness in witnesses.iter_mut() {
                     witness.relay(&place, &relaying, around);
@@ -254,6 +308,7 @@ impl Panel {
     pub fn finish(&mut self, at: SimTime) {
         self.due(at);
         for witness in &mut self.witnesses {
+            witness.ending(at, &self.hearing.surroundings);
             witness.finish(at);
         }
     }

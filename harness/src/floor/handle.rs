@@ -98,6 +98,7 @@ pub struct Floor(Rc<Shared>);
 impl Floor {
     /// Installs a floor on a host, whose port 80 must be free, and the SIP port of its switch.
     pub fn install(host: &Host, settings: FloorSettings, switch: SwitchSettings) -> Floor {
+        super::entries::settings(host, &settings);
         let shared = Rc::new(Shared {
             host: host.clone(),
             settings: RefCell::new(settings),
@@ -150,6 +151,7 @@ impl Floor {
     pub fn configure(&self, change: impl FnOnce(&mut FloorSettings)) {
         change(&mut self.0.settings.borrow_mut());
         let settings = self.0.settings.borrow().clone();
+        super::entries::settings(&self.0.host, &settings);
         // A floor that isn't running has them from its next life on.
         let _ = self.act(|core, now| core.configure(now, |old| *old = settings));
     }
@@ -243,6 +245,7 @@ impl Floor {
         let name = format!("{campaign}:{}:{url}", event.name());
         let kind = super::core::EventKind::named(event.name()).expect("both lists have the same kinds");
         let hook = Hook { name: name.clone(), event: kind, trigger: way.trigger };
+        super::entries::hook(&self.0.host, campaign, self.profile(), &hook, &endpoint);
         self.change_campaign(campaign, |campaign| {
             campaign.hooks.retain(|other| other.name != hook.name);
             campaign.hooks.push(hook);
@@ -336,6 +339,7 @@ impl Floor {
     /// # Errors
     /// The floor isn't running.
     pub fn do_not_call(&self, number: &str) -> Result<(), FloorError> {
+        super::entries::do_not_call(&self.0.host, number);
         self.act(|core, now| core.add_dnc(now, number, None))
     }
 

@@ -12,6 +12,7 @@
 
 pub mod api;
 pub mod core;
+mod entries;
 mod handle;
 mod program;
 pub mod screen;

@@ -254,6 +254,12 @@ impl Host {
         self.kernel().record(fields(event));
     }
 
+    /// Writes down how somebody has set up what runs on this host: a step. Oracles build on it.
+    pub fn set_up(&self, kind: &'static str, fields: impl FnOnce(Event) -> Event) {
+        let event = Event::new(self.kernel().now(), Source::Step, kind).on(self.id);
+        self.kernel().record(fields(event));
+    }
+
     /// The machine loses power: its tasks and sockets are gone, no packet of its old life leaves any more, its peers
     /// see what they'd really see. Its files survive up to the last sync.
     pub fn crash(&self) {

@@ -96,12 +96,28 @@ const OF_WEBRTC: [&str; 11] = [
     "without_consent_no_media",
 ];
 
+/// Those that judge nothing where there's no floor.
+const OF_THE_FLOOR: [&str; 11] = [
+    "one_state_per_agent",
+    "no_agent_in_two_calls",
+    "no_lead_in_two_calls",
+    "no_do_not_call_number_dialed",
+    "one_disposition_for_each_call",
+    "calls_placed_are_accounted_for",
+    "session_time_adds_up",
+    "drop_rate_within_target",
+    "no_event_lost_at_rest",
+    "effects_exactly_once",
+    "no_forged_effect",
+];
+
 #[test]
 fn nobody_complains_of_a_morning_without_mistakes_and_every_witness_has_judged_something() {
     for seed in 0..5 {
         let oracles = judged(seed, a_morning);
         assert_eq!(complaints(&oracles), [], "seed {seed}");
-        for oracle in oracles.into_iter().filter(|oracle| !OF_WEBRTC.contains(&oracle.name.as_str())) {
+        let elsewhere = |name: &str| OF_WEBRTC.contains(&name) || OF_THE_FLOOR.contains(&name);
+        for oracle in oracles.into_iter().filter(|oracle| !elsewhere(&oracle.name)) {
             assert!(
                 oracle.judged > 0,
                 "seed {seed}: {} judged nothing; it exempts {:?}",

@@ -5,13 +5,15 @@
 //! input: a reader answers with what it read or with an [`Unreadable`], and never panics.
 //!
 //! From the wire upwards: [`ipv4`] (with reassembly of fragments), [`udp`], [`icmp`], [`tcp`] segments, the byte
-//! [`stream`]s that they carry, and [`http`] and [`websocket`] on those; [`sip`] with its [`sdp`], in datagrams, on
+//! [`stream`]s that they carry, and [`http`] (with its
+//! [`form`]s, and the webhooks that it carries: [`telling`]) and [`websocket`] on those; [`sip`] with its [`sdp`], in datagrams, on
 //! streams and in frames; [`rtp`] in datagrams. Of WebRTC: [`stun`] with ICE and TURN, [`dtls`], and [`srtp`], which
 //! is opened with keys that somebody recorded.
 
 use std::fmt;
 
 pub mod dtls;
+pub mod form;
 pub mod http;
 pub mod icmp;
 pub mod ipv4;
@@ -22,6 +24,7 @@ pub mod srtp;
 pub mod stream;
 pub mod stun;
 pub mod tcp;
+pub mod telling;
 pub mod udp;
 pub mod websocket;
 

@@ -316,6 +316,12 @@ impl Streams {
         Some(if flow < flow.reversed() { (low, high) } else { (high, low) })
     }
 
+    /// Forgets the streams along `flow` and against it: nobody will read them.
+    pub fn forget(&mut self, flow: Flow) {
+        self.flows.remove(&flow);
+        self.flows.remove(&flow.reversed());
+    }
+
     /// Every stream, by flow, and by age where ports were used again.
     pub fn iter(&self) -> impl Iterator<Item = (Flow, &Stream)> {
         self.flows.iter().flat_map(|(flow, lives)| lives.iter().map(|life| (*flow, life)))

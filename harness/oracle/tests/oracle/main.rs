@@ -2,6 +2,7 @@
 
 mod calls;
 mod decryption;
+mod floor;
 mod http;
 mod icmp;
 mod ipv4;

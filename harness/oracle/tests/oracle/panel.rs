@@ -121,6 +121,17 @@ fn the_record_has_every_witness_with_its_rule_also_those_that_judged_nothing() {
     no_relaying_after_expiry: a relay passes nothing on for an allocation that has expired or was given back, and nothing without a permission (RFC 8656 sections 3.2, 7.2 and 9); judged 0, 0
     nothing_outlives_its_call: when a call is over its gateway leg neither checks, answers nor sends, and its address on a relay isn't refreshed any more (RFC 8445 section 12; RFC 8656 sections 3.2, 7 and 7.2); judged 0, 0
     one_contact_per_tab: a registrar keeps one binding of a user per instance and reg-id, and one per WebSocket (RFC 5626 section 6); judged 0, 0
+    one_state_per_agent: an agent has one session and one state, and gets from it to such as can follow (VICIdial, vicidial_live_agents and vdc_db_query.php); judged 0, 0
+    no_agent_in_two_calls: before an agent is given another call, the customer of her last one is gone or given away (VICIdial, agi-VDAD_ALL_outbound.agi: only agents without a lead are taken); judged 0, 0
+    no_lead_in_two_calls: a lead is in one call at a time (VICIdial, AST_VDauto_dial.pl: the hopper gives a lead out once); judged 0, 0
+    no_do_not_call_number_dialed: a number on the do-not-call list isn't dialed (VICIdial, DNCL; 47 CFR 64.1200(d)); judged 0, 0
+    one_disposition_for_each_call: of each call that an agent has had is said once what became of it (VICIdial, updateDISPO and dispo_set_twice); judged 0, 0
+    calls_placed_are_accounted_for: of each call that is placed something becomes, and who answers gets an agent or is dropped (VICIdial, dial_timeout and drop_call_seconds); judged 0, 0
+    session_time_adds_up: an agent's session is as long as the pauses, waits, talks and wrap-ups of its record (VICIdial, vicidial_agent_log); judged 0, 0
+    drop_rate_within_target: a predictive dialer drops no more of the answered calls than its target says (VICIdial, adaptive_dropped_percentage; FCC DA-03-2832); judged 0, 0
+    no_event_lost_at_rest: what was saved at the source is at the receiver once the schedule has run out, unless the contract gives it up (Standard Webhooks 1.0.0; VICIdial, CALL_URL_FEATURES); judged 0, 0
+    effects_exactly_once: what a webhook tells is done once, however often it's delivered, and what was acknowledged is done (Standard Webhooks 1.0.0, webhook-id as the idempotency key); judged 0, 0
+    no_forged_effect: what a stranger posts to a receiver has no effect, forged or replayed (Standard Webhooks 1.0.0, verification and tolerance); judged 0, 0
     ");
 }
 

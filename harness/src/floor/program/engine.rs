@@ -10,7 +10,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use tokio::sync::Notify;
 
 use super::{Destination, Shared};
-use crate::floor::core::{Core, Now, Occurred};
+use crate::floor::core::{Core, Now, Occurred, Stretch};
 use crate::floor::switch::{Order, Switch};
 use crate::store::{Batch, Change, Store};
 use crate::trace::SimTime;
@@ -20,6 +20,8 @@ use crate::world::{Host, Random};
 
 /// The table of the tables' names.
 const TABLES: &str = "tables";
+/// The table of agents' sessions.
+const AGENT_LOG: &str = "agent_log";
 
 /// Nothing can be done: the floor's process has stopped.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -128,7 +130,14 @@ impl Engine {
         let mut core = self.core.borrow_mut();
         let result = input(&mut core, now);
         let mut batch = Batch::new();
-        batch.extend(core.take_changes().into_iter().map(|change| Change {
+        let changes = core.take_changes();
+        let stretches: Vec<Stretch> = changes
+            .iter()
+            .filter(|change| change.table == AGENT_LOG)
+            .filter_map(|change| serde_json::from_slice(change.value.as_deref()?).ok())
+            .filter(|stretch: &Stretch| stretch.ended.is_some())
+            .collect();
+        batch.extend(changes.into_iter().map(|change| Change {
             table: change.table.to_owned(),
             key: change.key,
             value: change.value,
@@ -149,6 +158,7 @@ impl Engine {
             }
         }
         self.commit(batch)?;
+        stretches.iter().for_each(|stretch| self.claim(stretch));
         if let Some(saving) = saving {
             self.outbox.with(|dispatcher, _| dispatcher.saved(saving));
         }
@@ -167,6 +177,18 @@ impl Engine {
             self.bell.notify_one();
         }
         Ok(result)
+    }
+
+    /// Says what the record of an agent's session has of a stretch that's over.
+    fn claim(&self, stretch: &Stretch) {
+        let times = stretch.times;
+        self.host.claim("agent-log", |event| {
+            let event = event.with("id", stretch.id).with("agent", stretch.user.as_str());
+            let event = event.with("session", stretch.session.as_str()).with("began", stretch.began);
+            let event = event.with("ended", stretch.ended.unwrap_or(stretch.began)).with("paused", times.paused);
+            let event = event.with("waiting", times.waiting).with("talking", times.talking);
+            event.with("dead", times.dead).with("wrapping", times.wrapping)
+        });
     }
 
     fn commit(&self, mut batch: Batch) -> Result<(), Stopped> {
