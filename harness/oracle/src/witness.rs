@@ -15,9 +15,9 @@ use crate::{
     Every2xxToInviteIsAcknowledged, EveryRequestIsAnswered, FingerprintsMatch, NoAgentInTwoCalls,
     NoDoNotCallNumberDialed, NoEventLostAtRest, NoForgedEffect, NoIndexIsSentTwice, NoLeadInTwoCalls,
     NoMediaBeforeDtls, NoPasswordOnAWire, NoRelayingAfterExpiry, NoTwoHandshakesShareRandoms, NoZombieCalls,
-    NothingCrossesACut, NothingOutlivesItsCall, NothingUnsentArrives, OneContactPerTab, OneDispositionForEachCall, OneStatePerAgent,
-    RetransmissionsFollowTheirTimers, SessionTimeAddsUp, WebrtcMediaIsEncrypted, WhenOneLegEndsTheOtherEnds,
-    WithoutConsentNoMedia,
+    NothingCrossesACut, NothingOutlivesItsCall, NothingUnsentArrives, OneContactPerTab, OneDispositionForEachCall,
+    OneStatePerAgent, RetransmissionsFollowTheirTimers, SessionTimeAddsUp, WebrtcMediaIsEncrypted,
+    WhenOneLegEndsTheOtherEnds, WithoutConsentNoMedia,
 };
 
 /// Watches over one rule.
