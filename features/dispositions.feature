@@ -65,7 +65,6 @@ Feature: Dispositions
     Scenario: A disposition screen that is closed leaves the lead to the agent's next login
       Given alice is talking to lead 1001
       And alice hangs up
-      And alice is "DISPO" within 2 seconds
       When alice's laptop sleeps
       Then alice is paused with pause code "LAGGED" within 40 seconds
       And lead 1001 has status "DISPO"

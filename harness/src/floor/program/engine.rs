@@ -134,20 +134,24 @@ impl Engine {
             value: change.value,
         }));
         // Events that survive a crash do so together with what happened.
-        let (mut saving, mut urls) = (None, Vec::new());
+        let (mut is_told, mut urls) = (false, Vec::new());
         while let Some(occurred) = core.poll_event() {
             if self.durable.borrow().contains(&occurred.hook) {
-                saving = Some(self.outbox.with(|dispatcher, at| {
-                    // A hook that's disabled is told nothing.
-                    let _ = dispatcher.enqueue(at, &occurred.hook, told(&occurred));
-                    let changes = dispatcher.take_changes();
-                    batch.extend(changes.rows.into_iter().map(row));
-                    changes.saving
-                }));
+                // A hook that's disabled is told nothing.
+                let _ = self.outbox.with(|dispatcher, at| dispatcher.enqueue(at, &occurred.hook, told(&occurred)));
+                is_told = true;
             } else {
                 urls.push(occurred);
             }
         }
+        // One saving for all of them: the outbox sends only what it's told is saved.
+        let saving = is_told.then(|| {
+            self.outbox.with(|dispatcher, _| {
+                let changes = dispatcher.take_changes();
+                batch.extend(changes.rows.into_iter().map(row));
+                changes.saving
+            })
+        });
         self.commit(batch)?;
         if let Some(saving) = saving {
             self.outbox.with(|dispatcher, _| dispatcher.saved(saving));
