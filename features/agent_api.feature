@@ -32,7 +32,7 @@ Feature: The Agent API
     And alice's laptop sleeps
     And 10 seconds pass
     When the CRM calls the Agent API function "external_hangup" for alice with value "1"
-    Then the API answers "ERROR: external_hangup"
+    Then the API answers "ERROR: agent_user screen is not responding - alice"
 
   # The documented order: pause, hangup, status. In another one the agent gets a call in between.
   Scenario: The CRM closes a call by the book
@@ -77,4 +77,4 @@ Feature: The Agent API
   # Nobody is there to do it.
   Scenario: Nothing is wanted of an agent who isn't logged in
     When the CRM calls the Agent API function "external_pause" for alice with value "PAUSE"
-    Then the API answers "ERROR: external_pause"
+    Then the API answers "ERROR: agent_user is not logged in - alice"

@@ -721,10 +721,14 @@ impl Center {
                 Err(StepFailure::because(why))
             }
             Customer::OfTheCall => {
-                if let (Some(agent), Some(place)) = (&self.last_named, &self.place)
-                    && let Some(number) = place.customer_of(agent).filter(|number| self.seats.is_known(number))
-                {
-                    return Ok(number);
+                if let (Some(agent), Some(place)) = (&self.last_named, &self.place) {
+                    // A supervisor's customer is that of the agent whom she listens to.
+                    let party = self.party_of(agent);
+                    let all = std::iter::once(agent).chain(party.iter().filter(|one| *one != agent));
+                    let mut numbers = all.filter_map(|one| place.customer_of(one));
+                    if let Some(number) = numbers.find(|number| self.seats.is_known(number)) {
+                        return Ok(number);
+                    }
                 }
                 let (who, party) = match &self.last_named {
                     Some(agent) => (format!("{agent}'s call"), self.party_of(agent)),

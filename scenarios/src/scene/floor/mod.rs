@@ -71,6 +71,10 @@ pub(super) struct Outside {
     stranger: Option<Host>,
     /// The lead that somebody polls for.
     polled: Option<u64>,
+    /// Leads of which was spoken before there was a campaign: they're in the first one's list. And those of them whom
+    /// nobody may call.
+    early_leads: Vec<LeadRow>,
+    early_dnc: Vec<u64>,
 }
 
 impl Outside {

@@ -58,6 +58,12 @@ impl Scene {
                 Campaign { method: Method::Predictive { most: PREDICTIVE_MAX }, ..Campaign::new(name, 1.0) }
             }
         });
+        let outside = &mut self.center()?.outside;
+        let (leads, blocked) = (std::mem::take(&mut outside.early_leads), std::mem::take(&mut outside.early_dnc));
+        self.add_leads(Some(name), leads).await?;
+        for lead in blocked {
+            self.do_not_call(lead).await?;
+        }
         Ok(())
     }
 
@@ -95,6 +101,11 @@ impl Scene {
 
     /// Adds leads to a campaign's list.
     pub(crate) async fn add_leads(&mut self, campaign: Option<&str>, rows: Vec<LeadRow>) -> StepResult {
+        let is_early = self.center()?.place().is_none_or(|place| place.campaigns.is_empty());
+        if campaign.is_none() && is_early {
+            self.center()?.outside.early_leads.extend(rows);
+            return Ok(());
+        }
         let campaign = self.campaign(campaign)?;
         let floor = self.floor().await?;
         let list = floor.list_of(&campaign)?;
@@ -119,6 +130,11 @@ impl Scene {
 
     /// Nobody may call a lead any more.
     pub(crate) async fn do_not_call(&mut self, lead: u64) -> StepResult {
+        let outside = &mut self.center()?.outside;
+        if outside.early_leads.iter().any(|row| row.id == lead) {
+            outside.early_dnc.push(lead);
+            return Ok(());
+        }
         let floor = self.floor().await?;
         let number = self.lead(lead).await?.lead.phone_number;
         Ok(floor.do_not_call(&number)?)

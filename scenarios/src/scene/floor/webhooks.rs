@@ -5,7 +5,7 @@ use std::time::Duration;
 use busyhour::floor::Floor;
 use busyhour::floor::core::LeadId;
 use busyhour::http::{Client, Limits, Request};
-use busyhour::webhook::contract::{Contract, Contracts};
+use busyhour::webhook::contract::{BodyForm, Contract, Contracts};
 use busyhour::webhook::crm::{Crm, CrmSettings, Delivery, Verifies};
 use busyhour::webhook::event::{Event, EventKind};
 use busyhour::webhook::sender::compose;
@@ -154,7 +154,11 @@ impl Scene {
                 None => scheme.draw_secret(&mut receiver.random),
             }),
         };
-        let url = receiver.url();
+        let mut url = receiver.url();
+        if contract.body == BodyForm::Query {
+            // Who tells things in a URL alone has one for each thing.
+            url.push_str(&format!("?event={}", event.name()));
+        }
         let hook = floor.sends(&campaign, event, &url, preset, secret.clone())?;
         receiver.hooks.push(Told { hook, campaign, event, contract, secrets: secret.into_iter().collect() });
         receiver.set_keys();
