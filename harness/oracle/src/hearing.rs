@@ -629,7 +629,11 @@ impl Hearing {
                 self.web.segment(heard, flow, &segment, &mut |said| match said {
                     Said::Asked(web) => tell(Sound::Asked(web), around),
                     Said::Answered(web) => tell(Sound::Answered(web), around),
-                    Said::Knocked(knock) => tell(Sound::Knock(knock), around),
+                    Said::Knocked(mut knock) => {
+                        // Whom a packet would have reached is known when it has; whose the address is, before.
+                        knock.to = knock.to.or_else(|| around.owner(*knock.there.ip()));
+                        tell(Sound::Knock(knock), around);
+                    }
                     Said::Screen(screen) => {
                         around.floor_mut().serves_screens(screen.host);
                         tell(Sound::Screen(screen), around);
