@@ -116,7 +116,12 @@ Feature: Webhooks
         | parameter    | value       |
         | phone_number | 15557654323 |
         | list_id      | 101         |
-      Then the sender disabled crm within 3 days
+      And 2 days pass
+      And the CRM calls the Non-Agent API function "add_lead" with:
+        | parameter    | value       |
+        | phone_number | 15557654324 |
+        | list_id      | 101         |
+      Then the sender disabled crm within 1 day
 
   Rule: VICIdial's own senders keep VICIdial's contract
 

@@ -214,4 +214,9 @@ Feature: Round 4
       | parameter    | value       |
       | phone_number | 15557654323 |
       | list_id      | 101         |
+    And 2 days pass
+    And the CRM calls the Non-Agent API function "add_lead" with:
+      | parameter    | value       |
+      | phone_number | 15557654324 |
+      | list_id      | 101         |
     Then the sender disabled crm within 6 days
