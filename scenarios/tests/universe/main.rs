@@ -4,6 +4,7 @@ mod contract;
 mod diagrams;
 mod law_6;
 mod mistakes;
+mod naive;
 mod stage;
 
 #[path = "../../examples/own_steps/gossip.rs"]
