@@ -521,7 +521,7 @@ mod tests {
 
     #[test]
     fn any_part_of_a_session_may_be_left_out_and_none_is_told_twice() {
-        let minutes = |minutes| Some(Duration::from_secs(60 * minutes));
+        let minutes = |minutes: u64| Some(Duration::from_secs(60 * minutes));
         let all = ": 3 minutes in calls, 1 minute in wrap-up, 6 minutes waiting, 2 minutes paused";
         let breakdown = Breakdown { calls: minutes(3), wrap_up: minutes(1), waiting: minutes(6), paused: minutes(2) };
         assert_eq!(Breakdown::read(all), Ok(breakdown));
