@@ -116,7 +116,7 @@ impl Nearest {
         let mut shared = 0.0;
         for word in asked {
             let at = left.iter().position(|other| *other == word).or_else(|| {
-                let near = |other: &&String| word.len() > 3 && other.len() > 3 && distance(word, other) <= 1;
+                let near = |other: &&String| word.len() > 4 && other.len() > 4 && distance(word, other) <= 1;
                 left.iter().position(near)
             });
             if let Some(at) = at {
