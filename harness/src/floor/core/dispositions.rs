@@ -26,12 +26,12 @@ impl Core {
             self.hang_up(leg);
             self.finish(now, &id, "AGENT", None);
         }
-        self.to_disposition(now, user);
+        self.begin_disposition(now, user);
         ScreenReply::done()
     }
 
     /// The call is over for the agent: what became of it is to be said.
-    pub(super) fn to_disposition(&mut self, now: Now, user: &str) {
+    pub(super) fn begin_disposition(&mut self, now: Now, user: &str) {
         let Some(session) = self.sessions.get(user) else { return };
         if let Some(id) = session.call.clone() {
             self.lead_of_call_unless_elsewhere(now, &id, "DISPO");
@@ -202,7 +202,7 @@ impl Core {
                     lead.status = "CALLBK".to_owned();
                 }
             });
-            if !self.into_hopper(now, lead, &callback.campaign, CALLBACK_PRIORITY, Source::Callback) {
+            if !self.put_in_hopper(now, lead, &callback.campaign, CALLBACK_PRIORITY, Source::Callback) {
                 // The number may not be called any more, or the lead is gone.
                 self.callbacks.close(lead, CallbackStatus::Dead);
             }

@@ -121,7 +121,7 @@ impl Hopper {
 
 impl Core {
     /// Brings a lead into the hopper, unless it's there, in a call, or may not be called.
-    pub(super) fn into_hopper(
+    pub(super) fn put_in_hopper(
         &mut self,
         now: Now,
         lead: LeadId,
@@ -178,7 +178,7 @@ impl Core {
         let recycled = self.to_recycle(now, &settings, wanted - found.len());
         for lead in found.into_iter().chain(recycled) {
             // Who may not be called leaves the index by its new status: the next minute doesn't meet it again.
-            self.into_hopper(now, lead, campaign, 0, Source::Fill);
+            self.put_in_hopper(now, lead, campaign, 0, Source::Fill);
         }
     }
 

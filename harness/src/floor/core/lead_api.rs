@@ -97,7 +97,7 @@ impl Core {
         let campaign = self.campaigns_of_list(wanted.list).into_iter().next();
         let in_hopper = wanted.hopper_priority.map(|priority| {
             let campaign = campaign.clone().unwrap_or_default();
-            !campaign.is_empty() && self.into_hopper(now, id, &campaign, priority, Source::Api)
+            !campaign.is_empty() && self.put_in_hopper(now, id, &campaign, priority, Source::Api)
         });
         let callback = wanted.callback.map(|callback| self.schedule_for(now, user, id, callback));
         self.tell_lead_added(now, id);
@@ -182,7 +182,7 @@ impl Core {
             && let Some(campaign) =
                 self.leads.get(lead).and_then(|lead| self.campaigns_of_list(lead.list).into_iter().next())
         {
-            self.into_hopper(now, lead, &campaign, priority, Source::Api);
+            self.put_in_hopper(now, lead, &campaign, priority, Source::Api);
         }
         self.keep_rounds(now);
         Ok(())

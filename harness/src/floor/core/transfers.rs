@@ -50,10 +50,10 @@ impl Core {
     }
 
     /// Who is meant; nobody is an answer too.
-    fn target(&self, user: &str, to: &str) -> Result<Target, ScreenReply> {
-        let nobody = || ScreenReply::refused(format!("there's nobody called {to}"));
+    fn target(&self, user: &str, to: &str) -> Result<Target, String> {
+        let nobody = || format!("there's nobody called {to}");
         if to == user {
-            return Err(ScreenReply::refused("that's the agent herself"));
+            return Err("that's the agent herself".to_owned());
         }
         if self.sessions.get(to).is_some() {
             return Ok(Target::Agent(to.to_owned()));
@@ -71,19 +71,19 @@ impl Core {
     fn blind(&mut self, now: Now, user: &str, id: &CallId, to: &str) -> ScreenReply {
         let target = match self.target(user, to) {
             Ok(target) => target,
-            Err(refused) => return refused,
+            Err(why) => return ScreenReply::refused(why),
         };
         self.drop_third(now, user);
         match target {
             Target::Agent(agent) => {
                 if let Some(next) = self.hand_over(now, id, Some(agent)) {
-                    self.to_disposition(now, user);
+                    self.begin_disposition(now, user);
                     self.queue_up(now, &next);
                 }
             }
             Target::Outside(number) => {
                 self.give_away(id, &number);
-                self.to_disposition(now, user);
+                self.begin_disposition(now, user);
             }
         }
         ScreenReply::done()
@@ -144,7 +144,7 @@ impl Core {
         }
         let user = &session.user;
         let third = match self.target(user, to) {
-            Err(refused) => return refused,
+            Err(why) => return ScreenReply::refused(why),
             Ok(Target::Agent(agent)) => {
                 let Some(adviser) = self.sessions.get(&agent) else { return ScreenReply::done() };
                 let Phone::There(leg) = adviser.phone else {
@@ -210,7 +210,7 @@ impl Core {
             Some(agent) => {
                 let paused = self.adviser_returns(&agent);
                 let Some(next) = self.hand_over(now, id, Some(agent.clone())) else { return ScreenReply::done() };
-                self.to_disposition(now, user);
+                self.begin_disposition(now, user);
                 self.stretch(now, &agent, Phase::Waiting, "");
                 self.assign(now, &next, &agent);
                 // Who was pausing when she was asked pauses on after the customer.
@@ -223,7 +223,7 @@ impl Core {
                 for leg in [leg, third.leg] {
                     self.orders.push_back(Order::Join { leg, room, part: Part::Talks });
                 }
-                self.to_disposition(now, user);
+                self.begin_disposition(now, user);
             }
         }
         ScreenReply::done()

@@ -69,9 +69,9 @@ impl Core {
     }
 
     /// Adds a user; one of that name is left as it is and given back.
-    pub fn add_user(&mut self, _now: Now, user: User) -> Result<(), User> {
+    pub fn add_user(&mut self, _now: Now, user: User) -> Result<(), Box<User>> {
         if let Some(found) = self.user(&user.user) {
-            return Err(found.clone());
+            return Err(Box::new(found.clone()));
         }
         self.users.table.insert(user.user.clone(), user);
         Ok(())

@@ -134,20 +134,20 @@ impl Engine {
             value: change.value,
         }));
         // Events that survive a crash do so together with what happened.
-        let (mut saving, mut urls) = (None, Vec::new());
-        while let Some(occurred) = core.poll_event() {
-            if self.durable.borrow().contains(&occurred.hook) {
-                saving = Some(self.outbox.with(|dispatcher, at| {
+        let events = std::iter::from_fn(|| core.poll_event());
+        let (durable, urls): (Vec<Occurred>, Vec<Occurred>) =
+            events.partition(|occurred| self.durable.borrow().contains(&occurred.hook));
+        let saving = (!durable.is_empty()).then(|| {
+            self.outbox.with(|dispatcher, at| {
+                for occurred in &durable {
                     // A hook that's disabled is told nothing.
-                    let _ = dispatcher.enqueue(at, &occurred.hook, told(&occurred));
-                    let changes = dispatcher.take_changes();
-                    batch.extend(changes.rows.into_iter().map(row));
-                    changes.saving
-                }));
-            } else {
-                urls.push(occurred);
-            }
-        }
+                    let _ = dispatcher.enqueue(at, &occurred.hook, told(occurred));
+                }
+                let changes = dispatcher.take_changes();
+                batch.extend(changes.rows.into_iter().map(row));
+                changes.saving
+            })
+        });
         self.commit(batch)?;
         if let Some(saving) = saving {
             self.outbox.with(|dispatcher, _| dispatcher.saved(saving));

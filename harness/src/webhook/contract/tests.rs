@@ -54,7 +54,7 @@ fn unknown_fields_and_words_are_answered_with_the_nearest_and_their_line() {
     let signature = "slow.toml:3: signature: \"strip\" is unknown; did you mean \"stripe\"?";
     assert_eq!(error("signature = \"strip\""), signature);
     let retry = error("[[retry]]\non = [\"6xx\"]\nwaits = [\"1s\"]");
-    assert!(retry.starts_with("slow.toml:4: retry.on: \"6xx\" is unknown; did you mean "), "{retry}");
+    assert_eq!(retry, "slow.toml:4: retry.on: \"6xx\" is unknown; there are \"3xx\", \"4xx\", \"5xx\"");
     assert_eq!(
         error("[[retry]]\non = [\"all\"]\nwait = [\"1s\"]"),
         "slow.toml:5: retry.wait: there is no such field; did you mean \"waits\"?"

@@ -53,6 +53,9 @@ enum Next {
     Report(LegId, u8, String, u16, Option<u8>),
 }
 
+/// The rows that were committed, by table and key.
+type Disk = BTreeMap<(String, String), Vec<u8>>;
+
 pub struct Play {
     pub core: Core,
     pub settings: FloorSettings,
@@ -63,9 +66,9 @@ pub struct Play {
     pub screens: BTreeMap<String, AgentScreen>,
     pub orders: Vec<Order>,
     pub events: Vec<Occurred>,
-    pub disk: BTreeMap<(String, String), Vec<u8>>,
+    pub disk: Disk,
     /// Every state of the disk, if it's to be remembered.
-    pub snapshots: Option<Vec<(Now, BTreeMap<(String, String), Vec<u8>>)>>,
+    pub snapshots: Option<Vec<(Now, Disk)>>,
     due: BTreeSet<(SimTime, u64, Next)>,
     sequence: u64,
     incoming: u64,
@@ -248,7 +251,7 @@ impl Play {
 
     /// Who hears whom: in one room, by names.
     pub fn together(&self, one: &str, other: &str) -> bool {
-        let room = |name: &str| self.leg(name).and_then(|leg| self.legs[&leg].room.clone()).map(|(room, _)| room);
+        let room = |name: &str| self.leg(name).and_then(|leg| self.legs[&leg].room).map(|(room, _)| room);
         room(one).is_some() && room(one) == room(other)
     }
 
@@ -439,7 +442,7 @@ impl Play {
         self.restart_from(self.disk.clone());
     }
 
-    pub fn restart_from(&mut self, disk: BTreeMap<(String, String), Vec<u8>>) {
+    pub fn restart_from(&mut self, disk: Disk) {
         self.disk = disk;
         self.legs.clear();
         self.due.clear();
