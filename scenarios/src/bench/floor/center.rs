@@ -84,6 +84,11 @@ impl Center {
     /// Builds it; everybody is logged in when this returns.
     pub async fn open(u: &Universe, setup: Setup) -> Center {
         u.network().count_pairs(false);
+        // TCP takes few hosts that join later.
+        for user in 0..AGENTS {
+            u.host(&format!("desk{user}"));
+            u.host(&format!("computer{user}"));
+        }
         let (at_carrier, at_server, at_floor) = (u.host("carrier"), u.host("server"), u.host("floor"));
         let sip = SocketAddrV4::new(at_server.address(), 5060);
         let settings = CarrierSettings { servers: vec![sip], ..CarrierSettings::default() };
@@ -125,8 +130,8 @@ impl Center {
             u.sleep(Duration::from_millis(97)).await;
         }
         u.sleep(Duration::from_secs(4)).await;
-        let here = |agent: &&Agent| agent.sees(|screen| screen.screen().is_some_and(|screen| screen.phone_in_session));
-        assert_eq!(agents.iter().filter(here).count(), AGENTS, "everybody is in her room");
+        let away: Vec<String> = agents.iter().filter(|agent| !agent.is_in_her_room()).map(Agent::stands).collect();
+        assert!(away.is_empty(), "{} aren't in their rooms: {away:#?}", away.len());
         Center { u: u.clone(), server, floor, crm, hook, agents }
     }
 
@@ -197,6 +202,15 @@ impl Agent {
 
     fn sees<R>(&self, look: impl FnOnce(&AgentScreen) -> R) -> R {
         self.tab.page(look).expect("her screen is there")
+    }
+
+    fn is_in_her_room(&self) -> bool {
+        self.sees(|screen| screen.screen().is_some_and(|screen| screen.phone_in_session))
+    }
+
+    /// How she stands, for whoever wonders.
+    fn stands(&self) -> String {
+        self.sees(|screen| format!("{} {:?} {:?}", screen.shows(), screen.alerts(), self.phone.screen()))
     }
 
     /// She talks for a while, or until the customer has gone; then she saves what became of it.
