@@ -85,10 +85,8 @@ impl Center {
     pub async fn open(u: &Universe, setup: Setup) -> Center {
         u.network().count_pairs(false);
         // TCP takes few hosts that join later.
-        for user in 0..AGENTS {
-            u.host(&format!("desk{user}"));
-            u.host(&format!("computer{user}"));
-        }
+        let places: Vec<[Host; 2]> =
+            (0..AGENTS).map(|user| ["desk", "computer"].map(|what| u.host(&format!("{what}{user}")))).collect();
         let (at_carrier, at_server, at_floor) = (u.host("carrier"), u.host("server"), u.host("floor"));
         let sip = SocketAddrV4::new(at_server.address(), 5060);
         let settings = CarrierSettings { servers: vec![sip], ..CarrierSettings::default() };
@@ -119,8 +117,9 @@ impl Center {
         u.sleep(Duration::from_secs(1)).await;
 
         let mut agents = Vec::new();
-        for user in 0..AGENTS {
-            agents.push(Agent::sits_down(u, &server, &floor, user, setup.refresh));
+        for (user, place) in places.iter().enumerate() {
+            let random = u.random(&name(user));
+            agents.push(Agent::sits_down(place, &server, &floor, user, setup.refresh, random));
             // A minute's beginning of work, and polls that don't come all at once.
             u.sleep(Duration::from_millis(313)).await;
         }
@@ -179,21 +178,27 @@ fn customers(u: &Universe, carrier: &Carrier) {
 }
 
 impl Agent {
-    fn sits_down(u: &Universe, server: &Server, floor: &Floor, user: usize, refresh: Duration) -> Agent {
+    fn sits_down(
+        [desk, computer]: &[Host; 2],
+        server: &Server,
+        floor: &Floor,
+        user: usize,
+        refresh: Duration,
+        random: Random,
+    ) -> Agent {
         let settings = PhoneSettings {
             proxy: Some(SocketAddrV4::new(server.host().address(), 5060)),
             auto_answer: AutoAnswer::From("floor".into()),
             ..PhoneSettings::hardphone(&name(user), PASSWORD, DOMAIN)
         };
-        let desk = u.host(&format!("desk{user}"));
         desk.room().say(Voice::number(user as u32).sound());
-        let phone = Phone::install(&desk, settings);
+        let phone = Phone::install(desk, settings);
         phone.register().expect("it's switched on");
-        let browser = Browser::install(&u.host(&format!("computer{user}")), BrowserSettings::default());
+        let browser = Browser::install(computer, BrowserSettings::default());
         let mut screen = floor.screen_of(&name(user));
         screen.refresh = refresh;
         let tab = browser.open(&AgentScreen::site(screen)).expect("the computer is on");
-        Agent { phone, tab, random: u.random(&name(user)), saves_at: None, call: String::new() }
+        Agent { phone, tab, random, saves_at: None, call: String::new() }
     }
 
     fn press(&self, button: impl FnOnce(&mut AgentScreen, &busyhour::phone::browser::Web)) {
