@@ -1,5 +1,6 @@
 //! Measuring: CPU seconds of the process, and its peak memory.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
@@ -24,6 +25,9 @@ pub struct Measurement {
     pub packets_per_cpu_s: f64,
     /// The process's largest memory so far, in MB.
     pub peak_rss_mb: f64,
+    /// Further figures, by their names.
+    #[serde(flatten)]
+    pub figures: BTreeMap<&'static str, f64>,
     /// What is special about this line, if something is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
@@ -43,8 +47,16 @@ impl Measurement {
             packets,
             packets_per_cpu_s: per_cpu(packets as f64).round(),
             peak_rss_mb: round(peak_rss_mb(), 1),
+            figures: BTreeMap::new(),
             note: None,
         }
+    }
+
+    /// The same line with one more figure.
+    #[must_use]
+    pub fn with(mut self, name: &'static str, value: f64) -> Measurement {
+        self.figures.insert(name, round(value, 3));
+        self
     }
 
     /// The same line with a remark.
@@ -69,6 +81,9 @@ impl fmt::Display for Measurement {
             self.packets_per_cpu_s,
             self.peak_rss_mb
         )?;
+        for (name, value) in &self.figures {
+            write!(f, "  {name} {value}")?;
+        }
         match &self.note {
             Some(note) => write!(f, "  {note}"),
             None => Ok(()),
@@ -90,6 +105,12 @@ fn proc_field(file: &str, name: &str) -> Option<f64> {
 
 fn peak_rss_mb() -> f64 {
     proc_field("status", "VmHWM:").unwrap_or(0.0) / 1024.0
+}
+
+/// Lets the most memory be told anew from now on, where the system can do that.
+pub fn forget_peak() {
+    // What Linux calls resetting the high water mark; elsewhere the peak stays that of the whole process.
+    let _ = std::fs::write("/proc/self/clear_refs", "5");
 }
 
 /// The process's memory now, in KB.

@@ -1,5 +1,6 @@
 //! `busyhour bench`: what a simulated second costs, measured in CPU seconds.
 
+pub mod floor;
 mod measure;
 pub mod sip;
 mod sipp;
@@ -26,6 +27,24 @@ pub enum Bench {
     Sip(SipArgs),
     /// WebRTC: calls set up, SRTP packets, memory, connections over lossy networks, calls through the gateway
     Webrtc(WebrtcArgs),
+    /// The floor: an hour of 100 agents, three days of retries, a campaign of 100,000 leads
+    Floor(FloorArgs),
+}
+
+/// How to measure the floor.
+#[derive(Debug, Args)]
+pub struct FloorArgs {
+    /// Print one JSON object a line
+    #[arg(long)]
+    json: bool,
+
+    /// Measure this part alone
+    #[arg(long, value_name = "PART")]
+    only: Option<floor::Part>,
+
+    /// How many minutes the agents work
+    #[arg(long, value_name = "N", default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..))]
+    minutes: u32,
 }
 
 /// How to measure WebRTC.
@@ -80,6 +99,7 @@ pub fn run(bench: &Bench) -> ExitCode {
         Bench::Wire(arguments) => arguments.json,
         Bench::Sip(arguments) => arguments.json,
         Bench::Webrtc(arguments) => arguments.json,
+        Bench::Floor(arguments) => arguments.json,
     };
     let mut written = Ok(());
     let mut print = |line: &Measurement| {
@@ -103,6 +123,7 @@ pub fn run(bench: &Bench) -> ExitCode {
             }
         }
         Bench::Webrtc(_) => webrtc::run(&mut print),
+        Bench::Floor(arguments) => floor::run(arguments.only, arguments.minutes, &mut print),
         Bench::Sip(SipArgs { against: None, .. }) => sip::run(&mut print),
         Bench::Sip(SipArgs { against: Some(Tool::Sipp), .. }) => {
             if let Err(error) = sipp::run(&mut print) {

@@ -257,7 +257,7 @@ pub(super) fn between_two_agents(oracles: bool) -> Measurement {
 
 /// The same calls through the server: one that comes from its carrier is passed on to an agent who is registered. The
 /// audio, of which there is none, would go from one to the other.
-fn through_the_server(oracles: bool) -> Measurement {
+pub(super) fn through_the_server(oracles: bool) -> Measurement {
     let (outcome, cpu) = universe(oracles, move |u| async move {
         let (carrier, bob) = (u.host("carrier"), u.host("bob"));
         let host = u.host("server");
