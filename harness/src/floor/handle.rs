@@ -450,7 +450,7 @@ impl Floor {
 
     /// A lead's calls.
     pub fn calls(&self, lead: LeadId) -> Vec<CallRecord> {
-        self.see(|core, _| core.calls_of_lead(lead).into_iter().cloned().collect()).unwrap_or_default()
+        self.see(|core, _| core.calls_of_lead(lead).cloned().collect()).unwrap_or_default()
     }
 }
 

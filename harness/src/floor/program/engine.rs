@@ -134,19 +134,15 @@ impl Engine {
             value: change.value,
         }));
         // Events that survive a crash do so together with what happened.
-        let (mut is_told, mut urls) = (false, Vec::new());
-        while let Some(occurred) = core.poll_event() {
-            if self.durable.borrow().contains(&occurred.hook) {
-                // A hook that's disabled is told nothing.
-                let _ = self.outbox.with(|dispatcher, at| dispatcher.enqueue(at, &occurred.hook, told(&occurred)));
-                is_told = true;
-            } else {
-                urls.push(occurred);
-            }
-        }
-        // One saving for all of them: the outbox sends only what it's told is saved.
-        let saving = is_told.then(|| {
-            self.outbox.with(|dispatcher, _| {
+        let events = std::iter::from_fn(|| core.poll_event());
+        let (durable, urls): (Vec<Occurred>, Vec<Occurred>) =
+            events.partition(|occurred| self.durable.borrow().contains(&occurred.hook));
+        let saving = (!durable.is_empty()).then(|| {
+            self.outbox.with(|dispatcher, at| {
+                for occurred in &durable {
+                    // A hook that's disabled is told nothing.
+                    let _ = dispatcher.enqueue(at, &occurred.hook, told(occurred));
+                }
                 let changes = dispatcher.take_changes();
                 batch.extend(changes.rows.into_iter().map(row));
                 changes.saving
