@@ -149,6 +149,7 @@ Feature: Round 4
       | value     | RESUME |
     Then alice is "READY" within 5 seconds
 
+  @breaks:effects_exactly_once
   Scenario: Webhooks that fail, are late, and come twice
     Given a contact center with the "modern" profile
     And a campaign renewals
