@@ -97,12 +97,32 @@ Feature: The Non-Agent API
 
     # Passwords are guessed by the thousand.
     Scenario: Ten wrong passwords lock the user out for a while
+      When the CRM calls the Non-Agent API function "agent_status" with:
+        | parameter  | value |
+        | agent_user | alice |
+        | pass       | wrong |
+      Then the API answers "ERROR: Login incorrect, please try again"
+      When the CRM repeats the last API call
+      And the CRM repeats the last API call
+      And the CRM repeats the last API call
+      And the CRM repeats the last API call
+      And the CRM repeats the last API call
+      And the CRM repeats the last API call
+      And the CRM repeats the last API call
+      And the CRM repeats the last API call
+      And the CRM repeats the last API call
+      And the CRM calls the Non-Agent API function "agent_status" with:
+        | parameter  | value |
+        | agent_user | alice |
+      Then the API answers "ERROR: Too many login attempts, try again in 15 minutes"
+      When 15 minutes pass
+      And the CRM repeats the last API call
+      Then the API answers "ERROR: agent_status AGENT NOT LOGGED IN"
+
+    # No password is asked for to learn who answers.
+    Scenario: The version is told to anybody
       When the CRM calls the Non-Agent API function "version"
       Then the API answers "VERSION: "
-      When the CRM calls the Non-Agent API function "agent_status" with:
-        | parameter | value |
-        | pass      | wrong |
-      Then the API answers "ERROR: Login incorrect, please try again"
 
     # A lead's own status, as pollers ask for it.
     Scenario: A field of a lead can be asked for
