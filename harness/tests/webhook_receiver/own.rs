@@ -99,7 +99,7 @@ where
         let handler = handler.clone();
         own::install(&u.host("crm"), 80, move |_| {
             let handler = handler.clone();
-            Router::new().route("/hook", post(move || handler()))
+            Router::new().route("/hook", post(handler))
         });
         deliver(&u.host("sender"), "").await;
     });
