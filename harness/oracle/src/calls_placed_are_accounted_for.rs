@@ -19,9 +19,8 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::dues::Dues;
 use crate::floor::{Leg, LegChange};
-use crate::read::form::Form;
 use crate::surroundings::Surroundings;
-use crate::web::{SCREENS, Screen, Web};
+use crate::web::{Screen, Web};
 use crate::witness::{Judgement, Witness};
 
 /// By then an unanswered call has come to something.
@@ -127,16 +126,7 @@ impl Witness for CallsPlacedAreAccountedFor {
     }
 
     fn asked(&mut self, web: &Web<'_>, _around: &Surroundings) {
-        let body = &web.request.message.body;
-        if web.path() != SCREENS || body.starts_with(b"ACTION=poll") {
-            return;
-        }
-        let form = Form::read(body);
-        if form.get("ACTION") == Some("transfer")
-            && let Some(to) = form.get("to")
-        {
-            self.takers.insert(to.trim_start_matches('+').to_owned());
-        }
+        self.takers.extend(web.transfers_to());
     }
 
     fn screen(&mut self, screen: &Screen<'_>, around: &Surroundings) {

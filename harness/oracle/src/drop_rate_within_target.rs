@@ -18,9 +18,8 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::dues::Dues;
 use crate::floor::{Leg, LegChange};
-use crate::read::form::Form;
 use crate::surroundings::Surroundings;
-use crate::web::{SCREENS, Screen, Web};
+use crate::web::{Screen, Web};
 use crate::witness::{Judgement, Witness};
 
 /// Fewer answers tell nothing of a share of three percent.
@@ -109,16 +108,7 @@ impl Witness for DropRateWithinTarget {
     }
 
     fn asked(&mut self, web: &Web<'_>, _around: &Surroundings) {
-        let body = &web.request.message.body;
-        if web.path() != SCREENS || body.starts_with(b"ACTION=poll") {
-            return;
-        }
-        let form = Form::read(body);
-        if form.get("ACTION") == Some("transfer")
-            && let Some(to) = form.get("to")
-        {
-            self.takers.insert(to.trim_start_matches('+').to_owned());
-        }
+        self.takers.extend(web.transfers_to());
     }
 
     fn screen(&mut self, screen: &Screen<'_>, _around: &Surroundings) {

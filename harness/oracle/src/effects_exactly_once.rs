@@ -16,6 +16,7 @@ use std::time::Duration;
 use busyhour_trace::{Event, HostId, Log, PacketId, SimTime, Source};
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use crate::disks::Disks;
 use crate::dues::Dues;
 use crate::read::telling::Told;
 use crate::surroundings::Surroundings;
@@ -29,8 +30,7 @@ const WORK: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub struct EffectsExactlyOnce {
     judgement: Judgement,
-    /// How far files are synced.
-    synced: FxHashMap<(HostId, String), i64>,
+    disks: Disks,
     /// Effects by receiver, what and key.
     effects: FxHashMap<(HostId, String), FxHashMap<String, u64>>,
     /// Claims that were heard, by the file and the number in it.
@@ -55,7 +55,7 @@ impl Default for EffectsExactlyOnce {
     fn default() -> Self {
         EffectsExactlyOnce {
             judgement: Judgement::default(),
-            synced: FxHashMap::default(),
+            disks: Disks::default(),
             effects: FxHashMap::default(),
             numbers: FxHashSet::default(),
             acknowledged: Dues::after(WORK),
@@ -70,15 +70,10 @@ impl EffectsExactlyOnce {
         let text = |name: &str| event.text(name).unwrap_or_default().to_owned();
         let (what, key, path) = (text("what"), text("key"), text("path"));
         let number = event.number("number").unwrap_or(-1);
-        let length = event.number("length").unwrap_or(0);
-        if !self.numbers.insert((host, path.clone(), number)) && number >= 0 {
+        if !self.numbers.insert((host, path, number)) && number >= 0 {
             return;
         }
-        // What a compaction has written anew was synced under another name.
-        let mut files = self.synced.iter().filter(|((of, _), _)| *of == host);
-        let is_synced = self.synced.get(&(host, path)).is_some_and(|synced| *synced >= length)
-            || files.any(|(_, synced)| *synced >= length);
-        if !is_synced {
+        if !self.disks.confirm(host, event) {
             self.judgement.exempt("no disk confirms the claim");
             return;
         }
@@ -112,13 +107,9 @@ impl Witness for EffectsExactlyOnce {
 
     fn event(&mut self, event: &Event, log: &Log) {
         let Some(host) = event.host else { return };
-        match (event.source, &*event.kind) {
-            (Source::World, "disk-sync") => {
-                let path = event.text("path").unwrap_or_default().to_owned();
-                self.synced.insert((host, path), event.number("length").unwrap_or(0));
-            }
-            (Source::Claim, "effect") => self.claimed(event, host, log),
-            _ => {}
+        self.disks.event(event);
+        if (event.source, &*event.kind) == (Source::Claim, "effect") {
+            self.claimed(event, host, log);
         }
     }
 

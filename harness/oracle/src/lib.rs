@@ -31,6 +31,7 @@ pub mod bindings_expire;
 pub mod calls_placed_are_accounted_for;
 pub mod cseq_grows_and_tags_stay;
 pub mod decryption;
+mod disks;
 pub mod drop_rate_within_target;
 pub mod dues;
 pub mod effects_exactly_once;

@@ -3,7 +3,7 @@
 //! What was saved at the source is at the receiver in the end: when the network has healed and the sender's schedule has run
 //! out (Standard Webhooks 1.0.0, "at least once"; domain Part 6), unless its contract says that it gives up. "Saved" is
 //! the answer `ok` to `updateDISPO`; "at the receiver" is a request that tells of it and is answered with a 2xx, or one
-//! behind which the receiver has claimed an effect.
+//! behind which the receiver has claimed an effect that its disk confirms.
 //!
 //! Who is to be told of what stands in the log (`hook`: see [`crate::floor`]). Judged at the end of a run is, for each
 //! disposition that was saved and each hook that it concerns (`disposition.saved`, `sale.closed` for a sale,
@@ -22,6 +22,7 @@ use std::time::Duration;
 use busyhour_trace::{Event, HostId, Log, PacketId, SimTime, Source};
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use crate::disks::Disks;
 use crate::floor::Hook;
 use crate::read::telling::Told;
 use crate::surroundings::Surroundings;
@@ -35,6 +36,7 @@ const FIRST_TRY: Duration = Duration::from_secs(60);
 #[derive(Debug, Default)]
 pub struct NoEventLostAtRest {
     judgement: Judgement,
+    disks: Disks,
     owed: Vec<Owed>,
     /// By call, and by lead where a call isn't told.
     of_call: FxHashMap<String, Vec<usize>>,
@@ -252,8 +254,12 @@ impl Witness for NoEventLostAtRest {
     }
 
     fn event(&mut self, event: &Event, _log: &Log) {
+        self.disks.event(event);
         // The answer may have been lost, and the sender needn't try again: the work was done.
         let (Source::Claim, "effect", Some(host)) = (event.source, &*event.kind, event.host) else { return };
+        if !self.disks.confirm(host, event) {
+            return;
+        }
         let lead = event.text("lead_id").unwrap_or_default();
         for place in self.of_lead.get(lead).into_iter().flatten() {
             let owed = &mut self.owed[*place];

@@ -14,6 +14,7 @@
 use busyhour_trace::{Event, HostId, Log, PacketId, Source};
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use crate::disks::Disks;
 use crate::read::telling::Told;
 use crate::surroundings::Surroundings;
 use crate::web::Web;
@@ -23,6 +24,7 @@ use crate::witness::{Judgement, Witness};
 #[derive(Debug, Default)]
 pub struct NoForgedEffect {
     judgement: Judgement,
+    disks: Disks,
     /// How often something was told to a receiver, by the keys that effects of it may have.
     told: FxHashMap<(HostId, String), Deliveries>,
     effects: FxHashMap<(HostId, String, String), u64>,
@@ -82,11 +84,16 @@ impl Witness for NoForgedEffect {
     }
 
     fn event(&mut self, event: &Event, log: &Log) {
+        self.disks.event(event);
         let (Source::Claim, "effect", Some(host)) = (event.source, &*event.kind, event.host) else { return };
         let text = |name: &str| event.text(name).unwrap_or_default().to_owned();
         let (what, key) = (text("what"), text("key"));
         let number = event.number("number").unwrap_or(-1);
         if !self.numbers.insert((host, text("path"), number)) && number >= 0 {
+            return;
+        }
+        if !self.disks.confirm(host, event) {
+            self.judgement.exempt("no disk confirms the claim");
             return;
         }
         if !self.has_senders {

@@ -62,6 +62,17 @@ impl Web<'_> {
         is_for_floor(self.path())
     }
 
+    /// The number that a screen hands its customer on to, or consults.
+    pub fn transfers_to(&self) -> Option<String> {
+        let body = &self.request.message.body;
+        if self.path() != SCREENS || body.starts_with(b"ACTION=poll") {
+            return None;
+        }
+        let form = Form::read(body);
+        let to = form.get("to").filter(|_| form.get("ACTION") == Some("transfer"))?;
+        Some(to.trim_start_matches('+').to_owned())
+    }
+
     /// True once it's answered with a 2xx.
     pub fn is_taken(&self) -> bool {
         self.response.is_some_and(|response| (200..300).contains(&response.status))

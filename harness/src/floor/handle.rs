@@ -243,8 +243,7 @@ impl Floor {
             endpoint = endpoint.signed_with(secret);
         }
         let name = format!("{campaign}:{}:{url}", event.name());
-        let kind = super::core::EventKind::named(event.name()).expect("both lists have the same kinds");
-        let hook = Hook { name: name.clone(), event: kind, trigger: way.trigger };
+        let hook = Hook { name: name.clone(), event, trigger: way.trigger };
         super::entries::hook(&self.0.host, campaign, self.profile(), &hook, &endpoint);
         self.change_campaign(campaign, |campaign| {
             campaign.hooks.retain(|other| other.name != hook.name);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::core::EventKind;
+use crate::webhook::event::EventKind;
 
 /// How a floor is set up.
 #[derive(Debug, Clone)]

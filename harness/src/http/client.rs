@@ -13,8 +13,8 @@ use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
 use tokio::task::AbortHandle;
-use tokio::time::{Instant, timeout_at};
 
+use crate::trace::SimTime;
 use crate::world::Host;
 
 /// How long a request may take.
@@ -118,15 +118,24 @@ impl Client {
     /// # Errors
     /// See [`SendError`].
     pub async fn send(&self, request: Request<Bytes>, limits: Limits) -> Result<Response<Bytes>, SendError> {
-        let began = Instant::now();
+        let began = self.host.now();
         let server = Server::of(request.uri())?;
         let request = self.dress(request, &server)?;
-        let connected = Cell::new(None);
-        let whole = timeout_at(began + limits.total, self.exchange(&server, request, limits, began, &connected)).await;
-        whole.unwrap_or_else(|_| {
-            let waiting = if connected.get().is_some() { Waiting::Answer } else { Waiting::Connection };
+        let connected = Cell::new(false);
+        let exchange = self.exchange(&server, request, limits, began, &connected);
+        self.until(began + limits.total, exchange).await.unwrap_or_else(|| {
+            let waiting = if connected.get() { Waiting::Answer } else { Waiting::Connection };
             Err(SendError::NoAnswer { waiting, within: limits.total })
         })
+    }
+
+    /// What comes of it until then: nothing, if the time is up first.
+    async fn until<T>(&self, until: SimTime, work: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            biased;
+            done = work => Some(done),
+            () = self.host.sleep(until.since(self.host.now())) => None,
+        }
     }
 
     /// The request as it's written on a connection to its server.
@@ -150,19 +159,19 @@ impl Client {
         server: &Server,
         mut request: Request<Full<Bytes>>,
         limits: Limits,
-        began: Instant,
-        connected: &Cell<Option<Instant>>,
+        began: SimTime,
+        connected: &Cell<bool>,
     ) -> Result<Response<Bytes>, SendError> {
         loop {
             let (mut line, is_new) = match self.take_kept(server) {
                 Some(line) => (line, false),
                 None => {
-                    let line = timeout_at(began + limits.connect, self.connect(server)).await;
+                    let line = self.until(began + limits.connect, self.connect(server)).await;
                     let within = limits.connect;
-                    (line.map_err(|_| SendError::NoAnswer { waiting: Waiting::Connection, within })??, true)
+                    (line.ok_or(SendError::NoAnswer { waiting: Waiting::Connection, within })??, true)
                 }
             };
-            connected.set(Some(Instant::now()));
+            connected.set(true);
             let answered = async {
                 let mut sent = line.sender.try_send_request(request).await;
                 if let Err(unsent) = &mut sent
@@ -177,9 +186,10 @@ impl Client {
                 Ok(Response::from_parts(head, body.to_bytes()))
             };
             let answered = match limits.answer {
-                Some(within) => timeout_at(Instant::now() + within, answered)
+                Some(within) => self
+                    .until(self.host.now() + within, answered)
                     .await
-                    .map_err(|_| SendError::NoAnswer { waiting: Waiting::Answer, within })?,
+                    .ok_or(SendError::NoAnswer { waiting: Waiting::Answer, within })?,
                 None => answered.await,
             };
             match answered {
@@ -213,7 +223,7 @@ impl Client {
     }
 
     async fn connect(&self, server: &Server) -> Result<Line, SendError> {
-        let began = Instant::now();
+        let began = self.host.now();
         let stream =
             self.host.connect((server.name.as_str(), server.port)).await.map_err(|error| match error.kind() {
                 io::ErrorKind::ConnectionRefused => SendError::Refused(error.to_string()),
@@ -225,7 +235,7 @@ impl Client {
                 }
                 // TCP has given up by itself.
                 io::ErrorKind::TimedOut => {
-                    SendError::NoAnswer { waiting: Waiting::Connection, within: began.elapsed() }
+                    SendError::NoAnswer { waiting: Waiting::Connection, within: self.host.now().since(began) }
                 }
                 io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted => SendError::Reset,
                 _ => SendError::Unable(error.to_string()),

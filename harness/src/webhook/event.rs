@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 use super::date;
 
 /// What kind of thing happened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(into = "&'static str", try_from = "String")]
 pub enum EventKind {
     /// An agent's disposition was saved.
     DispositionSaved,
@@ -51,6 +52,20 @@ impl EventKind {
             EventKind::LeadAdded => "lead.added",
             EventKind::AgentStateChanged => "agent.state_changed",
         }
+    }
+}
+
+impl From<EventKind> for &'static str {
+    fn from(kind: EventKind) -> &'static str {
+        kind.name()
+    }
+}
+
+impl TryFrom<String> for EventKind {
+    type Error = UnknownEventKind;
+
+    fn try_from(name: String) -> Result<EventKind, UnknownEventKind> {
+        name.parse()
     }
 }
 

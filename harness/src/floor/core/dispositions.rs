@@ -5,11 +5,11 @@ use super::agent_log::Phase;
 use super::callbacks::{Callback, CallbackId, CallbackStatus, Recipient};
 use super::calls::CallId;
 use super::clock::Now;
-use super::event::EventKind;
 use super::hopper::{CALLBACK_PRIORITY, Source};
 use super::leads::{LeadId, Taken};
 use super::screen::{CallbackWish, Disposition, ScreenReply};
 use super::sessions::{Customer, Status, Sub};
+use crate::webhook::event::EventKind;
 
 impl Core {
     /// An agent ends her customer's call, or leaves one that has ended: the disposition is next.

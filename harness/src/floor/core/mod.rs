@@ -53,7 +53,7 @@ pub use callbacks::{Callback, CallbackId, CallbackStatus, Recipient};
 pub use calls::{CallId, CallRecord, Direction};
 pub use clock::{Civil, Now};
 pub use dialer::DialError;
-pub use event::{EventKind, Occurred, filled};
+pub use event::Occurred;
 pub use leads::{Lead, LeadId};
 pub use screen::{
     Action, CallbackWish, Dialed, Disposition, Done, DueCallback, External, Screen, ScreenReply, ScreenRequest,

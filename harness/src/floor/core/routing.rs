@@ -7,12 +7,12 @@ use super::agent_log::Phase;
 use super::callbacks::CallbackStatus;
 use super::calls::{CallId, Direction, Stage};
 use super::clock::Now;
-use super::event::filled;
 use super::sessions::{Customer, Phone, Session, Status, Sub};
 use super::timers::Due;
 use crate::floor::settings::InboundLine;
 use crate::floor::switch::{Order, Part};
 use crate::trace::SimTime;
+use crate::webhook::event::fill_url;
 
 impl Core {
     /// A customer is there and waits for an agent.
@@ -148,7 +148,10 @@ impl Core {
         let template = self.settings.campaign(campaign).and_then(|campaign| campaign.pop_url.as_deref());
         let lead = self.calls.record(id).map(|record| record.lead);
         match (template, lead) {
-            (Some(template), Some(lead)) => filled(template, &self.lead_data(lead, Some(id))),
+            (Some(template), Some(lead)) => {
+                let data = self.lead_data(lead, Some(id));
+                fill_url(template, |field| data.get(field).cloned())
+            }
             _ => String::new(),
         }
     }

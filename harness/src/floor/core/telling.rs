@@ -7,12 +7,13 @@ use serde::{Deserialize, Serialize};
 use super::Core;
 use super::calls::{CallId, Direction};
 use super::clock::Now;
-use super::event::{EventKind, Occurred, event_id};
+use super::event::{Occurred, event_id};
 use super::leads::LeadId;
 use super::screen::ScreenReply;
 use super::sessions::Session;
 use super::table::{Change, RestoreError, Table};
 use crate::floor::settings::{Hook, Profile, Trigger};
+use crate::webhook::event::EventKind;
 
 /// A URL that a screen was given to have it called.
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -261,10 +261,9 @@ fn row(change: sender::Change) -> Change {
 
 /// An event as the senders tell it.
 fn told(occurred: &Occurred) -> Event {
-    let kind = occurred.kind.name().parse().expect("both lists have the same kinds");
     Event {
         id: occurred.id.clone(),
-        kind,
+        kind: occurred.kind,
         occurred_at: occurred.at,
         sequence: occurred.sequence,
         data: occurred.data.clone(),

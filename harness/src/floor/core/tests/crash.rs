@@ -55,8 +55,8 @@ fn a_running_dialer_runs_on_after_a_crash_and_calls_nobody_twice() {
 
 #[test]
 fn a_url_that_waits_for_its_screen_survives_a_crash() {
-    use crate::floor::core::EventKind;
     use crate::floor::settings::{Hook, Trigger};
+    use crate::webhook::event::EventKind;
     let mut play = Play::new(|settings| {
         let hook = Hook { name: "crm".into(), event: EventKind::DispositionSaved, trigger: Trigger::Screen };
         settings.campaigns[0].hooks.push(hook);

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::play::{OPENING, Play, Script};
-use crate::floor::core::{Action, CallbackWish, Disposition, EventKind, LeadId, filled};
+use crate::floor::core::{Action, CallbackWish, Disposition, LeadId};
 use crate::floor::settings::{Hook, Profile, Quirks, Trigger};
+use crate::webhook::event::{EventKind, fill_url};
 
 fn hooked(profile: Profile, hooks: &[(EventKind, Trigger)]) -> Play {
     let hooks: Vec<Hook> = hooks
@@ -175,8 +176,11 @@ fn a_url_is_filled_with_the_fields_and_escaped() {
     let data: BTreeMap<String, String> =
         [("first_name", "Åsa & co"), ("lead_id", "7")].map(|(name, value)| (name.to_owned(), value.to_owned())).into();
     let template = "VARhttp://crm.test/?n=--A--first_name--B--&l=--A--lead_id--B--&x=--A--nothing--B--";
-    assert_eq!(filled(template, &data), "http://crm.test/?n=%C3%85sa+%26+co&l=7&x=");
-    assert_eq!(filled("http://crm.test/--A--broken", &data), "http://crm.test/--A--broken");
+    assert_eq!(fill_url(template, |field| data.get(field).cloned()), "http://crm.test/?n=%C3%85sa+%26+co&l=7&x=");
+    assert_eq!(
+        fill_url("http://crm.test/--A--broken", |field| data.get(field).cloned()),
+        "http://crm.test/--A--broken"
+    );
 }
 
 #[test]
