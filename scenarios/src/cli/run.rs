@@ -1,4 +1,4 @@
-//! The `busyhour` command.
+//! `busyhour run`: the scenarios of feature files, performed and told of.
 
 use std::fs;
 use std::io::{self, Write};
@@ -13,10 +13,13 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use busyhour::media::Cadence;
-use clap::{Args, Parser, Subcommand};
+use clap::Args;
 use regex::Regex;
 
-use crate::bench;
+use super::{
+    EXIT_BUG, EXIT_FAILED, EXIT_INTERRUPTED, EXIT_NOT_DETERMINISTIC, EXIT_NOTHING_CHOSEN, EXIT_PASSED, EXIT_USAGE,
+    exit_unless_read,
+};
 use crate::determinism::{self, Twin};
 use crate::live;
 use crate::outcome::Verdict;
@@ -25,58 +28,14 @@ use crate::progress::Progress;
 use crate::report::{self, Launcher, Report};
 use crate::run::{self, Event, Job, Plan};
 use crate::scene::Elsewhere;
-use crate::stage::{Stage, UniverseStage};
-use crate::steps;
+use crate::stage::Stage;
 use crate::suite::{Choice, Suite};
 use crate::tags::TagExpression;
 use crate::vocabulary::Vocabulary;
 
-/// Every scenario passed.
-pub const EXIT_PASSED: u8 = 0;
-/// A scenario failed.
-pub const EXIT_FAILED: u8 = 1;
-/// The command was used wrongly, or a feature file can't be read or holds a step that nobody knows.
-pub const EXIT_USAGE: u8 = 2;
-/// There are scenarios, and none was chosen.
-pub const EXIT_NOTHING_CHOSEN: u8 = 4;
-/// A scenario was not the same when it was run again.
-pub const EXIT_NOT_DETERMINISTIC: u8 = 5;
-/// A bug of busyhour itself.
-pub const EXIT_BUG: u8 = 70;
-/// Interrupted at the keyboard.
-pub const EXIT_INTERRUPTED: u8 = 130;
-
-/// Rehearses a contact center's worst hour in a second, the same way every time.
-#[derive(Debug, Parser)]
-#[command(name = "busyhour", version, max_term_width = 100, disable_help_subcommand = true)]
-struct Command {
-    #[command(subcommand)]
-    verb: Verb,
-}
-
-#[derive(Debug, Subcommand)]
-enum Verb {
-    /// Run the scenarios of feature files
-    #[command(
-        after_help = "A folder `networks` beside the feature files holds network profiles of your own, for phrases \
-        such as `a is on \"my van\"`; `busyhour steps` shows what such a file looks like.\n\n\
-        --live runs our phones and our server on loopback sockets. There are no faults: a scenario that has one is left \
-        out, or is an error if its file was named; left out is also, unless its file was named, one in which more than \
-        30 seconds pass. A server of somebody else's serves the domain pbx.test, and has an account for each agent and \
-        for test-phone with its name as its password: alice/alice, bob/bob, carol/carol, dave/dave, erin/erin, \
-        test-phone/test-phone.\n\nExit codes: 0 passed, 1 a scenario failed, 2 usage or a feature file that can't be read, \
-        4 nothing chosen, 5 not deterministic, 70 a bug of busyhour, 130 interrupted."
-    )]
-    Run(Box<RunArgs>),
-    /// List every phrase that a scenario may be written with
-    Steps,
-    /// Measure this build on this machine
-    #[command(subcommand)]
-    Bench(bench::Bench),
-}
-
+/// What `run` is told.
 #[derive(Debug, Args)]
-struct RunArgs {
+pub(super) struct RunArgs {
     /// Feature files and folders of them [default: features]
     paths: Vec<PathBuf>,
 
@@ -165,39 +124,8 @@ fn seeds(text: &str) -> Result<Range<u64>, String> {
     if start < end { Ok(start..end) } else { Err(format!("no seed lies in {start}..{end}: the end is not among them")) }
 }
 
-/// The command, each scenario in a universe of its own.
-pub fn main() -> ExitCode {
-    main_on(Arc::new(UniverseStage::default()))
-}
-
-/// The command on that stage. A crate with steps of its own calls it from its own `main`.
-pub fn main_on(stage: Arc<dyn Stage>) -> ExitCode {
-    let command = Command::parse();
-    match command.verb {
-        Verb::Run(arguments) => run_features(&arguments, &*stage),
-        Verb::Steps => list_steps(),
-        Verb::Bench(bench) => bench::run(&bench),
-    }
-}
-
-fn list_steps() -> ExitCode {
-    let vocabulary = Vocabulary::of_this_build();
-    let written = io::stdout().write_all(steps::listed(vocabulary.foreign()).as_bytes());
-    exit_unless_read(written, EXIT_PASSED)
-}
-
-/// A reader that has seen enough (`busyhour steps | head`) is no failure; a full disk is.
-fn exit_unless_read(written: io::Result<()>, code: u8) -> ExitCode {
-    match written {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            eprintln!("busyhour: the output can't be written: {error}");
-            ExitCode::from(EXIT_BUG)
-        }
-        _ => ExitCode::from(code),
-    }
-}
-
-fn run_features(arguments: &RunArgs, stage: &dyn Stage) -> ExitCode {
+/// Runs the scenarios that the arguments choose.
+pub(super) fn run_features(arguments: &RunArgs, stage: &dyn Stage) -> ExitCode {
     if !arguments.live {
         return run_on(arguments, &arguments.paths, stage);
     }
@@ -442,12 +370,6 @@ fn wall_time_shown(wall: Duration, simulated: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory as _;
-
-    #[test]
-    fn the_command_line_is_consistent() {
-        Command::command().debug_assert();
-    }
 
     #[test]
     fn a_range_of_seeds_leaves_out_its_end_and_is_never_empty() {
