@@ -8,7 +8,8 @@
 //!   meant, and binds each step to what it does: a [`script`].
 //! - [`vocabulary`] holds the phrases, a file a subject; a [`phrase`] is declared in one place, and each of its gaps is an
 //!   [`argument`] that reads itself.
-//! - [`run`] makes a job of each scenario and seed, and performs them on a [`stage`]: there the step loop, [`play`], runs
+//! - [`run`] makes a job of each scenario and seed, and performs them on a [`stage`], with what stands [`beside`] the
+//!   feature: there the step loop, [`play`], runs
 //!   inside a universe against a [`World`] with a [`scene`].
 //! - [`outcome`] judges one scenario with one seed, [`tally`] one scenario over all its seeds (law 6 is judged in these
 //!   two and nowhere else).
@@ -20,6 +21,7 @@
 
 pub mod argument;
 pub mod bench;
+pub mod beside;
 pub mod cli;
 pub mod cucumber_runner;
 pub mod determinism;

@@ -321,8 +321,7 @@ pub fn grouped(number: u64) -> String {
     out
 }
 
-/// A moment as a stopwatch shows it.
-/// A moment, in seconds since the scenario began.
+/// A moment as a stopwatch shows it, in seconds since the scenario began.
 pub(crate) fn clock_shown(at: SimTime) -> String {
     let ms = at.as_nanos() / 1_000_000;
     format!("{}.{:03} s", ms / 1_000, ms % 1_000)

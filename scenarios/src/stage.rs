@@ -1,13 +1,10 @@
 //! Where a scenario is performed: a universe of its own, from which its record is made.
 
-use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufWriter, Write as _};
-use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
-use busyhour::net::profile::{ProfileError, Profiles};
 use busyhour::world::audio::wav;
 use busyhour::world::{Host, Tap};
 use busyhour::{DEFAULT_BIRTH, Outcome, Universe};
@@ -20,8 +17,8 @@ use cucumber::World as _;
 
 use crate::World;
 use crate::argument::{LocalTime, Zone};
+use crate::beside::{Beside, Shelf};
 use crate::diagram::{Collector, Diagram, Focus};
-use crate::feature::FEATURES;
 use crate::outcome::{Account, FaultOutcome, OracleOutcome, ScenarioResult, StepOutcome, StepStatus, Verdict};
 use crate::play::{self, Observer};
 use crate::problem;
@@ -32,9 +29,6 @@ use crate::script::{Case, Script, ScriptStep};
 use crate::traffic::Traffic;
 use crate::vocabulary::{Bound, IT_IS};
 use crate::wiretap::SharedWiretap;
-
-/// The folder of network profiles beside feature files, or beside a folder of them.
-pub const NETWORKS: &str = "networks";
 
 /// The file of a record that holds its sequence diagram.
 pub const DIAGRAM: &str = "diagram.txt";
@@ -68,8 +62,7 @@ pub trait Stage: Send + Sync {
 /// The stage that scenarios are made for.
 #[derive(Debug, Default)]
 pub struct UniverseStage {
-    /// The network profiles for the feature files of a folder; read once.
-    profiles: Mutex<BTreeMap<PathBuf, Profiles>>,
+    shelf: Shelf,
     server: ServerChoice,
     is_live: bool,
 }
@@ -104,35 +97,6 @@ impl UniverseStage {
         self.server = ServerChoice::program(program);
         self
     }
-
-    fn profiles_for(&self, feature: &str) -> Result<Profiles, ProfileError> {
-        let folder = Path::new(feature).parent().unwrap_or(Path::new(""));
-        let mut known = self.profiles.lock().expect("nobody panics while profiles are read");
-        if let Some(profiles) = known.get(folder) {
-            return Ok(profiles.clone());
-        }
-        let mut profiles = Profiles::builtin();
-        for networks in folders_of_networks(folder) {
-            profiles.with_folder(&networks)?;
-        }
-        known.insert(folder.to_owned(), profiles.clone());
-        Ok(profiles)
-    }
-}
-
-/// The folders of network profiles that are in force for the feature files of `folder`: its own, and before it those of
-/// the folders around it, up to the one that is named `features`.
-fn folders_of_networks(folder: &Path) -> Vec<PathBuf> {
-    let here = std::env::current_dir().and_then(|here| here.canonicalize()).unwrap_or_default();
-    // From wherever the run was started: the folders around it needn't be in the path that was given.
-    let whole = here.join(folder).canonicalize().unwrap_or_else(|_| folder.to_owned());
-    let is_features = |folder: &Path| folder.file_name().is_some_and(|name| name == FEATURES);
-    let up_to = whole.ancestors().position(is_features).unwrap_or(0);
-    let mut folders: Vec<PathBuf> = whole.ancestors().take(up_to + 1).map(|folder| folder.join(NETWORKS)).collect();
-    folders.retain(|networks| networks.is_dir());
-    folders.reverse();
-    // An error names the file as a person there would.
-    folders.into_iter().map(|path| path.strip_prefix(&here).map(Path::to_owned).unwrap_or(path)).collect()
 }
 
 /// What the taps feed: the witnesses, the counts, the diagram and the capture.
@@ -195,12 +159,12 @@ impl Observer for Narrator {
 }
 
 impl Stage for UniverseStage {
-    /// Reads the network profiles beside the feature files, and sees that each `@breaks:NAME` names an invariant.
+    /// Reads the network profiles and senders beside the feature files, and sees that each `@breaks:NAME` names an invariant.
     fn prepare(&self, cases: &[Arc<Case>]) -> Result<(), String> {
         let panel = Panel::always_on();
         let mut problems: Vec<String> = Vec::new();
         for case in cases {
-            let profiles = self.profiles_for(&case.feature.file).map(|_| ()).map_err(|error| error.to_string());
+            let beside = self.shelf.of(&case.feature.file).map(|_| ()).map_err(|error| error.to_string());
             let breaks = case.breaks().filter_map(|name| {
                 let unknown = panel.get(&name).err()?;
                 let all: Vec<&str> = panel.witnesses().map(|witness| witness.name()).collect();
@@ -211,7 +175,7 @@ impl Stage for UniverseStage {
                     case.feature.file, case.line, case.scenario
                 ))
             });
-            for problem in profiles.err().into_iter().chain(breaks) {
+            for problem in beside.err().into_iter().chain(breaks) {
                 // A broken profile is the same for each scenario of its folder.
                 if !problems.contains(&problem) {
                     problems.push(problem);
@@ -230,8 +194,8 @@ impl Stage for UniverseStage {
     }
 
     fn perform(&self, job: &Job) -> ScenarioResult {
-        let profiles = match self.profiles_for(&job.case.feature.file) {
-            Ok(profiles) => profiles,
+        let Beside { profiles, contracts } = match self.shelf.of(&job.case.feature.file) {
+            Ok(beside) => beside,
             Err(error) => return ScenarioResult::bug(job, error.to_string()),
         };
         let born_at = match birth(&job.case.script) {
@@ -272,7 +236,7 @@ impl Stage for UniverseStage {
             move |universe| async move {
                 let mut world = World::new().await.map_err(|error| format!("no world can be made: {error}"))?;
                 busyhour::media::cadence::set(cadence);
-                world.fill(Scene::with_server(universe.clone(), server).tapped(wiretap));
+                world.fill(Scene::with_server(universe.clone(), server).tapped(wiretap).with_senders(contracts));
                 play::play(&mut world, &script, &mut Narrator { universe, played: playing }).await;
                 if let Some(scene) = world.filled::<Scene>() {
                     *hearing.lock().expect("nobody panics while holding what was heard") = scene.recordings();

@@ -24,12 +24,12 @@ pub fn listed(foreign: &[ForeignStep]) -> String {
     for kind in argument::KINDS.iter().filter(|kind| kind.shown.is_none() && used(kind.name)) {
         out.push_str(&format!("  {:11} {}\n", format!("{{{}}}", kind.name), kind.doc));
     }
-    out.push_str(NETWORKS);
+    out.push_str(BESIDE);
     out
 }
 
-/// What the profiles of a machine's network are, and where one's own are put.
-const NETWORKS: &str = r#"
+/// What network profiles and senders there are, and where one's own are put.
+const BESIDE: &str = r#"
 Network profiles
 
   Built in: "4G", "home wifi", "hotel wifi", "office LAN", "satellite". Case, spaces and hyphens don't matter.
@@ -47,6 +47,25 @@ Network profiles
       queue_kb = 64
 
   The others: burst, duplicate_percent, reorder_percent, reorder_hold_ms, corrupt_percent, mtu.
+
+Senders of webhooks
+
+  Built in: "dialpad", "didww", "github", "shopify", "standard", "stripe", "svix", "twilio", "vicidial-dispo",
+  "vicidial-no-agent". A folder `senders` beside the feature files adds to them or overrides them, a file each; copy one
+  of fixtures/senders, or begin with this:
+
+      # features/senders/careful.toml
+      name = "careful"            # sends "disposition.saved" to crm by the "careful" sender
+      about = "our own"
+      source = "our runbook"
+      method = "POST"
+      body = "json"
+      signature = "standard"
+      [timeouts]
+      total = "10s"
+      [[retry]]
+      on = ["all"]
+      waits = ["10s", "1m", "1h"]
 "#;
 
 fn entry(phrase: &Phrase) -> String {
@@ -74,10 +93,11 @@ fn entry(phrase: &Phrase) -> String {
 mod tests {
     use super::*;
     use busyhour::net::profile::Profiles;
+    use busyhour::webhook::contract::Contracts;
 
-    /// The profile that the list shows, as a person would copy it.
-    fn profile_shown() -> String {
-        let lines = NETWORKS.lines().skip_while(|line| !line.contains("my-van.toml"));
+    /// The file of that name that the list shows, as a person would copy it.
+    fn file_shown(name: &str) -> String {
+        let lines = BESIDE.lines().skip_while(|line| !line.contains(name));
         lines.take_while(|line| !line.is_empty()).map(|line| format!("{line}\n")).collect()
     }
 
@@ -85,14 +105,32 @@ mod tests {
     fn the_network_profiles_that_are_listed_are_those_there_are_and_the_one_that_is_shown_can_be_copied() {
         let folder = std::env::temp_dir().join(format!("busyhour-steps-{}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
-        std::fs::write(folder.join("my-van.toml"), profile_shown()).unwrap();
+        std::fs::write(folder.join("my-van.toml"), file_shown("my-van.toml")).unwrap();
         let mut profiles = Profiles::builtin();
         let built_in: Vec<String> = profiles.names().map(|name| format!("{name:?}")).collect();
-        assert!(NETWORKS.contains(&format!("Built in: {}.", built_in.join(", "))), "{built_in:?}");
+        assert!(BESIDE.contains(&format!("Built in: {}.", built_in.join(", "))), "{built_in:?}");
         let read = profiles.with_folder(&folder);
         std::fs::remove_dir_all(&folder).unwrap();
         assert_eq!(read.unwrap(), 1);
         assert!(profiles.get("my van").is_ok());
+    }
+
+    #[test]
+    fn the_senders_that_are_listed_are_those_there_are_and_the_one_that_is_shown_can_be_copied() {
+        let folder = std::env::temp_dir().join(format!("busyhour-senders-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join("careful.toml"), file_shown("careful.toml")).unwrap();
+        let mut contracts = Contracts::builtin();
+        let built_in: Vec<String> = contracts.iter().map(|contract| format!("{:?}", contract.name)).collect();
+        assert!(one_line(BESIDE).contains(&format!("Built in: {}.", built_in.join(", "))), "{built_in:?}");
+        let read = contracts.with_folder(&folder);
+        std::fs::remove_dir_all(&folder).unwrap();
+        assert_eq!(read.unwrap(), 1);
+        assert_eq!(contracts.get("careful").unwrap().retries[0].schedule.to_string(), "10s 1m 1h");
+    }
+
+    fn one_line(text: &str) -> String {
+        text.split_whitespace().collect::<Vec<_>>().join(" ")
     }
 
     #[test]

@@ -232,6 +232,75 @@ fn what_is_wrong_with_a_network_profile_exits_2_and_names_its_line() {
     "#);
 }
 
+/// A sender that tries again once, after ten seconds.
+const CAREFUL: &str = r#"
+name = "careful"
+about = "ours"
+source = "our runbook"
+method = "POST"
+body = "json"
+signature = "standard"
+[timeouts]
+total = "10s"
+[[retry]]
+on = ["all"]
+waits = ["10s"]
+"#;
+
+/// Two refusals are one too many for it.
+const REFUSED_TWICE: &str = r#"Feature: Webhooks
+
+  Scenario: A receiver refuses once
+    Given a contact center with the "modern" profile
+    And a campaign renewals
+    And agent alice with a hardphone
+    And a lead 1001 with phone number "15551230001"
+    And a webhook receiver crm
+    And renewals sends "disposition.saved" to crm by the "careful" sender
+    And crm answers 503 to the next 1 delivery
+    And alice is talking to lead 1001
+    When alice saves disposition "SALE"
+    And alice logs out
+    Then crm got 2 deliveries of "disposition.saved" for lead 1001 within 30 seconds
+    And crm recorded 1 sale for lead 1001
+"#;
+
+#[test]
+fn a_sender_beside_the_features_is_a_contract_like_those_that_are_built_in() {
+    let home =
+        Home::new("senders").with("features/senders/careful.toml", CAREFUL).with("features/crm.feature", REFUSED_TWICE);
+    let told = home.told(&busyhour(), &["run"]);
+    assert!(told.contains("1 scenario: 1 passed"), "{told}");
+    let never = CAREFUL.replace("[[retry]]\non = [\"all\"]\nwaits = [\"10s\"]\n", "");
+    let home = Home::new("senders-once")
+        .with("features/senders/careful.toml", &never)
+        .with("features/crm.feature", REFUSED_TWICE);
+    let told = home.told(&busyhour(), &["run"]);
+    assert!(told.contains("1 scenario: 0 passed, 1 failed"), "one that never tries again delivers once: {told}");
+}
+
+#[test]
+fn what_is_wrong_with_a_sender_exits_2_and_names_its_line() {
+    let home = Home::new("senders-broken")
+        .with("features/senders/careful.toml", &CAREFUL.replace("signature", "signatur"))
+        .with("features/crm.feature", REFUSED_TWICE);
+    insta::assert_snapshot!(home.told(&busyhour(), &["run"]), @r#"
+    exit 2
+    --- stdout
+    --- stderr
+    features/senders/careful.toml:7: signatur: there is no such field; did you mean "signature"?
+    1 problem; nothing was run.
+    "#);
+}
+
+#[test]
+fn a_sender_that_nobody_knows_fails_with_the_names_of_those_there_are() {
+    let home = Home::new("senders-unknown").with("features/crm.feature", REFUSED_TWICE);
+    let told = home.told(&busyhour(), &["run"]);
+    let line = told.lines().find(|line| line.contains("there is no sender")).unwrap_or(&told);
+    insta::assert_snapshot!(line.trim(), @r#"because   there is no sender "careful"; there are "dialpad", "didww", "github", "shopify", "standard", "stripe", "svix", "twilio", "vicidial-dispo", "vicidial-no-agent"; your own stand in a folder `senders` beside the feature files"#);
+}
+
 #[test]
 fn an_invariant_that_nobody_knows_exits_2_with_the_line_of_its_scenario() {
     let feature = "Feature: f\n\n  @breaks:nothing_crosses_cut\n  Scenario: s\n    When 1 second passes\n";

@@ -12,6 +12,7 @@ use std::time::Duration;
 use busyhour::Universe;
 use busyhour::net::NatHandle;
 use busyhour::net::nat::NatKind;
+use busyhour::webhook::contract::Contracts;
 use busyhour::world::{Host, Power, Random};
 
 use super::floor;
@@ -49,6 +50,8 @@ pub(crate) struct Center {
     pub(super) universe: Universe,
     pub(super) random: Random,
     service: ServerChoice,
+    /// The senders by whose contracts the floor may tell of things.
+    pub(super) contracts: Contracts,
     /// On how many hosts somebody else's server was switched on.
     others_on: usize,
     servers: Vec<Seat<Server>>,
@@ -243,13 +246,14 @@ pub(super) fn failed(error: impl std::fmt::Display) -> StepFailure {
 }
 
 impl Center {
-    pub(super) fn new(universe: &Universe, service: ServerChoice) -> Result<Center, StepFailure> {
+    pub(super) fn new(universe: &Universe, service: ServerChoice, contracts: Contracts) -> Result<Center, StepFailure> {
         let seat = |name: &str| universe.try_host(name).map_err(failed);
         let (server, carrier) = (seat("server")?, seat("carrier")?);
         let mut center = Center {
             universe: universe.clone(),
             random: universe.random("accounts"),
             service,
+            contracts,
             others_on: 0,
             servers: Vec::new(),
             settings: ServerSettings::new(DOMAIN),

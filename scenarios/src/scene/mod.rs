@@ -25,6 +25,7 @@ use std::time::Duration;
 use busyhour::Universe;
 use busyhour::net::{Between, DNS_HOST};
 use busyhour::trace::SimTime;
+use busyhour::webhook::contract::Contracts;
 use busyhour::world::Host;
 
 use crate::World;
@@ -83,6 +84,7 @@ pub struct Scene {
     center: Option<Center>,
     service: ServerChoice,
     wiretap: Option<SharedWiretap>,
+    contracts: Contracts,
 }
 
 impl World {
@@ -123,7 +125,14 @@ impl Scene {
 
     /// The scene in `universe`, with that one as the SIP server.
     pub fn with_server(universe: Universe, service: ServerChoice) -> Scene {
-        Scene { universe, machines: Vec::new(), batches: 0, center: None, service, wiretap: None }
+        let contracts = Contracts::builtin();
+        Scene { universe, machines: Vec::new(), batches: 0, center: None, service, wiretap: None, contracts }
+    }
+
+    /// With these senders, by whose contracts webhooks may be told.
+    pub(crate) fn with_senders(mut self, contracts: Contracts) -> Scene {
+        self.contracts = contracts;
+        self
     }
 
     /// With a tap on its wire, for checks of what was seen there.
@@ -149,7 +158,7 @@ impl Scene {
     /// The contact center. It's implied: the first who speaks of it finds it there.
     pub(crate) fn center(&mut self) -> Result<&mut Center, StepFailure> {
         if self.center.is_none() {
-            self.center = Some(Center::new(&self.universe, self.service.clone())?);
+            self.center = Some(Center::new(&self.universe, self.service.clone(), self.contracts.clone())?);
         }
         Ok(self.center.as_mut().expect("it was just made"))
     }

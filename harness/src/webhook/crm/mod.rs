@@ -27,6 +27,7 @@ mod program;
 mod settings;
 mod told;
 
+use std::fmt;
 use std::net::SocketAddrV4;
 use std::rc::Rc;
 use std::time::Duration;
@@ -114,6 +115,18 @@ pub enum Verdict {
     Rejected(String),
     /// It failed before any work was done, and how: `500`, `reset`.
     Failed(String),
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Verdict::Waits => f.write_str("held back"),
+            Verdict::Accepted => f.write_str("accepted"),
+            Verdict::Repeated => f.write_str("accepted as a repetition"),
+            Verdict::Rejected(why) => write!(f, "rejected: {why}"),
+            Verdict::Failed(how) => write!(f, "failed: {how}"),
+        }
+    }
 }
 
 impl Delivery {

@@ -206,6 +206,7 @@ impl Center {
         let settings =
             FloorSettings { utc_offset_minutes: self.utc_offset_minutes, ..FloorSettings::new(self.profile) };
         let floor = Floor::install(&host, settings, SwitchSettings::new(server, DOMAIN, FLOOR, &password));
+        floor.contracts(self.contracts.clone());
         floor.user(User::api(API_USER, API_PASSWORD));
         self.place = Some(Place { host, floor, campaigns: Vec::new(), shares: None, runs_on: false });
         let names: Vec<String> = self.names().map(str::to_owned).collect();

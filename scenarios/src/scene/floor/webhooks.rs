@@ -5,7 +5,7 @@ use std::time::Duration;
 use busyhour::floor::Floor;
 use busyhour::floor::core::LeadId;
 use busyhour::http::{Client, Limits, Request};
-use busyhour::webhook::contract::{BodyForm, Contract, Contracts};
+use busyhour::webhook::contract::{BodyForm, Contract, UnknownContract};
 use busyhour::webhook::crm::{Crm, CrmSettings, Delivery, Verifies};
 use busyhour::webhook::event::{Event, EventKind};
 use busyhour::webhook::sender::compose;
@@ -18,6 +18,7 @@ use super::super::{Scene, judge_amount, judge_level, wait_until};
 use super::{Asked, BREATH, Deliveries};
 use crate::argument::Amount;
 use crate::phrase::{StepFailure, StepResult};
+use crate::report::clock_shown;
 
 /// The host of whoever shouldn't be here.
 const STRANGER: &str = "stranger";
@@ -79,6 +80,15 @@ impl Receiver {
         let secret = secret.unwrap_or_else(|| scheme.draw_secret(&mut self.random));
         self.crm.change(|settings| settings.verifies = Some(Verifies::new(scheme, secret)));
     }
+}
+
+/// Where none is near it's no slip of the pen: somebody looks for a sender of their own.
+fn no_sender(unknown: UnknownContract) -> StepFailure {
+    let hint = match unknown.nearest.len() {
+        ..=2 => "",
+        _ => "; your own stand in a folder `senders` beside the feature files",
+    };
+    StepFailure::because(format!("{unknown}{hint}"))
 }
 
 impl Scene {
@@ -144,7 +154,7 @@ impl Scene {
         let campaign = self.campaign(Some(campaign))?;
         let floor = self.floor().await?;
         let way = busyhour::floor::urls::way(floor.profile(), event, preset).map_err(failed)?;
-        let contract = Contracts::builtin().get(&way.sender).map_err(failed)?.clone();
+        let contract = self.contracts.get(&way.sender).map_err(no_sender)?.clone();
         let receiver = self.receiver(receiver)?;
         let secret = match contract.signature {
             Scheme::None => None,
@@ -284,12 +294,10 @@ impl Scene {
     /// Somebody makes up an event.
     pub(crate) async fn post_forged(&mut self, event: EventKind, receiver: &str) -> StepResult {
         let lead = self.first_lead();
+        let standard = self.contracts.get("standard").map_err(failed)?.clone();
         let receiver = self.receiver(receiver)?;
         let url = receiver.url();
-        let contract = match receiver.hooks.first() {
-            Some(told) => told.contract.clone(),
-            None => Contracts::builtin().get("standard").map_err(failed)?.clone(),
-        };
+        let contract = receiver.hooks.first().map_or(standard, |told| told.contract.clone());
         let guess = contract.signature.draw_secret(&mut receiver.random);
         let now = receiver.host().wall_clock().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
         let now = u64::try_from(now.as_millis()).unwrap_or(u64::MAX);
@@ -485,7 +493,7 @@ impl Scene {
 fn told(delivery: &Delivery) -> String {
     let kind = delivery.kind.map_or("something", EventKind::name);
     let lead = delivery.lead_id.as_deref().map_or_else(String::new, |lead| format!(" for lead {lead}"));
-    format!("{kind}{lead} at {} ({:?})", delivery.at, delivery.verdict)
+    format!("{kind}{lead} at {} ({})", clock_shown(delivery.at), delivery.verdict)
 }
 
 fn tallied(floor: &Floor, hooks: &[String]) -> String {

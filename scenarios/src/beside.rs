@@ -1,0 +1,78 @@
+//! What may stand beside feature files: folders of network profiles and of senders' contracts.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+use busyhour::net::profile::{ProfileError, Profiles};
+use busyhour::webhook::contract::{ContractError, Contracts};
+
+use crate::feature::FEATURES;
+
+/// The folder of network profiles beside feature files, or beside a folder of them.
+pub const NETWORKS: &str = "networks";
+/// The folder of senders beside feature files, or beside a folder of them.
+pub const SENDERS: &str = "senders";
+
+/// What a feature's scenarios can name: what's built in, and what stands beside the feature.
+#[derive(Debug, Clone)]
+pub(crate) struct Beside {
+    /// Access networks.
+    pub(crate) profiles: Profiles,
+    /// Senders.
+    pub(crate) contracts: Contracts,
+}
+
+impl Default for Beside {
+    fn default() -> Self {
+        Beside { profiles: Profiles::builtin(), contracts: Contracts::builtin() }
+    }
+}
+
+/// Why it can't be read.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum BesideError {
+    #[error(transparent)]
+    Profile(#[from] ProfileError),
+    #[error(transparent)]
+    Contract(#[from] ContractError),
+}
+
+/// What stands beside features, by their folder; each is read once.
+#[derive(Debug, Default)]
+pub(crate) struct Shelf(Mutex<BTreeMap<PathBuf, Beside>>);
+
+impl Shelf {
+    /// What stands beside that feature file.
+    pub(crate) fn of(&self, feature: &str) -> Result<Beside, BesideError> {
+        let folder = Path::new(feature).parent().unwrap_or(Path::new(""));
+        let mut known = self.0.lock().expect("nobody panics while folders are read");
+        if let Some(beside) = known.get(folder) {
+            return Ok(beside.clone());
+        }
+        let mut beside = Beside::default();
+        for networks in folders(folder, NETWORKS) {
+            beside.profiles.with_folder(&networks)?;
+        }
+        for senders in folders(folder, SENDERS) {
+            beside.contracts.with_folder(&senders)?;
+        }
+        known.insert(folder.to_owned(), beside.clone());
+        Ok(beside)
+    }
+}
+
+/// The folders of that name that are in force for the feature files of `folder`: its own, and before it those of the
+/// folders around it, up to the one that is named `features`.
+fn folders(folder: &Path, name: &str) -> Vec<PathBuf> {
+    let here = std::env::current_dir().and_then(|here| here.canonicalize()).unwrap_or_default();
+    // From wherever the run was started: the folders around it needn't be in the path that was given.
+    let whole = here.join(folder).canonicalize().unwrap_or_else(|_| folder.to_owned());
+    let is_features = |folder: &Path| folder.file_name().is_some_and(|name| name == FEATURES);
+    let up_to = whole.ancestors().position(is_features).unwrap_or(0);
+    let mut folders: Vec<PathBuf> = whole.ancestors().take(up_to + 1).map(|folder| folder.join(name)).collect();
+    folders.retain(|folder| folder.is_dir());
+    folders.reverse();
+    // An error names the file as a person there would.
+    folders.into_iter().map(|path| path.strip_prefix(&here).map(Path::to_owned).unwrap_or(path)).collect()
+}
