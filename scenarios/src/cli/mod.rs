@@ -1,5 +1,6 @@
 //! The `busyhour` command: its verbs, and the numbers that it exits with. A verb is a module.
 
+mod init;
 mod run;
 mod steps;
 
@@ -51,6 +52,8 @@ enum Verb {
     Run(Box<run::RunArgs>),
     /// List every phrase that a scenario may be written with
     Steps,
+    /// Make a folder with scenarios that work at once, to begin from
+    Init(init::InitArgs),
     /// Measure this build on this machine
     #[command(subcommand)]
     Bench(bench::Bench),
@@ -67,6 +70,7 @@ pub fn main_on(stage: Arc<dyn Stage>) -> ExitCode {
     match command.verb {
         Verb::Run(arguments) => run::run_features(&arguments, &*stage),
         Verb::Steps => steps::list_steps(),
+        Verb::Init(arguments) => init::init(&arguments),
         Verb::Bench(bench) => bench::run(&bench),
     }
 }
