@@ -138,7 +138,7 @@ fn files(source: Option<&Source>) -> Vec<(&'static str, String)> {
     let (install, busyhour) = match source {
         Some(_) => ("", "cargo run --release --"),
         None => (
-            "      # Wherever your busyhour comes from:\n      - run: cargo install --git \"$BUSYHOUR_GIT\" busyhour-scenarios --locked\n        env:\n          BUSYHOUR_GIT: ${{ vars.BUSYHOUR_GIT }}\n",
+            "      # Wherever your busyhour comes from:\n      - run: cargo install --git \"$BUSYHOUR_GIT\" busyhour-scenarios --locked\n        env:\n          BUSYHOUR_GIT: ${{ vars.BUSYHOUR_GIT }}\n          RUSTFLAGS: --cfg tokio_unstable\n",
             "busyhour",
         ),
     };
