@@ -495,3 +495,16 @@ fn an_interrupt_prints_what_is_done_and_exits_130() {
     assert!(told.contains("2 scenarios: 1 passed, 1 cut short"), "{told}");
     assert!(told.contains("Interrupted: 1 scenario not run, or not with all seeds."), "{told}");
 }
+
+/// Ten attempts for each of a thousand events, spread over three days by the schedule of Standard Webhooks, all refused.
+#[test]
+fn the_floors_bench_tells_what_it_has_lived_through_in_one_object_a_line() {
+    let home = Home::new("bench-floor");
+    let output = home.command(&busyhour(), &["bench", "floor", "--only", "retries", "--json"]).output().unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    let lines: Vec<serde_json::Value> = said.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let [line] = lines.as_slice() else { panic!("{said}") };
+    let of = |name: &str| line[name].as_f64().unwrap_or_else(|| panic!("no {name} in {said}"));
+    assert_eq!((of("events"), of("attempts")), (1_000.0, 10_000.0));
+    assert!(of("sim_s") >= 3.0 * 86_400.0 && of("cpu_s") > 0.0 && of("peak_rss_mb") > 0.0, "{said}");
+}
