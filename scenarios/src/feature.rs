@@ -200,19 +200,22 @@ pub fn unfold(feature: &gherkin::Feature, line_of_row: &dyn Fn(usize, usize) -> 
         if scenario.examples.is_empty() {
             unfolded.push(Unfolded { rule, scenario: scenario.clone(), row: None, tags: tags(&[]) });
         }
+        // Without the rows, since each of them gets a copy.
+        let bare = gherkin::Scenario { examples: Vec::new(), ..scenario.clone() };
         for examples in &scenario.examples {
             let Some(table) = &examples.table else { continue };
             let Some((heading, rows)) = table.rows.split_first() else { continue };
+            let used = gherkin::Examples { table: None, ..examples.clone() };
+            let used_table = gherkin::Table { rows: Vec::new(), ..table.clone() };
             for (at, values) in rows.iter().enumerate() {
                 let line = line_of_row(table.position.line, at + 1);
-                let mut filled = scenario.clone();
+                let mut filled = bare.clone();
                 filled.position.line = line;
                 filled.tags.extend(examples.tags.iter().cloned());
                 fill(&mut filled, heading, values);
                 // What is left of the examples is the row that was used, so that unfolding twice changes nothing.
-                let mut used = examples.clone();
-                used.table = Some(gherkin::Table { rows: vec![heading.clone(), values.clone()], ..table.clone() });
-                filled.examples = vec![used];
+                let table = gherkin::Table { rows: vec![heading.clone(), values.clone()], ..used_table.clone() };
+                filled.examples = vec![gherkin::Examples { table: Some(table), ..used.clone() }];
                 let row = Some(Row { columns: heading.clone(), values: values.clone(), line });
                 unfolded.push(Unfolded { rule, scenario: filled, row, tags: tags(&examples.tags) });
             }
