@@ -5,7 +5,6 @@ use std::time::Duration;
 use busyhour::floor::core::{AddLead, LeadId};
 use busyhour::floor::screen::AgentScreen;
 use busyhour::floor::settings::{Method, Profile};
-use busyhour::pbx::customer::{Behaviour, Reaction};
 
 use crate::center::*;
 
@@ -51,26 +50,6 @@ fn a_customer_whom_nobody_gets_and_nobody_drops_is_noticed() {
     };
     breaks(&waits(false), &[PLACED], "15551230001 has answered at ");
     holds(&waits(true), &[PLACED]);
-}
-
-/// The same of one who lets it ring: the campaign says a minute.
-#[test]
-fn a_call_that_rings_for_ever_is_noticed() {
-    let rings = |gives_up: bool| {
-        story(Profile::Vicidial, sample(), move |center| async move {
-            center.carrier.behave(MARY, Behaviour { reaction: Reaction::NeverAnswers, ..Behaviour::busy() });
-            if !gives_up {
-                center
-                    .floor
-                    .change_campaign("renewals", |campaign| campaign.dial_timeout = Duration::from_secs(600))
-                    .unwrap();
-            }
-            center.floor.dial_lead("renewals", LEAD_1001).unwrap();
-            center.pass(280).await;
-        })
-    };
-    breaks(&rings(false), &[PLACED], "and nothing has become of it");
-    holds(&rings(true), &[PLACED]);
 }
 
 /// FCC DA-03-2832: alice takes a call each ten seconds, and the floor dials five lines for her, though its campaign is said to

@@ -45,7 +45,7 @@ fn a_disposition_that_is_saved_twice_is_excused_by_the_quirk_alone() {
     assert_eq!(exempt(&modern, DISPOSITION), 0);
 }
 
-/// FreeSWITCH#2540's like: nobody has pressed a button, and she waits for calls.
+/// Nobody has pressed a button, and she waits for calls.
 #[test]
 fn a_pause_that_ends_by_itself_is_noticed() {
     let pauses = |is_left_alone: bool| {
@@ -67,7 +67,7 @@ fn a_pause_that_ends_by_itself_is_noticed() {
             assert_eq!(center.shows(), "READY");
         })
     };
-    breaks(&pauses(true), &[STATE], "alice got from PAUSED to READY, and no way leads there");
+    breaks(&pauses(true), &[STATE], "alice got from PAUSED to waiting, and no way leads there");
     holds(&pauses(false), &[STATE]);
 }
 

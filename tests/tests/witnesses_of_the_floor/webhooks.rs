@@ -91,8 +91,8 @@ async fn lives(center: &Center) {
     center.pass(2).await;
     // Nobody is there who could take him.
     let list = center.floor.list_of("renewals").unwrap();
-    center.floor.lead(AddLead { id: Some(LeadId(1002)), ..AddLead::new(list, NICK) }).unwrap();
-    center.floor.dial_lead("renewals", LeadId(1002)).unwrap();
+    center.floor.lead(AddLead { id: Some(LeadId(2000)), ..AddLead::new(list, NICK) }).unwrap();
+    center.floor.dial_lead("renewals", LeadId(2000)).unwrap();
     center.pass(90).await;
 }
 
@@ -100,9 +100,9 @@ async fn lives(center: &Center) {
 #[test]
 fn what_happens_on_the_floor_is_told_or_noticed_to_be_lost() {
     for (kind, events, says) in [
-        (EventKind::CallStarted, 1, "V"),
+        (EventKind::CallStarted, 1, " began with alice at "),
         (EventKind::CallEnded, 2, "the call of 15551230002 ended at "),
-        (EventKind::LeadAdded, 1, "lead 1003 was added at "),
+        (EventKind::LeadAdded, 1, "lead 1002 was added at "),
         (EventKind::AgentStateChanged, 6, "alice became PAUSED LUNCH at "),
     ] {
         let told = story(Profile::Modern, sample(), move |center| async move {
@@ -128,7 +128,7 @@ fn a_call_url_is_called_on_its_occasion_or_noticed_to_be_lost() {
     for (kind, sender, trigger, says) in [
         (EventKind::CallStarted, None, "at-once", " began with alice at "),
         (EventKind::CallEnded, Some("vicidial-no-agent"), "no-agent", "the call of 15551230002 ended at "),
-        (EventKind::LeadAdded, None, "at-once", "lead 1003 was added at "),
+        (EventKind::LeadAdded, None, "at-once", "lead 1002 was added at "),
     ] {
         let told = story(Profile::Vicidial, sample(), move |center| async move {
             center.floor.sends("renewals", kind, "http://crm/hook", sender, None).unwrap();
