@@ -648,19 +648,44 @@ fn a_call_that_has_ended_is_told() {
 
 #[test]
 fn what_becomes_of_an_agent_is_told() {
-    let pauses = |told: &[&str]| {
+    let pauses = |told: &[[&str; 3]]| {
         let mut play = telling_of("modern", ("agent.state_changed", "at-once"));
         let mut alice = Screen::log_in(&mut play, "alice", "alice", "s1");
+        let lunch = shown("PAUSED", "", "", "").replace(r#""pause_code":"""#, r#""pause_code":"LUNCH""#);
         alice.does(&mut play, "VDADready", &ready());
-        for (port, status) in told.iter().enumerate() {
-            let data = format!(r#""agent":"alice","status":"{status}","sub_status":"","pause_code":"""#);
+        alice.does(&mut play, "VDADpause&pause_code=LUNCH", &lunch);
+        for (port, [status, sub, code]) in told.iter().enumerate() {
+            let data = format!(r#""agent":"alice","status":"{status}","sub_status":"{sub}","pause_code":"{code}""#);
             deliver(&mut play, ("server", 50_001 + port as u16), &event("agent.state_changed", &data), 200);
         }
         play
     };
-    assert_eq!(lost(pauses(&["PAUSED", "READY"]), None), 2);
-    assert_eq!(lost(pauses(&["PAUSED"]), Some("alice became READY at ")), 2);
-    lost(pauses(&["PAUSED", "CLOSER"]), Some("alice became READY at "));
+    let (logged_in, ready, lunch) = (["PAUSED", "", ""], ["READY", "", ""], ["PAUSED", "", "LUNCH"]);
+    assert_eq!(lost(pauses(&[logged_in, ready, lunch]), None), 3);
+    assert_eq!(lost(pauses(&[logged_in, lunch]), Some("alice became READY at ")), 3);
+    lost(pauses(&[logged_in, ["CLOSER", "", ""], lunch]), Some("alice became READY at "));
+    lost(pauses(&[logged_in, ready, ["PAUSED", "", "TEA"]]), Some("alice became PAUSED LUNCH at "));
+    lost(pauses(&[logged_in, ready, ["PAUSED", "DISPO", "LUNCH"]]), Some("alice became PAUSED LUNCH at "));
+}
+
+/// That she paused an hour ago doesn't tell that she pauses now.
+#[test]
+fn what_was_told_before_is_no_news_of_what_came_after() {
+    for told_again in [true, false] {
+        let mut play = telling_of("modern", ("agent.state_changed", "at-once"));
+        let mut alice = Screen::log_in(&mut play, "alice", "alice", "s1");
+        let mut becomes = |play: &mut Play, action: &str, status: &str, port: Option<u16>| {
+            alice.does(play, action, &shown(status, "", "", ""));
+            if let Some(port) = port {
+                let data = format!(r#""agent":"alice","status":"{status}","sub_status":"","pause_code":"""#);
+                deliver(play, ("server", port), &event("agent.state_changed", &data), 200);
+            }
+        };
+        becomes(&mut play, "poll", "PAUSED", Some(50_001));
+        becomes(&mut play, "VDADready", "READY", Some(50_002));
+        becomes(&mut play, "VDADpause", "PAUSED", told_again.then_some(50_003));
+        assert_eq!(lost(play, (!told_again).then_some("alice became PAUSED at ")), 3);
+    }
 }
 
 /// VICIdial's URLs don't say which event they tell: the path does.
