@@ -5,7 +5,7 @@
 //! | entry | with |
 //! |---|---|
 //! | `floor` | `profile`, the list `quirks` |
-//! | `campaign` | `name`, `method` (ratio, predictive, manual), `drop_target` (a share, as text), `drop_after_ms`, `detects_machines` and `uses_dnc` (0 or 1), the list `sale_statuses` |
+//! | `campaign` | `name`, `method` (ratio, predictive, manual), `drop_target` (a share, as text), `drop_after_ms`, `detects_machines` and `uses_dnc` (0 or 1), the lists `sale_statuses` and `lists` (whose leads it dials) |
 //! | `inbound-line` | `number`, `then_to`: where callers go who have waited too long |
 //! | `do-not-call` | `number`: nobody may call it from now on |
 //! | `hook` | `name`, `campaign`, `event`, `url`, `sender` (the contract), `trigger` (at-once, screen, no-agent), `spent_after_ms` (by then the contract has given up), the list `tries` (how often it tries, by the failure that it meets: `5xx=10`), `disables` and `fallback` (0 or 1) |
@@ -44,6 +44,8 @@ pub struct Campaign {
     pub uses_dnc: bool,
     /// Dispositions that are a sale.
     pub sale_statuses: Vec<String>,
+    /// The lists whose leads it dials.
+    pub lists: Vec<String>,
 }
 
 /// Who is told of what.
@@ -80,6 +82,13 @@ impl Hook {
     pub fn receiver(&self) -> &str {
         let rest = self.url.split_once("://").map_or(&*self.url, |(_, rest)| rest);
         rest.split(['/', ':', '?']).next().unwrap_or_default()
+    }
+
+    /// The path that it leads to.
+    pub fn path(&self) -> &str {
+        let rest = self.url.split_once("://").map_or(&*self.url, |(_, rest)| rest);
+        let path = rest.find('/').map_or("/", |at| &rest[at..]);
+        path.split(['?', '#']).next().unwrap_or_default()
     }
 
     /// How often it tries what is always answered so.
@@ -286,6 +295,7 @@ impl Floor {
                     detects_machines: number("detects_machines", 0) != 0,
                     uses_dnc: number("uses_dnc", 1) != 0,
                     sale_statuses: list("sale_statuses"),
+                    lists: list("lists"),
                 };
                 self.hosts.insert(host);
                 self.campaigns.retain(|known| known.host != host || known.name != campaign.name);

@@ -5,7 +5,8 @@
 //! - [`hearing`]: each packet is read once, for all witnesses; [`surroundings`]: who is up, and whose an address is;
 //!   [`dues`]: what's to be looked at again; [`keyring`]: the keys that were claimed, and what they open; [`relays`]:
 //!   what TURN wraps; [`web`]: what servers are asked and answer; [`floor`]: how a floor was set up, and its customers'
-//!   calls. [`decryption`]: a capture's encrypted media in the clear.
+//!   calls; `occasions` and `tellings`: what there is to tell, and what was told. [`decryption`]: a capture's encrypted
+//!   media in the clear.
 //! - the invariants of the wire: [`nothing_unsent_arrives`], [`nothing_crosses_a_cut`], [`a_crashed_host_is_silent`].
 //! - those of SIP: [`every_request_is_answered`], [`every_2xx_to_invite_is_acknowledged`],
 //!   [`when_one_leg_ends_the_other_ends`], [`cseq_grows_and_tags_stay`], [`no_zombie_calls`], [`bindings_expire`],
@@ -57,6 +58,7 @@ pub mod nothing_crosses_a_cut;
 pub mod nothing_outlives_its_call;
 pub mod nothing_unsent_arrives;
 mod numbers;
+mod occasions;
 pub mod one_contact_per_tab;
 pub mod one_disposition_for_each_call;
 pub mod one_state_per_agent;
@@ -65,6 +67,7 @@ pub mod relays;
 pub mod retransmissions_follow_their_timers;
 pub mod session_time_adds_up;
 pub mod surroundings;
+mod tellings;
 pub mod web;
 pub mod webrtc_media_is_encrypted;
 pub mod when_one_leg_ends_the_other_ends;

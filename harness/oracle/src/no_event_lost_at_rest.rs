@@ -1,31 +1,51 @@
 //! No event is lost at rest.
 //!
-//! What was saved at the source is at the receiver in the end: when the network has healed and the sender's schedule has run
-//! out (Standard Webhooks 1.0.0, "at least once"; domain Part 6), unless its contract says that it gives up. "Saved" is
-//! the answer `ok` to `updateDISPO`; "at the receiver" is a request that tells of it and is answered with a 2xx, or one
-//! behind which the receiver has claimed an effect that its disk confirms.
+//! What has happened at the source is at the receiver in the end: when the network has healed and the sender's schedule has
+//! run out (Standard Webhooks 1.0.0, "at least once"; domain Part 6), unless its contract says that it gives up. "At the
+//! receiver" is a request that tells of it and is answered with a 2xx, or one behind which the receiver has claimed an
+//! effect that its disk confirms.
 //!
-//! Who is to be told of what stands in the log (`hook`: see [`crate::floor`]). Judged at the end of a run is, for each
-//! disposition that was saved and each hook that it concerns (`disposition.saved`, `sale.closed` for a sale,
-//! `callback.scheduled` where one was): was it told?
+//! Who is to be told of what stands in the log (`hook`: see [`crate::floor`]). That it has happened is seen on the wire:
+//!
+//! | event | has happened when |
+//! |---|---|
+//! | `disposition.saved`, `sale.closed`, `callback.scheduled` | `updateDISPO` is answered `ok` |
+//! | `call.started` | a screen is shown the call, INCALL, with a customer who is there |
+//! | `call.ended` | the customer's SIP call is over: a BYE, a CANCEL, or a refusal; a No Agent Call URL is owed where no screen has shown him |
+//! | `lead.added` | the Non-Agent API answers `SUCCESS: add_lead LEAD HAS BEEN ADDED` |
+//! | `agent.state_changed` | a screen is shown another status, sub-status or pause code than before |
+//!
+//! Judged at the end of a run is, for each of those and each hook that it concerns: was it told?
 //!
 //! Broken is the rule if nobody even tried within a minute: so VICIdial loses a disposition whose tab is closed before it
 //! comes back to have the URL called (the quirk `two-step-urls`); and if it was tried less often than the contract
 //! promises for the answer that it got, and no retry is due any more.
 //!
 //! Not judged: what the contract has given up, or may try again; an endpoint that it has disabled; a run that ends with
-//! a cut, or with sender or receiver down.
+//! a cut, or with sender or receiver down. Nor what nobody on the wire can see:
+//!
+//! - of leads, those that a fixture has put there, and those that an unknown caller has become;
+//! - of agents, states that come and go between two answers to a screen, those of a screen that is silent, and logouts;
+//! - of calls, those that VICIdial's agents dial by hand (they have no Start Call URL); the end of a call that was handed
+//!   on to a colleague, whose customer stays; those of a floor that was down meanwhile; callers whom the floor never
+//!   answered; calls to a number that somebody was given to; and those that no screen has shown where the floor has several
+//!   campaigns (an INVITE doesn't tell which) or an agent's screen has fallen silent (she may have had it).
+//!
+//! What a webhook doesn't say can't tell it from others: a URL without the event's kind is told apart by its path alone,
+//! and one without call, lead or number may be about any.
 
 use std::collections::VecDeque;
+use std::net::SocketAddrV4;
 use std::time::Duration;
 
-use busyhour_trace::{Event, HostId, Log, PacketId, SimTime, Source};
+use busyhour_trace::{Event, HostId, Log, SimTime, Source};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::disks::Disks;
-use crate::floor::Hook;
-use crate::read::telling::Told;
+use crate::floor::{Hook, Leg, LegChange};
+use crate::occasions::{Campaigns, Occasion, Occasions, Subject};
 use crate::surroundings::Surroundings;
+use crate::tellings::Tellings;
 use crate::web::{Knock, Screen, Web};
 use crate::witness::{Judgement, Witness};
 
@@ -37,24 +57,15 @@ const FIRST_TRY: Duration = Duration::from_secs(60);
 pub struct NoEventLostAtRest {
     judgement: Judgement,
     disks: Disks,
+    occasions: Occasions,
+    tellings: Tellings,
     owed: Vec<Owed>,
-    /// By call, and by lead where a call isn't told.
-    of_call: FxHashMap<String, Vec<usize>>,
-    of_lead: FxHashMap<String, Vec<usize>>,
-    sessions: FxHashMap<String, Session>,
     /// Connections that were wanted, and over which nothing has come yet: by who wants them, of whom.
     knocks: FxHashMap<(HostId, HostId), VecDeque<SimTime>>,
     /// Connections over which something has come: the server's host and the client's address.
-    heard: FxHashSet<(HostId, std::net::SocketAddrV4)>,
+    heard: FxHashSet<(HostId, SocketAddrV4)>,
     /// When a server last failed, by what it answered.
     failed: FxHashMap<HostId, SimTime>,
-}
-
-#[derive(Debug, Default)]
-struct Session {
-    campaign: String,
-    call: String,
-    lead: String,
 }
 
 /// Something that somebody is to be told.
@@ -62,11 +73,12 @@ struct Session {
 struct Owed {
     hook: Hook,
     receiver: Option<HostId>,
-    call: String,
-    lead: String,
-    status: String,
-    at: SimTime,
-    packet: PacketId,
+    occasion: Occasion,
+}
+
+/// What became of it.
+#[derive(Debug, Default)]
+struct Tries {
     /// Requests that have reached the receiver.
     arrived: u64,
     /// Of those, the ones that were answered, and with what; none with a 2xx.
@@ -76,94 +88,72 @@ struct Owed {
 }
 
 impl Owed {
-    /// True if the request tells of it.
-    fn is_told(&self, server: HostId, told: &Told) -> bool {
-        let is_kind = told.kind.as_ref().is_none_or(|kind| *kind == self.hook.event);
-        let is_receiver = self.hook.fallback || self.receiver.is_none_or(|receiver| receiver == server);
-        let is_call = match &told.call_id {
-            Some(call) => *call == self.call,
-            None => told.lead_id.as_ref() == Some(&self.lead),
-        };
-        is_kind && is_receiver && is_call && told.status.as_ref().is_none_or(|status| *status == self.status)
+    fn tries(&self, tellings: &Tellings, hooks: &[Hook]) -> Tries {
+        let Occasion { subject, status, from, .. } = &self.occasion;
+        let mut tries = Tries::default();
+        let mut first = None;
+        for telling in tellings.about(subject, *from) {
+            if !telling.is_by(&self.hook, self.receiver, hooks) || !telling.is_about(subject, status.as_deref()) {
+                continue;
+            }
+            tries.is_there |= telling.is_taken();
+            tries.arrived += 1;
+            first.get_or_insert(telling.at);
+            if let Some(answer) = telling.answer {
+                tries.refused += 1;
+                tries.last = Some(answer);
+            }
+        }
+        // The answer may have been lost, and the sender needn't try again: the work was done.
+        if let (Some(first), Some(receiver), Subject::Call { lead, .. }) = (first, self.receiver, subject) {
+            tries.is_there |= tellings.has_effect(receiver, lead, first);
+        }
+        tries
     }
 }
 
 impl NoEventLostAtRest {
-    fn told(&mut self, web: &Web<'_>, change: impl Fn(&mut Owed)) {
-        let Some(told) = web.told else { return };
-        let places = match (&told.call_id, &told.lead_id) {
-            (Some(call), _) => self.of_call.get(call),
-            (None, Some(lead)) => self.of_lead.get(lead),
-            _ => None,
-        };
-        for place in places.into_iter().flatten() {
-            let owed = &mut self.owed[*place];
-            let is_genuine = web.client.is_none_or(|client| client == owed.hook.host);
-            if is_genuine && owed.is_told(web.server, told) {
-                change(owed);
-            }
-        }
-    }
-
-    fn saved(&mut self, screen: &Screen<'_>, around: &Surroundings) {
-        let Some(session) = self.sessions.get(screen.session) else { return };
-        let named = screen.form.get("call_id").filter(|call| !call.is_empty());
-        let call = named.unwrap_or(&session.call).to_owned();
-        let lead = screen.form.get("lead_id").filter(|lead| !lead.is_empty()).unwrap_or(&session.lead).to_owned();
-        if call.is_empty() || self.of_call.contains_key(&call) {
-            return;
-        }
-        let status = screen.form.get("dispo_choice").unwrap_or_default();
-        let has_callback = screen.form.get("callback_at").is_some();
-        let campaign = session.campaign.clone();
-        for hook in around.floor().hooks() {
-            let is_meant = match &*hook.event {
-                "disposition.saved" => true,
-                "sale.closed" => around.floor().is_sale(status),
-                "callback.scheduled" => has_callback,
-                _ => false,
+    /// What has been found is owed to whom it concerns.
+    fn owe(&mut self, around: &Surroundings) {
+        for occasion in self.occasions.take() {
+            let floor = around.floor();
+            let is_of = |campaign: &str| match &occasion.campaigns {
+                Campaigns::One(name) => name == campaign,
+                Campaigns::OfList(list) => {
+                    let named = floor.campaigns().iter().find(|known| known.name == campaign);
+                    named.is_some_and(|campaign| campaign.lists.contains(list))
+                }
             };
-            let is_campaign = hook.campaign.is_empty() || hook.campaign == campaign;
-            if !is_meant || !is_campaign || hook.host != screen.host || hook.trigger == "no-agent" {
-                continue;
+            for hook in floor.hooks() {
+                let is_meant = hook.event == occasion.event && hook.host == occasion.host;
+                let is_set_off = hook.trigger != "no-agent" || occasion.is_without_agent;
+                if !is_meant || !is_set_off || !(hook.campaign.is_empty() || is_of(&hook.campaign)) {
+                    continue;
+                }
+                let receiver = around.host_called(hook.receiver());
+                self.owed.push(Owed { hook: hook.clone(), receiver, occasion: occasion.clone() });
             }
-            self.of_call.entry(call.clone()).or_default().push(self.owed.len());
-            self.of_lead.entry(lead.clone()).or_default().push(self.owed.len());
-            self.owed.push(Owed {
-                receiver: around.host_called(hook.receiver()),
-                hook: hook.clone(),
-                call: call.clone(),
-                lead: lead.clone(),
-                // A callback's lead may be told under another status.
-                status: status.to_owned(),
-                at: screen.at,
-                packet: screen.packet,
-                arrived: 0,
-                refused: 0,
-                last: None,
-                is_there: false,
-            });
         }
     }
 
     /// Why it isn't a loss, if it isn't.
-    fn excuse(&self, owed: &Owed, at: SimTime, around: &Surroundings) -> Option<&'static str> {
-        let Owed { hook, receiver, .. } = owed;
+    fn excuse(&self, owed: &Owed, tries: &Tries, at: SimTime, around: &Surroundings) -> Option<&'static str> {
+        let Owed { hook, receiver, occasion } = owed;
         let is_up = |host: HostId| around.is_up(host);
         if around.is_cut() || !is_up(hook.host) || receiver.is_some_and(|receiver| !is_up(receiver)) {
             return Some("the run ends with a cut, or with one of the two down");
         }
-        let age = at.since(owed.at);
+        let age = at.since(occasion.at);
         let spent = age > hook.spent_after;
         if hook.disables && receiver.is_some_and(|receiver| self.failed.contains_key(&receiver)) && spent {
             return Some("the endpoint may be disabled");
         }
         let may_retry = |spent: bool| if spent { "the contract has given up" } else { "the schedule isn't spent" };
-        if let Some((last, status)) = owed.last {
+        if let Some((last, status)) = tries.last {
             let promised = hook.tries(status);
-            return if owed.arrived >= promised {
+            return if tries.arrived >= promised {
                 Some("the contract has given up")
-            } else if at.since(last) <= hook.spent_after || owed.arrived > owed.refused {
+            } else if at.since(last) <= hook.spent_after || tries.arrived > tries.refused {
                 Some(may_retry(spent))
             } else if status == 410 && hook.disables {
                 Some("the endpoint may be disabled")
@@ -172,8 +162,8 @@ impl NoEventLostAtRest {
             };
         }
         let vain = receiver.and_then(|receiver| self.knocks.get(&(hook.host, receiver)));
-        let knocked = vain.is_some_and(|knocks| knocks.iter().any(|knock| *knock >= owed.at));
-        if owed.arrived > 0 || knocked {
+        let knocked = vain.is_some_and(|knocks| knocks.iter().any(|knock| *knock >= occasion.at));
+        if tries.arrived > 0 || knocked {
             return Some(may_retry(spent));
         }
         let waits = receiver.is_some_and(|receiver| self.failed.contains_key(&receiver)) && !spent;
@@ -204,8 +194,9 @@ impl Witness for NoEventLostAtRest {
         }
     }
 
-    fn asked(&mut self, web: &Web<'_>, _around: &Surroundings) {
+    fn asked(&mut self, web: &Web<'_>, around: &Surroundings) {
         if web.is_for_floor() {
+            self.occasions.asked(web);
             return;
         }
         if let Some(client) = web.client
@@ -215,79 +206,66 @@ impl Witness for NoEventLostAtRest {
             // One of those that were wanted has become this connection, retransmitted SYNs included.
             knocks.pop_back();
         }
-        self.told(web, |owed| owed.arrived += 1);
+        if let Some(told) = web.told.filter(|_| !around.floor().hooks().is_empty()) {
+            self.tellings.asked(web, told);
+        }
     }
 
-    fn answered(&mut self, web: &Web<'_>, _around: &Surroundings) {
-        let Some(response) = web.response.filter(|_| !web.is_for_floor()) else { return };
-        if web.is_taken() {
-            self.told(web, |owed| owed.is_there = true);
-        } else {
+    fn answered(&mut self, web: &Web<'_>, around: &Surroundings) {
+        if web.is_for_floor() {
+            self.occasions.answered(web);
+            self.owe(around);
+            return;
+        }
+        let Some(response) = web.response else { return };
+        self.tellings.answered(web, response.status);
+        if !web.is_taken() {
             self.failed.insert(web.server, web.at);
-            self.told(web, |owed| {
-                owed.refused += 1;
-                owed.last = Some((web.at, response.status));
-            });
         }
     }
 
     fn screen(&mut self, screen: &Screen<'_>, around: &Surroundings) {
-        let shown = screen.shown;
-        if screen.action == "login" && shown.is_ok {
-            let campaign = screen.form.get("campaign").unwrap_or_default().to_owned();
-            self.sessions.entry(screen.session.to_owned()).or_default().campaign = campaign;
-        }
-        if screen.action == "updateDISPO" && shown.is_ok {
-            self.saved(screen, around);
-        }
-        if shown.call_id.is_empty() || screen.is_overtaken {
-            return;
-        }
-        let session = match self.sessions.get_mut(screen.session) {
-            Some(session) => session,
-            None => self.sessions.entry(screen.session.to_owned()).or_default(),
-        };
-        if session.call != shown.call_id {
-            session.call.clone_from(&shown.call_id);
-            session.lead = shown.lead_id.to_string();
-        }
+        self.occasions.screen(screen, around);
+        self.owe(around);
+    }
+
+    fn leg(&mut self, at: SimTime, leg: &Leg, change: LegChange, _around: &Surroundings) {
+        self.occasions.leg(at, leg, change);
+    }
+
+    fn due(&mut self, now: SimTime, around: &Surroundings) {
+        self.occasions.due(now, around, &mut self.judgement);
+        self.owe(around);
     }
 
     fn event(&mut self, event: &Event, _log: &Log) {
         self.disks.event(event);
-        // The answer may have been lost, and the sender needn't try again: the work was done.
         let (Source::Claim, "effect", Some(host)) = (event.source, &*event.kind, event.host) else { return };
-        if !self.disks.confirm(host, event) {
-            return;
-        }
-        let lead = event.text("lead_id").unwrap_or_default();
-        for place in self.of_lead.get(lead).into_iter().flatten() {
-            let owed = &mut self.owed[*place];
-            if owed.arrived > 0 && owed.receiver == Some(host) {
-                owed.is_there = true;
-            }
+        if self.disks.confirm(host, event) {
+            self.tellings.effect(host, event.text("lead_id").unwrap_or_default(), event.at);
         }
     }
 
     fn ending(&mut self, at: SimTime, around: &Surroundings) {
         for owed in &self.owed {
-            if owed.is_there {
+            let tries = owed.tries(&self.tellings, around.floor().hooks());
+            if tries.is_there {
                 self.judgement.judged += 1;
                 continue;
             }
-            if let Some(excuse) = self.excuse(owed, at, around) {
+            if let Some(excuse) = self.excuse(owed, &tries, at, around) {
                 self.judgement.exempt(excuse);
                 continue;
             }
             self.judgement.judged += 1;
-            let Owed { hook, call, status, .. } = owed;
-            let tried = match owed.arrived {
+            let Owed { hook, occasion, .. } = owed;
+            let tried = match tries.arrived {
                 0 => "was never sent".to_owned(),
                 tries => format!("was tried {tries} times, and never again"),
             };
-            let what =
-                format!("{status} of {call} was saved at {}, and {} to {} {tried}", owed.at, hook.event, hook.url);
-            self.judgement.violate(at, what, [owed.packet]);
+            let Occasion { what, at: when, packet, .. } = occasion;
+            let what = format!("{what} at {when}, and {} to {} {tried}", hook.event, hook.url);
+            self.judgement.violate(at, what, [*packet]);
         }
     }
 

@@ -4,11 +4,11 @@
 //! `dispo_set_twice`, and nothing is sent): not never (helix-engage 72012f09: a refresh loses it), and not twice
 //! (amazon-connect-streams, RestComm#2421). "Said" is the answer `ok` to `updateDISPO` on the wire.
 //!
-//! Judged are the calls that screens have shown. A second `ok` is a second disposition if the floor has the quirk
-//! `saves-twice`, if URLs are named again for it, or if it's another status and nobody said that the floor is modern; an
-//! idempotent floor may say ok as often as it's asked.
+//! Judged are the calls that screens have shown. A second `ok` is a second disposition if URLs are named again for it, or
+//! if it's another status and nobody said that the floor is modern; an idempotent floor may say ok as often as it's asked.
 //!
-//! Not judged: calls whose agent has vanished (another login, a session that's over, LAGGED): they become ERI, at once or,
+//! Not judged: a second disposition on a floor with the quirk `saves-twice`, which forbids the rule's "not twice" and
+//! leaves its "not never" (each is counted as an exemption: what comes of the copies is the receiver's to show); calls whose agent has vanished (another login, a session that's over, LAGGED): they become ERI, at once or,
 //! with the quirk `leads-left-in-call`, at her next login; calls of which she hasn't said anything yet.
 
 use std::time::Duration;
@@ -23,6 +23,9 @@ use crate::witness::{Judgement, Witness};
 
 /// An answer may wait for a disk, another one for none.
 const GRACE: Duration = Duration::from_secs(5);
+
+/// Why a second disposition isn't a violation there.
+const SAVES_TWICE: &str = "the floor has the quirk saves-twice, and a disposition was saved twice";
 
 /// The witness of this rule; see the [module](self).
 #[derive(Debug)]
@@ -79,8 +82,12 @@ impl OneDispositionForEachCall {
             return;
         };
         let floor = around.floor();
+        if floor.has_quirk("saves-twice") {
+            self.judgement.exempt(SAVES_TWICE);
+            return;
+        }
         let is_another = first != status && floor.profile() != "modern";
-        if floor.has_quirk("saves-twice") || (names_urls && named) || is_another {
+        if (names_urls && named) || is_another {
             let what = format!("{}'s disposition of {id} was saved twice: {first}, then {status}", call.user);
             self.judgement.violate(screen.at, what, call.packets.clone());
         }

@@ -52,7 +52,9 @@ fn campaign(host: &Host, campaign: &Campaign) {
         let event = event.with("drop_target", campaign.drop_target.to_string());
         let event = event.with("drop_after_ms", millis(campaign.drop_after));
         let event = event.with("detects_machines", u8::from(campaign.detects_machines));
-        event.with("uses_dnc", u8::from(campaign.uses_dnc)).with("sale_statuses", campaign.sale_statuses.clone())
+        let lists: Vec<String> = campaign.lists.iter().map(u64::to_string).collect();
+        let event = event.with("uses_dnc", u8::from(campaign.uses_dnc)).with("lists", lists);
+        event.with("sale_statuses", campaign.sale_statuses.clone())
     });
 }
 

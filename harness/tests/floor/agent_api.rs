@@ -2,7 +2,7 @@
 
 use busyhour::floor::settings::Profile;
 
-use crate::scene::{LEAD, MARY, play, scene, unwitnessed};
+use crate::scene::{Center, LEAD, MARY, play, scene, unwitnessed};
 
 /// In the documented order: pause, hang up, status.
 #[test]
@@ -51,6 +51,71 @@ fn a_customer_is_parked_grabbed_and_sent_digits() {
         let call = center.floor.agent("alice").unwrap().call.unwrap().0;
         let expected = format!("SUCCESS: transfer_conference function set - BLIND_TRANSFER||bob||alice|{call}|\n");
         assert_eq!(answer.await, expected);
+    });
+}
+
+/// A number outside that nobody's lead has; there sits the voice 9.
+const TOM: &str = "15551230007";
+
+/// What the Agent API answers to that choice of the transfer panel; carried out by the screen's next poll.
+async fn transfers(center: &Center, value: &str, to: &str) {
+    let asked = [("value", value), ("phone_number", to)];
+    let answer = center.ask_agent("transfer_conference", "alice", &asked).await;
+    assert!(
+        answer.starts_with(&format!("SUCCESS: transfer_conference function set - {value}||{to}||alice|")),
+        "{answer}"
+    );
+    center.pass(5).await;
+}
+
+/// VICIdial's three-way call: all three in the agent's room, and what's left when she leaves it.
+#[test]
+fn a_third_is_dialed_with_the_customer_and_both_talk_on_when_the_agent_leaves() {
+    scene(|center| async move {
+        let alice = center.talking("alice").await;
+        let mary = center.carrier.devices(MARY);
+        transfers(&center, "DIAL_WITH_CUSTOMER", TOM).await;
+        let tom = center.carrier.devices(TOM);
+        assert_eq!(center.heard(&[&alice.host, &mary, &tom]).await, [[3, 9], [1, 9], [1, 3]]);
+        assert_eq!(alice.screen().unwrap().third, "LIVE");
+        transfers(&center, "LEAVE_3WAY_CALL", "").await;
+        assert_eq!(center.heard(&[&alice.host, &mary, &tom]).await, [vec![], vec![9], vec![3]]);
+        assert_eq!(alice.shows(), "DISPO");
+        alice.saves("XFER");
+        center.pass(3).await;
+        assert_eq!(alice.shows(), "READY");
+        assert_eq!(center.heard(&[&mary, &tom]).await, [[9], [3]], "they don't need her");
+        center.carrier.hang_up(MARY).unwrap();
+        center.only_sessions_are_left(1).await;
+    });
+}
+
+/// The customer on hold hears music, which is nobody's voice, and is taken back when the third has been sent away.
+#[test]
+fn a_third_is_asked_while_the_customer_is_parked_and_is_hung_up_on() {
+    scene(|center| async move {
+        let alice = center.talking("alice").await;
+        let mary = center.carrier.devices(MARY);
+        transfers(&center, "PARK_CUSTOMER_DIAL", TOM).await;
+        let tom = center.carrier.devices(TOM);
+        assert_eq!(center.heard(&[&alice.host, &mary, &tom]).await, [vec![9], vec![], vec![1]]);
+        assert_eq!(alice.screen().unwrap().customer, "PARKED");
+        transfers(&center, "HANGUP_XFER", "").await;
+        assert_eq!(center.heard(&[&alice.host, &mary, &tom]).await, [vec![3], vec![1], vec![]]);
+        assert!(center.carrier.calls(TOM).last().unwrap().ended.is_some());
+        assert_eq!((alice.shows(), alice.screen().unwrap().third), ("INCALL".to_owned(), String::new()));
+    });
+}
+
+#[test]
+fn a_customer_is_given_away_from_outside() {
+    scene(|center| async move {
+        let alice = center.talking("alice").await;
+        let mary = center.carrier.devices(MARY);
+        transfers(&center, "BLIND_TRANSFER", TOM).await;
+        let tom = center.carrier.devices(TOM);
+        assert_eq!(center.heard(&[&alice.host, &mary, &tom]).await, [vec![], vec![9], vec![3]]);
+        assert_eq!(alice.shows(), "DISPO");
     });
 }
 

@@ -54,22 +54,11 @@ where
     F: FnOnce(Center) -> Fut + Send + 'static,
     Fut: Future<Output = T>,
 {
-    breaking(profile, &[], scene)
-}
-
-/// Plays a scene that shows a quirk: these witnesses must notice it, and no others.
-pub fn breaking<T, F, Fut>(profile: Profile, breaks: &[&str], scene: F) -> T
-where
-    T: Send + 'static,
-    F: FnOnce(Center) -> Fut + Send + 'static,
-    Fut: Future<Output = T>,
-{
     let panel = Arc::new(Mutex::new(Listening(Panel::always_on())));
     let outcome =
         Universe::seeded(1).tap(panel.clone()).run(move |u| async move { scene(Center::open(u, profile).await).await });
     let result = outcome.result.unwrap_or_else(|cause| panic!("{cause}\n{}", outcome.log.to_text()));
-    let breaks: Vec<String> = breaks.iter().map(ToString::to_string).collect();
-    let verdict = panel.lock().unwrap().0.verdict(&breaks).unwrap();
+    let verdict = panel.lock().unwrap().0.verdict(&[]).unwrap();
     assert!(verdict.passed(), "{verdict}");
     result
 }

@@ -50,7 +50,6 @@ Feature: Round 4
     When bob logs out
     Then bob's session lasted 152 seconds in all: 152 seconds paused
 
-  @breaks:one_disposition_for_each_call
   Scenario: Dispositions in all ways
     Given a campaign renewals
     And agent alice with a hardphone

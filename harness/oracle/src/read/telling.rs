@@ -18,8 +18,16 @@ pub struct Told {
     pub lead_id: Option<String>,
     /// The call.
     pub call_id: Option<String>,
-    /// The status that the call was given.
+    /// The status that the call was given; of an agent, how she stands.
     pub status: Option<String>,
+    /// The customer's number.
+    pub phone_number: Option<String>,
+    /// The agent.
+    pub agent: Option<String>,
+    /// Of an agent: what her status doesn't tell.
+    pub sub_status: Option<String>,
+    /// Of an agent: why she pauses.
+    pub pause_code: Option<String>,
 }
 
 impl Told {
@@ -69,6 +77,11 @@ impl Told {
     }
 }
 
+/// A number without the sign before it.
+fn plain(number: String) -> String {
+    number.trim_start_matches('+').to_owned()
+}
+
 fn text(value: &Value) -> Option<String> {
     match value {
         Value::String(text) if !text.is_empty() => Some(text.clone()),
@@ -87,6 +100,10 @@ fn of_json(body: &[u8]) -> Option<Told> {
         lead_id: of(&["lead_id"]),
         call_id: of(&["call_id", "uniqueid", "CallSid"]),
         status: of(&["status", "dispo"]),
+        phone_number: of(&["phone_number"]).map(plain),
+        agent: of(&["agent", "user"]),
+        sub_status: of(&["sub_status"]),
+        pause_code: of(&["pause_code"]),
     })
 }
 
@@ -98,6 +115,10 @@ fn of_form(form: &Form) -> Told {
         lead_id: of(&["lead_id"]),
         call_id: of(&["call_id", "uniqueid", "CallSid"]),
         status: of(&["status", "dispo"]),
+        phone_number: of(&["phone_number"]).map(plain),
+        agent: of(&["agent", "user"]),
+        sub_status: of(&["sub_status"]),
+        pause_code: of(&["pause_code"]),
     }
 }
 

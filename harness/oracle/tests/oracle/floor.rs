@@ -340,20 +340,35 @@ fn of_each_call_is_said_once_what_became_of_it() {
     fires(&play.ends_later(), DISPOSITION, "alice has left M1 behind, and never said what became of it");
 }
 
+/// The quirk forbids the rule, and is named; an idempotent floor may say ok as often as it's asked.
 #[test]
-fn a_second_ok_is_a_second_disposition_where_the_floor_saves_twice() {
-    for (profile, quirks, twice) in [("vicidial", &["saves-twice"][..], true), ("modern", &[], false)] {
+fn a_second_ok_is_a_second_disposition_if_it_changes_anything_and_no_quirk_forbids_the_rule() {
+    let with_urls = ready().replacen('{', r#"{"urls":[7],"#, 1);
+    for (profile, quirks, second, answer, fires_with) in [
+        ("vicidial", &["saves-twice"][..], "SALE", &with_urls, None),
+        ("vicidial", &["saves-twice"], "NI", &ready(), None),
+        ("vicidial", &[], "SALE", &ready(), None),
+        ("vicidial", &[], "SALE", &with_urls, Some("SALE, then SALE")),
+        ("vicidial", &[], "NI", &ready(), Some("SALE, then NI")),
+        ("modern", &[], "SALE", &ready(), None),
+        ("modern", &[], "SALE", &with_urls, Some("SALE, then SALE")),
+    ] {
         let mut play = floor(profile, quirks);
         let mut alice = talking(&mut play);
-        for _ in 0..2 {
-            alice.does(&mut play, "updateDISPO&dispo_choice=SALE&call_id=M1", &ready());
+        for status in ["SALE", second] {
+            alice.does(&mut play, &format!("updateDISPO&dispo_choice={status}&call_id=M1"), answer);
         }
         let verdicts = play.ends_later();
-        if twice {
-            fires(&verdicts, DISPOSITION, "alice's disposition of M1 was saved twice: SALE, then SALE");
-        } else {
-            silent(&verdicts, DISPOSITION);
+        match fires_with {
+            Some(says) => {
+                let says = format!("alice's disposition of M1 was saved twice: {says}");
+                fires(&verdicts, DISPOSITION, &says);
+            }
+            None => silent(&verdicts, DISPOSITION),
         }
+        let exempt = verdicts.exempt(DISPOSITION);
+        assert_eq!(exempt.len(), quirks.len(), "{exempt:?}");
+        assert!(exempt.iter().all(|(why, count)| why.contains("saves-twice") && *count == 1), "{exempt:?}");
     }
 }
 
@@ -474,11 +489,42 @@ const SALE: &str = r#"{"id":"evt_1","type":"disposition.saved","timestamp":"2026
 /// A floor that tells the CRM of dispositions, by a contract that tries a 5xx so often.
 fn telling(tries: u64) -> Play {
     let mut play = floor("vicidial", &[]);
-    let hook = setting("hook").with("name", "h").with("campaign", "renewals").with("event", "disposition.saved");
-    let hook = hook.with("url", "http://carol/hook").with("sender", "x").with("trigger", "screen");
-    let hook = hook.with("spent_after_ms", 100_000).with("tries", vec![format!("5xx={tries}")]);
-    step(&mut play, hook.with("disables", 0).with("fallback", 0));
+    hook(&mut play, "h", ("disposition.saved", "screen"), "/hook", tries);
     play
+}
+
+/// The CRM is to be told of that event.
+fn hook(play: &mut Play, name: &str, (event, trigger): (&str, &str), path: &str, tries: u64) {
+    let hook = setting("hook").with("name", name).with("campaign", "renewals").with("event", event);
+    let hook = hook.with("url", format!("http://carol{path}")).with("sender", "x").with("trigger", trigger);
+    let hook = hook.with("spent_after_ms", 100_000).with("tries", vec![format!("5xx={tries}")]);
+    step(play, hook.with("disables", 0).with("fallback", 0));
+}
+
+/// A floor of one campaign that tells the CRM of that.
+fn telling_of(profile: &str, event: (&str, &str)) -> Play {
+    let mut play = floor(profile, &[]);
+    let lists = vec!["101".to_owned()];
+    step(&mut play, setting("campaign").with("name", "renewals").with("method", "ratio").with("lists", lists));
+    hook(&mut play, "h", event, "/hook", 1);
+    play
+}
+
+fn event(kind: &str, data: &str) -> String {
+    format!(
+        r#"{{"id":"evt_{kind}","type":"{kind}","timestamp":"2026-11-23T14:00:00Z","sequence":1,"data":{{{data}}}}}"#
+    )
+}
+
+/// How much was judged of the last rule, if it's broken by that, or by nothing.
+#[track_caller]
+fn lost(play: Play, says: Option<&str>) -> u64 {
+    let verdicts = play.ends_later();
+    match says {
+        Some(says) => fires(&verdicts, LOST, says),
+        None => silent(&verdicts, LOST),
+    }
+    verdicts.judged(LOST)
 }
 
 /// Alice saves a sale.
@@ -521,6 +567,143 @@ fn a_receiver_that_refuses_is_told_as_often_as_the_contract_says() {
         } else {
             fires(&verdicts, LOST, "was tried 1 times, and never again");
         }
+    }
+}
+
+/// A lead is there once the API has said so, and once however often it says so (the modern profile is idempotent).
+#[test]
+fn a_lead_that_was_added_is_told() {
+    let added = |says: &str, told: Option<&str>| {
+        let mut play = telling_of("modern", ("lead.added", "at-once"));
+        let mut talk = Talk::open(&mut play, ("bob", 50_100), ("server", 80));
+        for _ in 0..2 {
+            talk.ask(&mut play, "GET", "/vicidial/non_agent_api.php?function=add_lead&phone_number=1", "");
+            talk.answer(&mut play, 200, says);
+        }
+        if let Some(lead) = told {
+            let data = format!(r#""lead_id":"{lead}""#);
+            deliver(&mut play, ("server", 50_001), &event("lead.added", &data), 200);
+        }
+        play
+    };
+    let success = "SUCCESS: add_lead LEAD HAS BEEN ADDED - 15551230009|crm|101|1003|-5.00\n";
+    assert_eq!(lost(added(success, Some("1003")), None), 1);
+    assert_eq!(lost(added(success, None), Some("lead 1003 was added at ")), 1);
+    lost(added(success, Some("1004")), Some("lead 1003 was added at "));
+    // Another campaign's list, and a lead that wasn't taken.
+    for nothing in
+        [&*success.replace("|101|", "|102|"), "ERROR: add_lead DUPLICATE PHONE NUMBER IN SYSTEM - 1|101|1003|101\n"]
+    {
+        assert_eq!(added(nothing, None).ends_later().judged(LOST), 0, "{nothing}");
+    }
+}
+
+#[test]
+fn a_call_that_an_agent_gets_is_told_when_the_customer_is_there() {
+    let starts = |profile: &str, customer: &str, is_told: bool| {
+        let mut play = telling_of(profile, ("call.started", "at-once"));
+        let mut alice = Screen::log_in(&mut play, "alice", "alice", "s1");
+        alice.does(&mut play, "manDiaLonly", &shown("INCALL", "", "M1", customer));
+        if is_told {
+            deliver(&mut play, ("server", 50_001), &event("call.started", r#""call_id":"M1""#), 200);
+        }
+        play
+    };
+    assert_eq!(lost(starts("modern", "LIVE", true), None), 1);
+    lost(starts("modern", "LIVE", false), Some("M1 began with alice at "));
+    assert_eq!(starts("modern", "DIALING", false).ends_later().judged(LOST), 0, "he hasn't answered");
+    assert_eq!(starts("vicidial", "LIVE", false).ends_later().judged(LOST), 0, "it has no URL for that");
+}
+
+#[test]
+fn a_call_that_has_ended_is_told() {
+    let ends = |trigger: &str, has_agent: bool, told: Option<&str>| {
+        let mut play = telling_of("modern", ("call.ended", trigger));
+        let mut call = answered(&mut play, "c1", CUSTOMER);
+        if has_agent {
+            let mut alice = talking(&mut play);
+            call.hang_up(&mut play, "carrier");
+            alice.polls(&mut play, &shown("INCALL", "DEAD", "M1", "ENDED"));
+            (0..5).for_each(|_| alice.polls(&mut play, &shown("INCALL", "DEAD", "M1", "ENDED")));
+        } else {
+            play.wait(5_000);
+            call.hang_up(&mut play, "server");
+        }
+        if let Some(data) = told {
+            deliver(&mut play, ("server", 50_001), &event("call.ended", data), 200);
+        }
+        play
+    };
+    assert_eq!(lost(ends("at-once", true, Some(r#""call_id":"M1""#)), None), 1);
+    lost(ends("at-once", true, None), Some("M1 ended at "));
+    lost(ends("at-once", true, Some(r#""call_id":"M2""#)), Some("M1 ended at "));
+    let of_mary = r#""call_id":"V9","phone_number":"15551230001""#;
+    for trigger in ["at-once", "no-agent"] {
+        assert_eq!(lost(ends(trigger, false, Some(of_mary)), None), 1);
+        lost(ends(trigger, false, None), Some("the call of 15551230001 ended at "));
+        lost(ends(trigger, false, Some(&of_mary.replace("0001", "0002"))), Some("the call of 15551230001 ended at "));
+    }
+    assert_eq!(ends("no-agent", true, None).ends_later().judged(LOST), 0, "an agent had it");
+}
+
+#[test]
+fn what_becomes_of_an_agent_is_told() {
+    let pauses = |told: &[[&str; 3]]| {
+        let mut play = telling_of("modern", ("agent.state_changed", "at-once"));
+        let mut alice = Screen::log_in(&mut play, "alice", "alice", "s1");
+        let lunch = shown("PAUSED", "", "", "").replace(r#""pause_code":"""#, r#""pause_code":"LUNCH""#);
+        alice.does(&mut play, "VDADready", &ready());
+        alice.does(&mut play, "VDADpause&pause_code=LUNCH", &lunch);
+        for (port, [status, sub, code]) in told.iter().enumerate() {
+            let data = format!(r#""agent":"alice","status":"{status}","sub_status":"{sub}","pause_code":"{code}""#);
+            deliver(&mut play, ("server", 50_001 + port as u16), &event("agent.state_changed", &data), 200);
+        }
+        play
+    };
+    let (logged_in, ready, lunch) = (["PAUSED", "", ""], ["READY", "", ""], ["PAUSED", "", "LUNCH"]);
+    assert_eq!(lost(pauses(&[logged_in, ready, lunch]), None), 3);
+    assert_eq!(lost(pauses(&[logged_in, lunch]), Some("alice became READY at ")), 3);
+    lost(pauses(&[logged_in, ["CLOSER", "", ""], lunch]), Some("alice became READY at "));
+    lost(pauses(&[logged_in, ready, ["PAUSED", "", "TEA"]]), Some("alice became PAUSED LUNCH at "));
+    lost(pauses(&[logged_in, ready, ["PAUSED", "DISPO", "LUNCH"]]), Some("alice became PAUSED LUNCH at "));
+}
+
+/// That she paused an hour ago doesn't tell that she pauses now.
+#[test]
+fn what_was_told_before_is_no_news_of_what_came_after() {
+    for told_again in [true, false] {
+        let mut play = telling_of("modern", ("agent.state_changed", "at-once"));
+        let mut alice = Screen::log_in(&mut play, "alice", "alice", "s1");
+        let mut becomes = |play: &mut Play, action: &str, status: &str, port: Option<u16>| {
+            alice.does(play, action, &shown(status, "", "", ""));
+            if let Some(port) = port {
+                let data = format!(r#""agent":"alice","status":"{status}","sub_status":"","pause_code":"""#);
+                deliver(play, ("server", port), &event("agent.state_changed", &data), 200);
+            }
+        };
+        becomes(&mut play, "poll", "PAUSED", Some(50_001));
+        becomes(&mut play, "VDADready", "READY", Some(50_002));
+        becomes(&mut play, "VDADpause", "PAUSED", told_again.then_some(50_003));
+        assert_eq!(lost(play, (!told_again).then_some("alice became PAUSED at ")), 3);
+    }
+}
+
+/// VICIdial's URLs don't say which event they tell: the path does.
+#[test]
+fn a_url_for_one_event_does_not_stand_for_another() {
+    for (paths, stands) in [(["/start", "/dispo"], false), (["/hook", "/hook"], true)] {
+        let mut play = telling_of("vicidial", ("call.ended", "no-agent"));
+        hook(&mut play, "h", ("call.started", "at-once"), paths[0], 1);
+        hook(&mut play, "d", ("disposition.saved", "screen"), paths[1], 1);
+        let mut alice = Screen::log_in(&mut play, "alice", "alice", "s1");
+        alice.does(&mut play, "VDADready", &ready());
+        let call = in_call("M1").replace("\"M1\"", "\"V1\"");
+        alice.polls(&mut play, &call);
+        alice.does(&mut play, "updateDISPO&dispo_choice=SALE&call_id=V1&lead_id=1001", &ready());
+        let mut talk = Talk::open(&mut play, ("server", 50_001), ("carol", 80));
+        talk.ask(&mut play, "GET", &format!("{}?call_id=V1&dispo=SALE", paths[1]), "");
+        talk.answer(&mut play, 200, "OK");
+        assert_eq!(lost(play, (!stands).then_some("V1 began with alice at ")), 2);
     }
 }
 
