@@ -105,7 +105,10 @@ struct Shared {
     timeout: RefCell<Option<Duration>>,
     timed_out: RefCell<Vec<Side>>,
     happened: Notify,
-    fed: Notify,
+    /// Another timeout is set.
+    awaited: Notify,
+    fed: Rc<Notify>,
+    cadence: Rc<cadence::Setting>,
 }
 
 struct Leg {
@@ -160,8 +163,11 @@ impl Relay {
             timeout: RefCell::new(Some(RELAY_TIMEOUT)),
             timed_out: RefCell::default(),
             happened: Notify::new(),
-            fed: Notify::new(),
+            awaited: Notify::new(),
+            fed: Rc::default(),
+            cadence: cadence::here(),
         });
+        shared.cadence.rests(&shared.fed);
         let relay =
             Relay(Rc::new(Handle { shared: shared.clone(), tasks: RefCell::default(), listeners: RefCell::default() }));
         relay.listen(Side::A);
@@ -275,6 +281,7 @@ impl Relay {
     /// Tells of silence that lasts so long, or never.
     pub fn set_timeout(&self, after: Option<Duration>) {
         *self.0.shared.timeout.borrow_mut() = after;
+        self.0.shared.awaited.notify_one();
     }
 
     /// Waits until a leg has been silent for too long. Each time is told once.
@@ -436,6 +443,10 @@ async fn forward_reports(shared: Rc<Shared>, side: Side, from: Way) {
 /// Looks for legs that have fallen silent.
 async fn watch(shared: Rc<Shared>) {
     loop {
+        if shared.timeout.borrow().is_none() {
+            shared.awaited.notified().await;
+            continue;
+        }
         shared.host.sleep(WATCH).await;
         let Some(timeout) = *shared.timeout.borrow() else { continue };
         for side in [Side::A, Side::B] {
@@ -464,7 +475,7 @@ async fn feed(shared: Rc<Shared>) {
                 continue;
             }
             feeds = true;
-            let every = cadence::every_frame(tick, leg.fed_since);
+            let every = shared.cadence.every_frame(tick, leg.fed_since);
             full |= every;
             let rested = leg.own.last_sent().is_none_or(|last| tick.since(last) >= REST);
             if let (true, Some(to)) = (every || rested, leg.latch.to()) {
