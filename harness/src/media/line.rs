@@ -168,11 +168,18 @@ impl AudioLine {
             cadence: cadence::here(),
         });
         shared.cadence.rests(&shared.changed);
-        let tasks = vec![
-            host.spawn(listen(shared.clone(), way.clone())).abort_handle(),
-            host.spawn(listen_to_reports(shared.clone(), way.clone())).abort_handle(),
-            host.spawn(beat(shared.clone(), way)).abort_handle(),
-        ];
+        let mut tasks = Vec::new();
+        let weak = Rc::downgrade(&shared);
+        let taken = way.give_to(move |datagram, from| {
+            if let Some(shared) = weak.upgrade() {
+                shared.take(&datagram, from);
+            }
+        });
+        if !taken {
+            tasks.push(host.spawn(listen(shared.clone(), way.clone())).abort_handle());
+        }
+        tasks.push(host.spawn(listen_to_reports(shared.clone(), way.clone())).abort_handle());
+        tasks.push(host.spawn(beat(shared.clone(), way)).abort_handle());
         AudioLine(Rc::new(Handle { shared, tasks: RefCell::new(tasks) }))
     }
 
@@ -334,30 +341,34 @@ impl Shared {
         state.events.push_back(event);
         self.happened.notify_one();
     }
-}
 
-/// Takes in what arrives.
-async fn listen(shared: Rc<Shared>, way: Way) {
-    while let Ok((datagram, from)) = way.receive().await {
-        let now = shared.host.now();
-        let mut state = shared.state.borrow_mut();
+    /// Takes in what arrives.
+    fn take(&self, datagram: &Bytes, from: SocketAddrV4) {
+        let now = self.host.now();
+        let mut state = self.state.borrow_mut();
         if state.closed || state.behaviour.deaf {
-            continue;
+            return;
         }
-        let ssrc = ssrc_of(&datagram);
+        let ssrc = ssrc_of(datagram);
         if !state.latch.as_mut().is_some_and(|latch| latch.takes(now, from, ssrc)) {
-            continue;
+            return;
         }
-        match state.stream.receive(now, &datagram) {
-            Heard::Digit(digit) => shared.tell(&mut state, LineEvent::Digit(digit)),
+        match state.stream.receive(now, datagram) {
+            Heard::Digit(digit) => self.tell(&mut state, LineEvent::Digit(digit)),
             Heard::Media => state.timed_out = false,
             Heard::Ignored | Heard::Not(_) => {}
         }
         // What came is played when the next frame is sent, or in step where every one is: only one that nobody heard
         // until now may have to be sent sooner.
-        if state.stream.last_sent().is_some_and(|last| last + state.rest() < shared.planned.get()) {
-            shared.changed.notify_one();
+        if state.stream.last_sent().is_some_and(|last| last + state.rest() < self.planned.get()) {
+            self.changed.notify_one();
         }
+    }
+}
+
+async fn listen(shared: Rc<Shared>, way: Way) {
+    while let Ok((datagram, from)) = way.receive().await {
+        shared.take(&datagram, from);
     }
 }
 

@@ -97,7 +97,7 @@ struct Member {
     /// The frame that is heard now, and the last one that those weren't sent yet who aren't sent every frame.
     frame: Option<[i16; FRAME]>,
     lately: Option<[i16; FRAME]>,
-    tasks: [AbortHandle; 2],
+    tasks: Vec<AbortHandle>,
 }
 
 impl Drop for Member {
@@ -299,11 +299,43 @@ impl Shared {
         id
     }
 
-    fn listen_to(self: &Rc<Self>, id: MemberId, way: &Way) -> [AbortHandle; 2] {
-        [
-            self.host.spawn(listen(self.clone(), id, way.clone())).abort_handle(),
-            self.host.spawn(listen_to_reports(self.clone(), id, way.clone())).abort_handle(),
-        ]
+    fn listen_to(self: &Rc<Self>, id: MemberId, way: &Way) -> Vec<AbortHandle> {
+        let mut tasks = vec![self.host.spawn(listen_to_reports(self.clone(), id, way.clone())).abort_handle()];
+        let weak = Rc::downgrade(self);
+        let taken = way.give_to(move |datagram, from| {
+            if let Some(shared) = weak.upgrade() {
+                shared.take(id, &datagram, from);
+            }
+        });
+        if !taken {
+            tasks.push(self.host.spawn(listen(self.clone(), id, way.clone())).abort_handle());
+        }
+        tasks
+    }
+
+    /// Takes in what comes from a member.
+    fn take(&self, id: MemberId, datagram: &Bytes, from: SocketAddrV4) {
+        let now = self.host.now();
+        let mut members = self.members.borrow_mut();
+        let Some(member) = members.get_mut(&id) else { return };
+        if !member.latch.as_mut().is_some_and(|latch| latch.takes(now, from, ssrc_of(datagram))) {
+            return;
+        }
+        if let Heard::Digit(digit) = member.stream.receive(now, datagram) {
+            let heard_by = member.heard_by;
+            if let Some(ear) = &mut member.ear {
+                ear.pressed(digit);
+            }
+            let hears = |other: MemberId| match heard_by {
+                HeardBy::All => other != id,
+                HeardBy::Nobody => false,
+                HeardBy::Only(one) => other == one,
+            };
+            for (_, other) in members.iter_mut().filter(|(other, _)| hears(**other)) {
+                other.stream.press(digit);
+            }
+            self.changed.notify_one();
+        }
     }
 }
 
@@ -317,27 +349,7 @@ impl Drop for Handle {
 
 async fn listen(shared: Rc<Shared>, id: MemberId, way: Way) {
     while let Ok((datagram, from)) = way.receive().await {
-        let now = shared.host.now();
-        let mut members = shared.members.borrow_mut();
-        let Some(member) = members.get_mut(&id) else { return };
-        if !member.latch.as_mut().is_some_and(|latch| latch.takes(now, from, ssrc_of(&datagram))) {
-            continue;
-        }
-        if let Heard::Digit(digit) = member.stream.receive(now, &datagram) {
-            let heard_by = member.heard_by;
-            if let Some(ear) = &mut member.ear {
-                ear.pressed(digit);
-            }
-            let hears = |other: MemberId| match heard_by {
-                HeardBy::All => other != id,
-                HeardBy::Nobody => false,
-                HeardBy::Only(one) => other == one,
-            };
-            for (_, other) in members.iter_mut().filter(|(other, _)| hears(**other)) {
-                other.stream.press(digit);
-            }
-            shared.changed.notify_one();
-        }
+        shared.take(id, &datagram, from);
     }
 }
 
