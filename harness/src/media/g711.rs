@@ -63,9 +63,19 @@ impl Codec {
     /// assert_eq!(Codec::Pcmu.decode(0xCE), 988, "the nearest of the 256 levels");
     /// ```
     pub fn encode(self, samples: &[i16], out: &mut Vec<u8>) {
+        if samples.iter().all(|&sample| sample == 0) {
+            // A room in which nobody speaks.
+            return out.resize(out.len() + samples.len(), self.silence());
+        }
         match self {
-            Codec::Pcmu => out.extend(samples.iter().map(|&sample| to_mu_law(sample))),
-            Codec::Pcma => out.extend(samples.iter().map(|&sample| to_a_law(sample))),
+            Codec::Pcmu => out.extend(samples.iter().map(|&sample| {
+                // A step begins at a multiple of 4, either way from zero; the sign is the highest bit, inverted.
+                MU_CODES[usize::from(sample.unsigned_abs() >> 2)] ^ if sample < 0 { 0x80 } else { 0 }
+            })),
+            Codec::Pcma => out.extend(samples.iter().map(|&sample| {
+                let (magnitude, sign) = if sample < 0 { (!sample, 0x80) } else { (sample, 0) };
+                A_CODES[magnitude as usize >> 3] ^ sign
+            })),
         }
     }
 
@@ -99,6 +109,27 @@ impl Codec {
     }
 }
 
+/// The codes of the levels from zero up, in steps of 4 and of 8.
+static MU_CODES: [u8; 8_193] = {
+    let mut codes = [0; 8_193];
+    let mut step = 0;
+    while step < 8_192 {
+        codes[step] = to_mu_law((step << 2) as i16);
+        step += 1;
+    }
+    // The lowest sample has no counterpart above zero.
+    codes[8_192] = to_mu_law(i16::MAX);
+    codes
+};
+static A_CODES: [u8; 4_096] = {
+    let mut codes = [0; 4_096];
+    let mut step = 0;
+    while step < 4_096 {
+        codes[step] = to_a_law((step << 3) as i16);
+        step += 1;
+    }
+    codes
+};
 static MU_LAW: [i16; 256] = levels(true);
 static A_LAW: [i16; 256] = levels(false);
 static MU_TO_A: [u8; 256] = translation(true);
@@ -202,6 +233,16 @@ mod tests {
                 let same = if (codec, byte) == (Codec::Pcmu, 0x7F) { 0xFF } else { byte };
                 assert_eq!(again, [same], "{codec:?} {byte:#04x}");
             }
+        }
+    }
+
+    #[test]
+    fn the_table_of_codes_says_of_every_sample_what_the_law_says() {
+        for sample in i16::MIN..=i16::MAX {
+            let mut codes = Vec::new();
+            Codec::Pcmu.encode(&[sample, 1], &mut codes);
+            Codec::Pcma.encode(&[sample, 1], &mut codes);
+            assert_eq!((codes[0], codes[2]), (to_mu_law(sample), to_a_law(sample)), "{sample}");
         }
     }
 

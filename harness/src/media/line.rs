@@ -24,8 +24,12 @@ use crate::world::{Host, HostMicrophone, HostSpeaker, Random};
 
 /// How long nothing may come before a line tells of it, unless another time is set.
 pub const TIMEOUT: Duration = Duration::from_secs(30);
-/// How long a line rests at most.
+/// How long a line rests at most where somebody may listen.
 pub(super) const REST: Duration = Duration::from_millis(20 * cadence::ONE_IN as u64);
+/// And where nobody does.
+const UNHEARD_REST: Duration = Duration::from_millis(20 * cadence::ONE_IN_UNHEARD as u64);
+/// Nobody rests for longer who has something to play.
+const LONGEST_REST: Duration = Duration::from_millis(1_200);
 
 /// What happens on a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,8 +101,9 @@ struct Shared {
     state: RefCell<State>,
     /// When the beat will look again by itself.
     planned: Cell<SimTime>,
-    changed: Notify,
+    changed: Rc<Notify>,
     happened: Notify,
+    cadence: Rc<cadence::Setting>,
 }
 
 struct State {
@@ -115,6 +120,8 @@ struct State {
     timed_out: bool,
     closed: bool,
     events: VecDeque<LineEvent>,
+    /// The last tick up to which what came was played.
+    played: SimTime,
 }
 
 impl AudioLine {
@@ -153,16 +160,26 @@ impl AudioLine {
                 timed_out: false,
                 closed: false,
                 events: VecDeque::new(),
+                played: host.now(),
             }),
             planned: Cell::new(SimTime(u64::MAX)),
-            changed: Notify::new(),
+            changed: Rc::default(),
             happened: Notify::new(),
+            cadence: cadence::here(),
         });
-        let tasks = vec![
-            host.spawn(listen(shared.clone(), way.clone())).abort_handle(),
-            host.spawn(listen_to_reports(shared.clone(), way.clone())).abort_handle(),
-            host.spawn(beat(shared.clone(), way)).abort_handle(),
-        ];
+        shared.cadence.rests(&shared.changed);
+        let mut tasks = Vec::new();
+        let weak = Rc::downgrade(&shared);
+        let taken = way.give_to(move |datagram, from| {
+            if let Some(shared) = weak.upgrade() {
+                shared.take(&datagram, from);
+            }
+        });
+        if !taken {
+            tasks.push(host.spawn(listen(shared.clone(), way.clone())).abort_handle());
+        }
+        tasks.push(host.spawn(listen_to_reports(shared.clone(), way.clone())).abort_handle());
+        tasks.push(host.spawn(beat(shared.clone(), way)).abort_handle());
         AudioLine(Rc::new(Handle { shared, tasks: RefCell::new(tasks) }))
     }
 
@@ -184,7 +201,10 @@ impl AudioLine {
     /// An offer was answered: from now on the other side is this. Hold is a direction.
     pub fn connect(&self, remote: Remote) {
         let Some(remote) = self.0.shared.way.borrow().as_ref().map(|way| way.remote(remote)) else { return };
-        self.change(|state, now| {
+        self.adjust(|state, now| {
+            if !state.stream.is_connected_to(&remote) {
+                state.changed = now;
+            }
             state.stream.connect(now, &remote);
             for (latch, address) in
                 [(&mut state.latch, remote.address), (&mut state.reports, reports_at(remote.address))]
@@ -218,7 +238,7 @@ impl AudioLine {
 
     /// Presses keys: 0 to 9, *, #, A to D; others are left out, and all are where the other side takes none.
     pub fn send_digits(&self, digits: &str) {
-        self.change(|state, _| digits.chars().for_each(|digit| state.stream.press(digit)));
+        self.adjust(|state, _| digits.chars().for_each(|digit| state.stream.press(digit)));
     }
 
     /// The digits that came so far.
@@ -243,7 +263,7 @@ impl AudioLine {
 
     /// Tells of silence that lasts so long, or never.
     pub fn set_timeout(&self, after: Option<Duration>) {
-        self.change(|state, _| state.timeout = after);
+        self.adjust(|state, _| state.timeout = after);
     }
 
     /// Waits for the next thing that happens. Nothing is missed if it's asked for later.
@@ -281,12 +301,17 @@ impl AudioLine {
         }
     }
 
+    /// Changes the media: every frame is sent for a while.
     fn change(&self, change: impl FnOnce(&mut State, SimTime)) {
+        self.adjust(|state, now| {
+            change(state, now);
+            state.changed = now;
+        });
+    }
+
+    fn adjust(&self, adjust: impl FnOnce(&mut State, SimTime)) {
         let now = self.0.shared.host.now();
-        let mut state = self.0.shared.state.borrow_mut();
-        change(&mut state, now);
-        state.changed = now;
-        drop(state);
+        adjust(&mut self.0.shared.state.borrow_mut(), now);
         self.0.shared.changed.notify_one();
     }
 }
@@ -316,29 +341,41 @@ impl Shared {
         state.events.push_back(event);
         self.happened.notify_one();
     }
-}
 
-/// Takes in what arrives.
-async fn listen(shared: Rc<Shared>, way: Way) {
-    while let Ok((datagram, from)) = way.receive().await {
-        let now = shared.host.now();
-        let mut state = shared.state.borrow_mut();
+    /// Takes in what arrives.
+    fn take(&self, datagram: &Bytes, from: SocketAddrV4) {
+        let now = self.host.now();
+        let mut state = self.state.borrow_mut();
         if state.closed || state.behaviour.deaf {
-            continue;
+            return;
         }
-        let ssrc = ssrc_of(&datagram);
+        let ssrc = ssrc_of(datagram);
         if !state.latch.as_mut().is_some_and(|latch| latch.takes(now, from, ssrc)) {
-            continue;
+            return;
         }
-        match state.stream.receive(now, &datagram) {
-            Heard::Digit(digit) => shared.tell(&mut state, LineEvent::Digit(digit)),
+        match state.stream.receive(now, datagram) {
+            Heard::Digit(digit) => self.tell(&mut state, LineEvent::Digit(digit)),
             Heard::Media => state.timed_out = false,
             Heard::Ignored | Heard::Not(_) => {}
         }
-        let due = state.stream.next_to_play();
-        if due.is_some_and(|due| due < shared.planned.get()) {
-            shared.changed.notify_one();
+        // What came is played when the next frame is sent, or in step where every one is: only one that nobody heard
+        // until now may have to be sent sooner.
+        if state.stream.last_sent().is_some_and(|last| last + state.rest() < self.planned.get()) {
+            self.changed.notify_one();
         }
+    }
+}
+
+async fn listen(shared: Rc<Shared>, way: Way) {
+    while let Ok((datagram, from)) = way.receive().await {
+        shared.take(&datagram, from);
+    }
+}
+
+impl State {
+    /// How long it rests between its frames, unless every one is sent.
+    fn rest(&self) -> Duration {
+        if self.stream.is_unheard() { UNHEARD_REST } else { REST }
     }
 }
 
@@ -366,6 +403,7 @@ async fn beat(shared: Rc<Shared>, way: Way) {
         shared.changed.notified().await;
     }
     let mut tick = shared.host.now();
+    shared.state.borrow_mut().played = tick;
     loop {
         let next = turn(&shared, &way, tick).await;
         tick = rest(&shared, tick, next).await;
@@ -402,8 +440,9 @@ async fn turn(shared: &Shared, way: &Way, tick: SimTime) -> SimTime {
     let (packet, report, next) = {
         let mut guard = shared.state.borrow_mut();
         let state = &mut *guard;
-        let full = cadence::every_frame(tick, state.changed) || state.stream.is_pressing();
-        let rested = state.stream.last_sent().is_none_or(|last| tick.since(last) >= REST);
+        let full = shared.cadence.every_frame(tick, state.changed) || state.stream.is_pressing();
+        let rest = state.rest();
+        let rested = state.stream.last_sent().is_none_or(|last| tick.since(last) >= rest);
         let to = state.latch.as_ref().and_then(Latch::to);
         let mut packet = None;
         if (full || rested)
@@ -414,20 +453,21 @@ async fn turn(shared: &Shared, way: &Way, tick: SimTime) -> SimTime {
             let samples = said(shared, state, tick);
             packet = state.stream.frame_to_send(tick, &samples).map(|packet| (packet, to));
         }
-        if !state.behaviour.deaf
-            && !state.closed
-            && let Some(frame) = state.stream.frame_to_play(tick)
-        {
-            // A host that is down plays nothing, and this task ends with it.
-            let _ = shared.speaker.play(&frame);
+        if !state.behaviour.deaf && !state.closed {
+            let ago = shared.host.now().since(tick);
+            catch_up(&mut state.stream, state.played, tick, |at, frame| {
+                // A host that is down plays nothing, and this task ends with it.
+                let _ = shared.speaker.play_from(at + ago, frame);
+            });
         }
-        watch(shared, state, tick);
+        state.played = tick;
+        let times_out = watch(shared, state, tick);
         let report = state.stream.report_to_send(tick).zip(state.reports.as_ref().and_then(Latch::to));
         let next = if full || state.stream.is_pressing() {
             tick + FRAME_TIME
         } else {
-            let sparing = probe_after(&state.stream, tick);
-            state.stream.next_to_play().map_or(sparing, |due| tick_of(tick, due)).min(sparing)
+            let next = state.stream.last_sent().map(|last| last + rest).filter(|next| *next > tick);
+            next.unwrap_or(tick + rest).min(times_out.unwrap_or(SimTime(u64::MAX)))
         };
         (packet, report, next)
     };
@@ -440,15 +480,31 @@ async fn turn(shared: &Shared, way: &Way, tick: SimTime) -> SimTime {
     next
 }
 
-/// The tick whose frame has a moment in it, after this one.
-pub(super) fn tick_of(tick: SimTime, due: SimTime) -> SimTime {
-    let frame = FRAME_TIME.as_nanos() as u64;
-    SimTime(tick.0 + (due.0.saturating_sub(tick.0) / frame).max(1) * frame)
-}
-
-/// When a line that spares its packets sends the next one.
-pub(super) fn probe_after(stream: &Stream, tick: SimTime) -> SimTime {
-    stream.last_sent().map(|last| last + REST).filter(|next| *next > tick).unwrap_or(tick + REST)
+/// Takes what is to be played from a stream, frame by frame, on the ticks behind `after` up to this one. Who rests
+/// between the frames that it sends doesn't wake for those that come; it was awake a second ago, though, or asleep with
+/// its host, and what came before that is missed.
+pub(super) fn catch_up(
+    stream: &mut Stream,
+    after: SimTime,
+    tick: SimTime,
+    mut play: impl FnMut(SimTime, &[i16; FRAME]),
+) {
+    let frame_time = FRAME_TIME.as_nanos() as u64;
+    let mut after = after.max(SimTime(tick.0.saturating_sub(LONGEST_REST.as_nanos() as u64)));
+    while let Some(due) = stream.next_to_play().filter(|due| *due < tick) {
+        // The tick whose frame has that moment in it, unless it's over.
+        let back = (tick.0 - due.0).div_ceil(frame_time).min(tick.0.saturating_sub(after.0 + 1) / frame_time);
+        if back == 0 {
+            break;
+        }
+        after = SimTime(tick.0 - back * frame_time);
+        if let Some(frame) = stream.frame_to_play(after) {
+            play(after, &frame);
+        }
+    }
+    if let Some(frame) = stream.frame_to_play(tick) {
+        play(tick, &frame);
+    }
 }
 
 /// What goes out: the frame that is over now.
@@ -470,10 +526,14 @@ fn said(shared: &Shared, state: &mut State, tick: SimTime) -> [i16; FRAME] {
     samples
 }
 
-/// Tells of silence, once.
-fn watch(shared: &Shared, state: &mut State, tick: SimTime) {
-    let (Some(timeout), Some(silent_for)) = (state.timeout, state.stream.silent_for(tick)) else { return };
-    if silent_for >= timeout && !std::mem::replace(&mut state.timed_out, true) {
+/// Tells of silence, once; says when it would, if nothing comes until then.
+fn watch(shared: &Shared, state: &mut State, tick: SimTime) -> Option<SimTime> {
+    let (timeout, silent_for) = (state.timeout?, state.stream.silent_for(tick)?);
+    if silent_for < timeout {
+        return Some(on_the_grid(tick, tick + (timeout - silent_for)));
+    }
+    if !std::mem::replace(&mut state.timed_out, true) {
         shared.tell(state, LineEvent::Timeout { silent_for });
     }
+    None
 }

@@ -105,7 +105,10 @@ struct Shared {
     timeout: RefCell<Option<Duration>>,
     timed_out: RefCell<Vec<Side>>,
     happened: Notify,
-    fed: Notify,
+    /// Another timeout is set.
+    awaited: Notify,
+    fed: Rc<Notify>,
+    cadence: Rc<cadence::Setting>,
 }
 
 struct Leg {
@@ -160,27 +163,43 @@ impl Relay {
             timeout: RefCell::new(Some(RELAY_TIMEOUT)),
             timed_out: RefCell::default(),
             happened: Notify::new(),
-            fed: Notify::new(),
+            awaited: Notify::new(),
+            fed: Rc::default(),
+            cadence: cadence::here(),
         });
+        shared.cadence.rests(&shared.fed);
         let relay =
             Relay(Rc::new(Handle { shared: shared.clone(), tasks: RefCell::default(), listeners: RefCell::default() }));
-        relay.listen(Side::A);
-        relay.listen(Side::B);
+        relay.listen();
         let tasks = [host.spawn(watch(shared.clone())).abort_handle(), host.spawn(feed(shared)).abort_handle()];
         relay.0.tasks.borrow_mut().extend(tasks);
         Ok(relay)
     }
 
-    /// Begins to listen to a side by the way that it has now.
-    fn listen(&self, side: Side) {
+    /// Begins to listen to both sides, by the ways that they have now.
+    fn listen(&self) {
         let shared = &self.0.shared;
-        let Some(way) = shared.way(side) else { return };
-        let tasks = [
-            shared.host.spawn(forward(shared.clone(), side, way.clone())).abort_handle(),
-            shared.host.spawn(forward_reports(shared.clone(), side, way)).abort_handle(),
-        ];
-        for task in std::mem::replace(&mut self.0.listeners.borrow_mut()[side as usize], tasks.to_vec()) {
-            task.abort();
+        for ports in shared.ports.borrow().iter() {
+            ports.rtp.keep();
+        }
+        let ports_alone = shared.ways.borrow().iter().all(|way| matches!(way, Way::Ports(_)));
+        for side in [Side::A, Side::B] {
+            let Some(way) = shared.way(side) else { return };
+            let mut tasks = vec![shared.host.spawn(forward_reports(shared.clone(), side, way.clone())).abort_handle()];
+            let weak = Rc::downgrade(shared);
+            // A WebRTC transport's packets have to wait for it.
+            let taken = ports_alone
+                && way.give_to(move |datagram, from| {
+                    if let Some(shared) = weak.upgrade() {
+                        shared.forward_now(side, datagram, from);
+                    }
+                });
+            if !taken {
+                tasks.push(shared.host.spawn(forward(shared.clone(), side, way)).abort_handle());
+            }
+            for task in std::mem::replace(&mut self.0.listeners.borrow_mut()[side as usize], tasks) {
+                task.abort();
+            }
         }
     }
 
@@ -203,7 +222,7 @@ impl Relay {
             // It's closed.
             None => return,
         }
-        self.listen(side);
+        self.listen();
         let remote = self.leg_of(side).borrow().remote;
         if let Some(remote) = remote {
             self.connect(side, remote);
@@ -275,6 +294,7 @@ impl Relay {
     /// Tells of silence that lasts so long, or never.
     pub fn set_timeout(&self, after: Option<Duration>) {
         *self.0.shared.timeout.borrow_mut() = after;
+        self.0.shared.awaited.notify_one();
     }
 
     /// Waits until a leg has been silent for too long. Each time is told once.
@@ -405,6 +425,15 @@ impl Shared {
         Some((datagram, to))
     }
 
+    /// Forwards a packet from one side's ports to the other's.
+    fn forward_now(&self, side: Side, datagram: Bytes, from: SocketAddrV4) {
+        if let Some((datagram, to)) = self.pass(side, datagram, from)
+            && let Some(Way::Ports(ports)) = self.way(side.other())
+        {
+            ports.rtp.send_now(datagram, to);
+        }
+    }
+
     fn pass_report(&self, side: Side, from: SocketAddrV4) -> Option<SocketAddrV4> {
         let mut leg = self.legs[side as usize].borrow_mut();
         if !leg.reports.takes(self.host.now(), from, 0) {
@@ -436,6 +465,10 @@ async fn forward_reports(shared: Rc<Shared>, side: Side, from: Way) {
 /// Looks for legs that have fallen silent.
 async fn watch(shared: Rc<Shared>) {
     loop {
+        if shared.timeout.borrow().is_none() {
+            shared.awaited.notified().await;
+            continue;
+        }
         shared.host.sleep(WATCH).await;
         let Some(timeout) = *shared.timeout.borrow() else { continue };
         for side in [Side::A, Side::B] {
@@ -464,7 +497,7 @@ async fn feed(shared: Rc<Shared>) {
                 continue;
             }
             feeds = true;
-            let every = cadence::every_frame(tick, leg.fed_since);
+            let every = shared.cadence.every_frame(tick, leg.fed_since);
             full |= every;
             let rested = leg.own.last_sent().is_none_or(|last| tick.since(last) >= REST);
             if let (true, Some(to)) = (every || rested, leg.latch.to()) {

@@ -12,7 +12,7 @@ use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
 use super::latch::{Latch, reports_at};
-use super::line::{REST, on_the_grid, probe_after, ssrc_of, tick_of};
+use super::line::{REST, catch_up, on_the_grid, ssrc_of};
 use super::mixer::Mix;
 use super::ports::Ports;
 use super::stream::{FRAME_TIME, Heard, Remote, Stream, StreamStats};
@@ -25,7 +25,7 @@ use crate::world::kernel::kernel_here;
 use crate::world::{Host, Random};
 
 /// How often a member is sent silence who is alone and has nothing to hear: so that she knows that somebody is there, and
-/// a NAT between. Her own packets, which wake the room, are the larger part of what she costs.
+/// a NAT between.
 const ALONE: Duration = Duration::from_secs(1);
 
 /// A member's place in a conference: never given to another.
@@ -47,8 +47,15 @@ pub enum HeardBy {
 /// Somebody who listens to what comes from a member, in a room or out of it. It's called in the middle of the mixing: it
 /// may take notes, and must leave the conference alone.
 pub trait Ear {
-    /// This is what the member says now: a frame, or nothing. Asked at each frame that comes, and each 200 ms at least.
+    /// This is what the member says now: a frame, or nothing. Asked at each frame that comes, and each 200 ms at least
+    /// while it listens. Where frames are spared it's told of each up to 200 ms late, with the time that it was due.
     fn hear(&mut self, now: SimTime, frame: Option<&[i16; FRAME]>);
+
+    /// Whether it wants to know. A room rests for longer where nobody does; who listens again tells it so
+    /// ([`Conference::listen_again`]).
+    fn listens(&self) -> bool {
+        true
+    }
 
     /// The member pressed a key.
     fn pressed(&mut self, digit: char);
@@ -70,9 +77,10 @@ struct Shared {
     members: RefCell<BTreeMap<MemberId, Member>>,
     next: Cell<u32>,
     random: RefCell<Random>,
-    /// When the beat will look again by itself.
-    planned: Cell<SimTime>,
-    changed: Notify,
+    changed: Rc<Notify>,
+    /// When those were sent something last who aren't sent every frame.
+    spared: Cell<SimTime>,
+    cadence: Rc<cadence::Setting>,
 }
 
 struct Member {
@@ -84,7 +92,12 @@ struct Member {
     heard_by: HeardBy,
     ear: Option<Box<dyn Ear>>,
     changed: SimTime,
-    tasks: [AbortHandle; 2],
+    /// The last tick up to which what came was heard.
+    heard: SimTime,
+    /// The frame that is heard now, and the last one that those weren't sent yet who aren't sent every frame.
+    frame: Option<[i16; FRAME]>,
+    lately: Option<[i16; FRAME]>,
+    tasks: Vec<AbortHandle>,
 }
 
 impl Drop for Member {
@@ -106,9 +119,11 @@ impl Conference {
             members: RefCell::default(),
             next: Cell::new(0),
             random: RefCell::new(random),
-            planned: Cell::new(SimTime(u64::MAX)),
-            changed: Notify::new(),
+            changed: Rc::default(),
+            spared: Cell::new(SimTime::ZERO),
+            cadence: cadence::here(),
         });
+        shared.cadence.rests(&shared.changed);
         let task = host.spawn(beat(shared.clone())).abort_handle();
         Ok(Conference(Rc::new(Handle { shared, task })))
     }
@@ -134,8 +149,20 @@ impl Conference {
         let tasks = shared.listen_to(id, &way);
         let stream = Stream::new(Random::stream(seed, "member"), shared.host.name());
         let changed = shared.host.now();
-        let (latch, reports, playing, ear, heard_by) = (None, None, None, None, HeardBy::All);
-        let member = Member { way, stream, latch, reports, playing, heard_by, ear, changed, tasks };
+        let member = Member {
+            way,
+            stream,
+            latch: None,
+            reports: None,
+            playing: None,
+            heard_by: HeardBy::All,
+            ear: None,
+            changed,
+            heard: changed,
+            frame: None,
+            lately: None,
+            tasks,
+        };
         shared.members.borrow_mut().insert(id, member);
         id
     }
@@ -151,7 +178,10 @@ impl Conference {
         let shared = &other.0.shared;
         let id = shared.number();
         moved.tasks = shared.listen_to(id, &moved.way);
-        (moved.playing, moved.heard_by, moved.changed) = (None, HeardBy::All, shared.host.now());
+        moved.heard_by = HeardBy::All;
+        if moved.playing.take().is_some() {
+            moved.changed = shared.host.now();
+        }
         shared.members.borrow_mut().insert(id, moved);
         shared.changed.notify_one();
         Some(id)
@@ -159,14 +189,17 @@ impl Conference {
 
     /// From now on a member is heard by them.
     pub fn set_heard_by(&self, member: MemberId, heard_by: HeardBy) {
-        if self.with(member, |member| member.heard_by) != Some(heard_by) {
-            self.change(member, |member, _| member.heard_by = heard_by);
-        }
+        self.adjust(member, |member, _| member.heard_by = heard_by);
     }
 
     /// Somebody listens to what comes from a member, wherever she's moved to; or nobody.
     pub fn set_ear(&self, member: MemberId, ear: Option<Box<dyn Ear>>) {
-        self.change(member, |member, _| member.ear = ear);
+        self.adjust(member, |member, _| member.ear = ear);
+    }
+
+    /// An ear listens again that didn't.
+    pub fn listen_again(&self) {
+        self.0.shared.changed.notify_one();
     }
 
     /// The port that a member sends to; 0 if she has left.
@@ -176,8 +209,11 @@ impl Conference {
 
     /// A member is there, or elsewhere from now on. The direction is the conference's.
     pub fn connect(&self, member: MemberId, remote: Remote) {
-        self.change(member, |member, now| {
+        self.adjust(member, |member, now| {
             let remote = member.way.remote(remote);
+            if !member.stream.is_connected_to(&remote) {
+                member.changed = now;
+            }
             member.stream.connect(now, &remote);
             for (latch, address) in
                 [(&mut member.latch, remote.address), (&mut member.reports, reports_at(remote.address))]
@@ -206,12 +242,17 @@ impl Conference {
 
     /// A member alone hears this too, from its beginning on: music while she waits; nothing ends it.
     pub fn play(&self, member: MemberId, sound: Option<Sound>) {
-        self.change(member, |member, now| member.playing = sound.map(|sound| (sound, now)));
+        self.adjust(member, |member, now| {
+            if sound.is_some() || member.playing.is_some() {
+                member.changed = now;
+            }
+            member.playing = sound.map(|sound| (sound, now));
+        });
     }
 
     /// Presses keys for a member alone.
     pub fn send_digits(&self, member: MemberId, digits: &str) {
-        self.change(member, |member, _| digits.chars().for_each(|digit| member.stream.press(digit)));
+        self.adjust(member, |member, _| digits.chars().for_each(|digit| member.stream.press(digit)));
     }
 
     /// What a member sent and was sent.
@@ -242,11 +283,10 @@ impl Conference {
         self.0.shared.members.borrow().get(&member).map(look)
     }
 
-    fn change(&self, member: MemberId, change: impl FnOnce(&mut Member, SimTime)) {
+    fn adjust(&self, member: MemberId, adjust: impl FnOnce(&mut Member, SimTime)) {
         let now = self.0.shared.host.now();
         if let Some(member) = self.0.shared.members.borrow_mut().get_mut(&member) {
-            change(member, now);
-            member.changed = now;
+            adjust(member, now);
         }
         self.0.shared.changed.notify_one();
     }
@@ -259,11 +299,43 @@ impl Shared {
         id
     }
 
-    fn listen_to(self: &Rc<Self>, id: MemberId, way: &Way) -> [AbortHandle; 2] {
-        [
-            self.host.spawn(listen(self.clone(), id, way.clone())).abort_handle(),
-            self.host.spawn(listen_to_reports(self.clone(), id, way.clone())).abort_handle(),
-        ]
+    fn listen_to(self: &Rc<Self>, id: MemberId, way: &Way) -> Vec<AbortHandle> {
+        let mut tasks = vec![self.host.spawn(listen_to_reports(self.clone(), id, way.clone())).abort_handle()];
+        let weak = Rc::downgrade(self);
+        let taken = way.give_to(move |datagram, from| {
+            if let Some(shared) = weak.upgrade() {
+                shared.take(id, &datagram, from);
+            }
+        });
+        if !taken {
+            tasks.push(self.host.spawn(listen(self.clone(), id, way.clone())).abort_handle());
+        }
+        tasks
+    }
+
+    /// Takes in what comes from a member.
+    fn take(&self, id: MemberId, datagram: &Bytes, from: SocketAddrV4) {
+        let now = self.host.now();
+        let mut members = self.members.borrow_mut();
+        let Some(member) = members.get_mut(&id) else { return };
+        if !member.latch.as_mut().is_some_and(|latch| latch.takes(now, from, ssrc_of(datagram))) {
+            return;
+        }
+        if let Heard::Digit(digit) = member.stream.receive(now, datagram) {
+            let heard_by = member.heard_by;
+            if let Some(ear) = &mut member.ear {
+                ear.pressed(digit);
+            }
+            let hears = |other: MemberId| match heard_by {
+                HeardBy::All => other != id,
+                HeardBy::Nobody => false,
+                HeardBy::Only(one) => other == one,
+            };
+            for (_, other) in members.iter_mut().filter(|(other, _)| hears(**other)) {
+                other.stream.press(digit);
+            }
+            self.changed.notify_one();
+        }
     }
 }
 
@@ -277,31 +349,7 @@ impl Drop for Handle {
 
 async fn listen(shared: Rc<Shared>, id: MemberId, way: Way) {
     while let Ok((datagram, from)) = way.receive().await {
-        let now = shared.host.now();
-        let mut members = shared.members.borrow_mut();
-        let Some(member) = members.get_mut(&id) else { return };
-        if !member.latch.as_mut().is_some_and(|latch| latch.takes(now, from, ssrc_of(&datagram))) {
-            continue;
-        }
-        if let Heard::Digit(digit) = member.stream.receive(now, &datagram) {
-            let heard_by = member.heard_by;
-            if let Some(ear) = &mut member.ear {
-                ear.pressed(digit);
-            }
-            let hears = |other: MemberId| match heard_by {
-                HeardBy::All => other != id,
-                HeardBy::Nobody => false,
-                HeardBy::Only(one) => other == one,
-            };
-            for (_, other) in members.iter_mut().filter(|(other, _)| hears(**other)) {
-                other.stream.press(digit);
-            }
-            shared.changed.notify_one();
-        }
-        let due = members.get(&id).and_then(|member| member.stream.next_to_play());
-        if due.is_some_and(|due| due < shared.planned.get()) {
-            shared.changed.notify_one();
-        }
+        shared.take(id, &datagram, from);
     }
 }
 
@@ -326,7 +374,6 @@ async fn beat(shared: Rc<Shared>) {
     loop {
         if shared.members.borrow().is_empty() {
             // Nobody is there: no reason to wake up until somebody is.
-            shared.planned.set(SimTime(u64::MAX));
             while shared.members.borrow().is_empty() {
                 shared.changed.notified().await;
             }
@@ -342,14 +389,12 @@ async fn beat(shared: Rc<Shared>) {
                 way.send_report(report, to).await;
             }
         }
-        shared.planned.set(next);
         let mut target = next;
         tokio::select! {
             biased;
             () = tokio::time::sleep_until(kernel_here().instant(next)) => {}
             () = shared.changed.notified() => {
                 target = on_the_grid(tick, shared.host.now()).max(tick + FRAME_TIME).min(next);
-                shared.planned.set(target);
                 tokio::time::sleep_until(kernel_here().instant(target)).await;
             }
         }
@@ -364,56 +409,112 @@ struct Outgoing {
     report: Option<(Bytes, SocketAddrV4)>,
 }
 
-/// One tick: everybody's frame is taken and mixed for the others. Says when the next one is.
-fn mix(shared: &Shared, tick: SimTime, outgoing: &mut Vec<Outgoing>) -> SimTime {
-    let mut members = shared.members.borrow_mut();
-    let frames: Vec<Option<[i16; FRAME]>> =
-        members.values_mut().map(|member| member.stream.frame_to_play(tick)).collect();
-    let mut mix = Mix::default();
-    let mut speaking = 0;
-    // Who whispers, to whom, and what: seldom anybody.
-    let mut whispers: Vec<(MemberId, [i16; FRAME])> = Vec::new();
-    for (member, frame) in members.values_mut().zip(&frames) {
-        if let Some(ear) = &mut member.ear {
+impl Member {
+    /// Takes what came since the last tick.
+    fn listen(&mut self, tick: SimTime) {
+        self.frame = None;
+        let Member { stream, ear, frame, lately, .. } = self;
+        let mut ear = ear.as_mut().filter(|ear| ear.listens());
+        catch_up(stream, self.heard, tick, |at, said| {
+            *lately = Some(*said);
+            if at == tick {
+                *frame = Some(*said);
+            } else if let Some(ear) = &mut ear {
+                ear.hear(at, Some(said));
+            }
+        });
+        if let Some(ear) = ear {
             ear.hear(tick, frame.as_ref());
         }
-        match (frame, member.heard_by) {
-            (Some(frame), HeardBy::All) => {
-                mix.add(frame);
-                speaking += 1;
-            }
-            (Some(frame), HeardBy::Only(one)) => whispers.push((one, *frame)),
-            (Some(_), HeardBy::Nobody) | (None, _) => {}
-        }
+        self.heard = tick;
     }
-    let mut next = tick + REST;
+
+    /// What others may hear of her: all that she says, or what wasn't heard yet of it.
+    fn says(&self, lately: bool) -> Option<&[i16; FRAME]> {
+        if lately { self.lately.as_ref() } else { self.frame.as_ref() }
+    }
+
+    fn talks(&self, lately: bool) -> Option<&[i16; FRAME]> {
+        self.says(lately).filter(|_| self.heard_by == HeardBy::All)
+    }
+}
+
+/// What is said in a room, for whoever hears it.
+struct Said {
+    mix: Mix,
+    speaking: usize,
+    /// Who whispers, to whom, and what: seldom anybody.
+    whispers: Vec<(MemberId, [i16; FRAME])>,
+}
+
+impl Said {
+    fn by(members: &BTreeMap<MemberId, Member>, lately: bool) -> Said {
+        let mut said = Said { mix: Mix::default(), speaking: 0, whispers: Vec::new() };
+        for member in members.values() {
+            match (member.says(lately), member.heard_by) {
+                (Some(frame), HeardBy::All) => {
+                    said.mix.add(frame);
+                    said.speaking += 1;
+                }
+                (Some(frame), HeardBy::Only(one)) => said.whispers.push((one, *frame)),
+                (Some(_), HeardBy::Nobody) | (None, _) => {}
+            }
+        }
+        said
+    }
+
+    /// Whether there's anything for her, whose own talk this is.
+    fn has_something_for(&self, id: MemberId, own: Option<&[i16; FRAME]>) -> bool {
+        self.speaking > usize::from(own.is_some()) || self.whispers.iter().any(|(to, _)| *to == id)
+    }
+
+    /// What she hears, with the music that is hers alone.
+    fn heard_by(&self, id: MemberId, own: Option<&[i16; FRAME]>, music: Option<&[i16; FRAME]>) -> [i16; FRAME] {
+        let samples = own.map_or_else(|| self.mix.all(), |own| self.mix.without(own));
+        let whispers = self.whispers.iter().filter(|(to, _)| *to == id).map(|(_, frame)| frame);
+        let mut more = music.into_iter().chain(whispers).peekable();
+        if more.peek().is_none() {
+            return samples;
+        }
+        let mut all = Mix::default();
+        all.add(&samples);
+        more.for_each(|frame| all.add(frame));
+        all.all()
+    }
+}
+
+/// One tick: everybody's frame is taken and mixed for the others. Says when the next one is.
+///
+/// Those who are spared packets are sent one at the same time, each 200 ms: what the others said last of all that they
+/// said since. It need not wake for each frame that comes.
+fn mix(shared: &Shared, tick: SimTime, outgoing: &mut Vec<Outgoing>) -> SimTime {
+    let mut members = shared.members.borrow_mut();
+    for member in members.values_mut() {
+        member.listen(tick);
+    }
+    let spares = tick.since(shared.spared.get()) >= REST;
+    let now = Said::by(&members, false);
+    let since = spares.then(|| Said::by(&members, true));
     let alone = members.len() == 1;
-    for ((id, member), frame) in members.iter_mut().zip(&frames) {
-        let own = frame.as_ref().filter(|_| member.heard_by == HeardBy::All);
-        let whispered = whispers.iter().any(|(to, _)| to == id);
-        let others = speaking - usize::from(own.is_some()) + usize::from(whispered);
-        let full = cadence::every_frame(tick, member.changed) || member.stream.is_pressing();
-        let rest = if alone && member.playing.is_none() { ALONE } else { REST };
-        let rested = member.stream.last_sent().is_none_or(|last| tick.since(last) >= rest);
+    let mut next = tick + ALONE;
+    for (id, member) in members.iter_mut() {
+        let full = shared.cadence.every_frame(tick, member.changed) || member.stream.is_pressing();
+        let lonely = alone && member.playing.is_none();
+        let said = if full { Some(&now) } else { since.as_ref() };
         let mut packet = None;
-        if (full || others > 0 || rested)
+        if let Some(said) = said
             && let Some(to) = member.latch.as_ref().and_then(Latch::to)
         {
-            let mut samples = own.map_or_else(|| mix.all(), |own| mix.without(own));
-            let mut more = Vec::new();
-            if let Some((sound, since)) = &member.playing {
-                let mut music = [0; FRAME];
-                sound.fill(tick.since(*since).as_nanos() as u64 / 125_000, &mut music);
-                more.push(music);
+            let own = member.talks(!full);
+            let rested = || member.stream.last_sent().is_none_or(|last| tick.since(last) >= ALONE);
+            if full || !lonely || said.has_something_for(*id, own) || rested() {
+                let mut music = None;
+                if let Some((sound, since)) = &member.playing {
+                    sound.fill(tick.since(*since).as_nanos() as u64 / 125_000, music.insert([0; FRAME]));
+                }
+                let samples = said.heard_by(*id, own, music.as_ref());
+                packet = member.stream.frame_to_send(tick, &samples).map(|packet| (packet, to));
             }
-            more.extend(whispers.iter().filter(|(to, _)| to == id).map(|(_, frame)| *frame));
-            if !more.is_empty() {
-                let mut all = Mix::default();
-                all.add(&samples);
-                more.iter().for_each(|frame| all.add(frame));
-                samples = all.all();
-            }
-            packet = member.stream.frame_to_send(tick, &samples).map(|packet| (packet, to));
         }
         let report = member.stream.report_to_send(tick).zip(member.reports.as_ref().and_then(Latch::to));
         if packet.is_some() || report.is_some() {
@@ -421,12 +522,18 @@ fn mix(shared: &Shared, tick: SimTime, outgoing: &mut Vec<Outgoing>) -> SimTime 
         }
         let soon = if full || member.stream.is_pressing() {
             tick + FRAME_TIME
+        } else if !lonely || member.ear.as_ref().is_some_and(|ear| ear.listens()) {
+            let spared = if spares { tick } else { shared.spared.get() };
+            spared + REST
         } else {
-            let due = member.stream.next_to_play();
-            let due = due.map_or(next, |due| tick_of(tick, due));
-            due.min(probe_after(&member.stream, tick))
+            let last = member.stream.last_sent().filter(|_| member.latch.is_some());
+            last.map(|last| last + ALONE).filter(|next| *next > tick).unwrap_or(tick + ALONE)
         };
         next = next.min(soon);
+    }
+    if spares {
+        shared.spared.set(tick);
+        members.values_mut().for_each(|member| member.lately = None);
     }
     next
 }

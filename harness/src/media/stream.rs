@@ -20,6 +20,9 @@ use crate::world::Random;
 pub const FRAME_TIME: Duration = Duration::from_millis(20);
 /// How long a source must be silent before another takes its place, unless a new description says so.
 const SILENT_ENOUGH: Duration = Duration::from_millis(60);
+/// Silence that comes no more often is what is sent to who is alone; twice in a row it's no accident.
+const SELDOM: Duration = Duration::from_millis(700);
+const NO_ACCIDENT: u8 = 2;
 const NANOS_OF_A_SAMPLE: u64 = 125_000;
 
 /// The other end, as an offer and its answer have it. Directions are always our own side's view.
@@ -165,6 +168,9 @@ pub struct Stream {
     /// Another that may take the source's place: who, and its next number.
     candidate: Option<(u32, u16)>,
     last_heard: SimTime,
+    /// The number of the last packet of audio, and how many packets of silence came so seldom that nobody listens there.
+    last_number: u64,
+    seldom: u8,
     expects_since: Option<SimTime>,
     buffer: Buffer,
     noise: Option<noise::Description>,
@@ -210,6 +216,8 @@ impl Stream {
             source: None,
             candidate: None,
             last_heard: SimTime::ZERO,
+            last_number: 0,
+            seldom: 0,
             expects_since: None,
             buffer: Buffer::default(),
             noise: None,
@@ -260,7 +268,18 @@ impl Stream {
         self.forget_source();
     }
 
+    /// Whether that is what it's connected to already.
+    pub(super) fn is_connected_to(&self, remote: &Remote) -> bool {
+        self.remote.as_ref() == Some(remote)
+    }
+
+    /// Whether nothing has come lately but silence, and seldom: nobody listens there. Another packet says otherwise.
+    pub(super) fn is_unheard(&self) -> bool {
+        self.seldom >= NO_ACCIDENT
+    }
+
     fn forget_source(&mut self) {
+        self.seldom = 0;
         if let Some(source) = self.source.take() {
             self.before.received += source.received();
             self.before.lost += source.lost();
@@ -357,7 +376,14 @@ impl Stream {
             return Heard::Ignored;
         }
         let Some(number) = self.number_of(now, &packet) else { return Heard::Ignored };
-        self.last_heard = now;
+        let pause = now.since(std::mem::replace(&mut self.last_heard, now));
+        let before = std::mem::replace(&mut self.last_number, number);
+        let silence = codec.filter(|_| !is_event).map(Codec::silence);
+        // What is lost makes a pause too.
+        let is_seldom = pause >= SELDOM
+            && number == before + 1
+            && silence.is_some_and(|silence| packet.payload.iter().all(|&byte| byte == silence));
+        self.seldom = if is_seldom { self.seldom.saturating_add(1) } else { 0 };
         if is_event {
             self.buffer.pass(number);
             return match self.events.receive(packet.timestamp, &packet.payload) {

@@ -51,6 +51,14 @@ impl Way {
         }
     }
 
+    /// Lets `taker` have each packet as it comes; false where somebody must wait for them.
+    pub(super) fn give_to(&self, taker: impl Fn(Bytes, SocketAddrV4) + 'static) -> bool {
+        match self {
+            Way::Ports(ports) => ports.rtp.give_to(taker),
+            Way::Peer(..) => false,
+        }
+    }
+
     pub(super) async fn receive_report(&self) -> io::Result<(Bytes, SocketAddrV4)> {
         match self {
             Way::Ports(ports) => ports.rtcp.recv().await,

@@ -32,14 +32,18 @@ use std::pin::pin;
 use std::rc::Rc;
 use std::task::{Poll, Waker};
 
+use bytes::Bytes;
+
 use crate::trace::{HostId, PacketId, PacketSeen, SimTime, Stage};
-use crate::world::{Host, HostState, Kernel, Lifecycle, Mode, crash, crashed};
+use crate::world::thread::take_turn;
+use crate::world::{Host, HostState, Kernel, Lifecycle, Mode, Power, crash, crashed};
 
 use dns::Zone;
 use live::{LiveListener, LiveTcp, LiveUdp};
 use packet::{Body, Packet};
 use profile::Profiles;
 use tcp::Stacks;
+use udp::UdpPort;
 use wire::{Access, ForTcp, Owner, Wire};
 
 pub use crate::trace::record::PacketCounts;
@@ -149,11 +153,33 @@ impl Net {
         }
     }
 
+    /// Datagrams for those who take them at once.
+    pub(crate) fn give(&self, datagrams: impl IntoIterator<Item = (Rc<UdpPort>, SocketAddrV4, Bytes)>) {
+        self.wire.borrow_mut().for_takers.extend(datagrams);
+        self.wake();
+    }
+
+    /// Lets those take what came who take it at once.
+    fn hand_out(&self) {
+        loop {
+            let next = self.wire.borrow_mut().for_takers.pop_front();
+            let Some((port, from, payload)) = next else { return };
+            let host = self.kernel.host(port.life.host);
+            let Some(taker) = port.taker().filter(|_| host.power() == Power::Up && host.epoch() == port.life.epoch)
+            else {
+                continue;
+            };
+            take_turn(port.life, || taker(payload, from));
+        }
+    }
+
     /// The wire's task: it moves what is due, and sleeps until the next is.
     pub(crate) async fn run(self: Rc<Self>) {
         let mut sleep = pin!(tokio::time::sleep(std::time::Duration::ZERO));
         loop {
             let now = self.kernel.now();
+            // Whatever is put on the wire meanwhile, it needn't be woken for.
+            self.armed.set(SimTime::ZERO);
             self.move_all(now);
             let next = self.wire.borrow().next_due();
             self.armed.set(next.unwrap_or(SimTime(u64::MAX)));
@@ -162,7 +188,8 @@ impl Net {
             }
             std::future::poll_fn(|cx| {
                 let due = self.wire.borrow().next_due();
-                if self.tcp_is_dirty.get() || due.is_some_and(|due| due < self.armed.get()) {
+                let given = !self.wire.borrow().for_takers.is_empty();
+                if given || self.tcp_is_dirty.get() || due.is_some_and(|due| due < self.armed.get()) {
                     return Poll::Ready(());
                 }
                 *self.waker.borrow_mut() = Some(cx.waker().clone());
@@ -178,6 +205,7 @@ impl Net {
                 self.tcp_egress();
             }
             let moved = self.wire.borrow_mut().step(now);
+            self.hand_out();
             self.tcp_deliver();
             crash::carry_out();
             if !moved && !self.tcp_is_dirty.get() {

@@ -11,6 +11,7 @@ use std::task::{Context, Poll, Waker};
 use bytes::Bytes;
 
 use crate::trace::{HostId, Loss};
+use crate::world::interpose::Life;
 use crate::world::kernel::kernel_here;
 use crate::world::{HostState, Power, crash};
 
@@ -22,6 +23,9 @@ pub const RECEIVE_BUFFER: usize = 212_992;
 /// RFC 768 with RFC 791: 65,535 bytes less both headers.
 const LARGEST_PAYLOAD: usize = 65_507;
 
+/// Takes what comes at once, in the place of a task that waits for it.
+pub(crate) type Taker = Rc<dyn Fn(Bytes, SocketAddrV4)>;
+
 /// The wire's end of a simulated socket.
 pub(crate) struct UdpPort {
     local: SocketAddrV4,
@@ -31,18 +35,33 @@ pub(crate) struct UdpPort {
     wakers: RefCell<Vec<Waker>>,
     connected: Cell<Option<SocketAddrV4>>,
     refused: Cell<bool>,
+    taker: RefCell<Option<Taker>>,
+    /// Whose socket it is.
+    pub(crate) life: Life,
 }
 
 impl UdpPort {
+    /// Whoever takes what comes at once, if anybody does.
+    pub(crate) fn taker(&self) -> Option<Taker> {
+        self.taker.borrow().clone()
+    }
+
+    pub(crate) fn has_taker(&self) -> bool {
+        self.taker.borrow().is_some()
+    }
+
+    /// Whether a datagram of that sender is wanted.
+    pub(crate) fn wants(&self, from: SocketAddrV4) -> Result<(), Loss> {
+        if self.connected.get().is_some_and(|peer| peer != from) { Err(Loss::NoSocket) } else { Ok(()) }
+    }
+
     pub(crate) fn takes(&self, address: Ipv4Addr) -> bool {
         self.local.ip().is_unspecified() || *self.local.ip() == address
     }
 
     /// Takes a datagram in, if there's room.
     pub(crate) fn push(&self, from: SocketAddrV4, payload: &Bytes) -> Result<(), Loss> {
-        if self.connected.get().is_some_and(|peer| peer != from) {
-            return Err(Loss::NoSocket);
-        }
+        self.wants(from)?;
         if self.queued.get() + payload.len() > self.capacity.get() {
             return Err(Loss::BufferFull);
         }
@@ -118,6 +137,8 @@ impl UdpSocket {
             wakers: RefCell::default(),
             connected: Cell::new(None),
             refused: Cell::new(false),
+            taker: RefCell::default(),
+            life: Life { host: host.id(), epoch: host.epoch() },
         });
         let local = port.local;
         attachment.ports.insert(local.port(), port);
@@ -143,6 +164,46 @@ impl UdpSocket {
                 socket.send(payload.into(), to)
             }
             Kind::Live(socket) => socket.send_to(payload.into(), to).await,
+        }
+    }
+
+    /// Sends a datagram without waiting; false where that can't be, live and on a host that sleeps.
+    pub(crate) fn send_now(&self, payload: Bytes, to: SocketAddrV4) -> bool {
+        match &self.0 {
+            // A host that has crashed sends nothing, and nobody is left there who would care.
+            Kind::Simulated(socket) => {
+                let host = kernel_here().host(socket.host);
+                let awake = host.power() == Power::Up && host.epoch() == socket.epoch;
+                if awake {
+                    let _ = socket.send(payload, to);
+                }
+                awake
+            }
+            Kind::Live(_) => false,
+        }
+    }
+
+    /// From now on what comes is given to `taker` as it comes, rather than to a task that waits for it, which costs more
+    /// than most datagrams are worth. It runs as the host, in between two turns, and may send but not wait. The socket
+    /// holds on to it. False in live mode: there somebody must wait.
+    pub(crate) fn give_to(&self, taker: impl Fn(Bytes, SocketAddrV4) + 'static) -> bool {
+        let Kind::Simulated(socket) = &self.0 else { return false };
+        let net = the_net();
+        if let Ok(port) = socket.port(&net, &net.kernel.host(socket.host)) {
+            let waiting = std::mem::take(&mut *port.queue.borrow_mut());
+            port.queued.set(0);
+            *port.taker.borrow_mut() = Some(Rc::new(taker));
+            net.give(waiting.into_iter().map(|(from, payload)| (port.clone(), from, payload)));
+        }
+        true
+    }
+
+    /// What comes waits to be received again.
+    pub(crate) fn keep(&self) {
+        let Kind::Simulated(socket) = &self.0 else { return };
+        let net = the_net();
+        if let Ok(port) = socket.port(&net, &net.kernel.host(socket.host)) {
+            port.taker.borrow_mut().take();
         }
     }
 
@@ -239,8 +300,12 @@ impl SimUdp {
             let from = SocketAddrV4::new(Ipv4Addr::LOCALHOST, self.local.port());
             let port = net.wire.borrow_mut().attachment(self.host).ports.get(&to.port()).cloned();
             if let Some(port) = port {
-                // A full buffer loses it, as on the wire.
-                let _ = port.push(from, &payload);
+                if port.has_taker() {
+                    net.give([(port, from, payload)]);
+                } else {
+                    // A full buffer loses it, as on the wire.
+                    let _ = port.push(from, &payload);
+                }
             }
             return Ok(());
         }

@@ -242,6 +242,8 @@ pub(crate) struct Wire {
     pub(crate) count_pairs: bool,
     pub(crate) sabotage: Option<Sabotage>,
     pub(crate) for_tcp: Vec<ForTcp>,
+    /// What is to be taken at once; collected while the wire is busy.
+    pub(crate) for_takers: VecDeque<(Rc<UdpPort>, SocketAddrV4, Bytes)>,
     asleep: BTreeMap<HostId, Vec<Flight>>,
     /// Losses that aren't told yet, since something that was due before them hasn't been moved.
     untold: VecDeque<Untold>,
@@ -288,6 +290,7 @@ impl Wire {
             count_pairs: true,
             sabotage: None,
             for_tcp: Vec::new(),
+            for_takers: VecDeque::new(),
             asleep: BTreeMap::new(),
             untold: VecDeque::new(),
             bytes: Vec::new(),
@@ -818,6 +821,11 @@ impl Wire {
     fn hand_over(&mut self, to: HostId, inside: SocketAddrV4, packet: &Packet) -> Result<(), Loss> {
         let ports = &self.attachments[usize::from(to.0)].ports;
         let socket = ports.get(&inside.port()).filter(|socket| socket.takes(*inside.ip())).ok_or(Loss::NoSocket)?;
+        if socket.has_taker() {
+            socket.wants(packet.src)?;
+            self.for_takers.push_back((socket.clone(), packet.src, packet.payload().clone()));
+            return Ok(());
+        }
         socket.push(packet.src, packet.payload())
     }
 

@@ -6,9 +6,12 @@
 //! Whether somebody *heard* something is judged on the samples that reached her [`Speaker`], with [`goertzel`]: each
 //! party speaks a pair of tones of its own ([`Sound::Tones`]).
 
+use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::rc::Rc;
 use std::time::Duration;
+
+use rustc_hash::FxHashMap;
 
 use crate::trace::SimTime;
 
@@ -77,6 +80,58 @@ impl Turn {
     }
 }
 
+/// The samples of two tones from the `first` one on.
+fn tones(hz: [f64; 2], level: f64, first: u64, out: &mut [i16]) {
+    let each = level * FULL_SCALE / 2.0;
+    let turns = hz.map(|hz| Turn::by(hz / f64::from(RATE)));
+    let mut at = first;
+    let mut rest = out;
+    while !rest.is_empty() {
+        // A block's angles go out from its beginning, wherever the window begins: a sample is the same in
+        // every window.
+        let block = at - at % BLOCK;
+        let count = ((block + BLOCK - at) as usize).min(rest.len());
+        let (window, behind) = rest.split_at_mut(count);
+        let mut angles = hz.map(|hz| Angle::of(hz * block as f64 / f64::from(RATE)));
+        let turn_on = |angles: &mut [Angle; 2]| {
+            angles[0].turn(&turns[0]);
+            angles[1].turn(&turns[1]);
+        };
+        for _ in block..at {
+            turn_on(&mut angles);
+        }
+        for sample in window {
+            // Too loud is cut off, as a converter does.
+            *sample = (each * (angles[0].sine + angles[1].sine)).round() as i16;
+            turn_on(&mut angles);
+        }
+        at += count as u64;
+        rest = behind;
+    }
+}
+
+/// Tones of so many hertz, and their multiples, begin anew after 100 ms.
+const PERIODIC: f64 = 10.0;
+const PERIOD: usize = RATE as usize / 10;
+
+thread_local! {
+    /// The periods of the pairs of tones that were asked for: voices go on all day.
+    static PERIODS: RefCell<FxHashMap<[u64; 3], Rc<[i16]>>> = RefCell::default();
+}
+
+/// 100 ms of two tones that are periodic in that time.
+fn period_of(hz: [f64; 2], level: f64) -> Rc<[i16]> {
+    let key = [hz[0].to_bits(), hz[1].to_bits(), level.to_bits()];
+    let known = PERIODS.with(|periods| periods.borrow().get(&key).cloned());
+    known.unwrap_or_else(|| {
+        let mut period = [0; PERIOD];
+        tones(hz, level, 0, &mut period);
+        let period: Rc<[i16]> = period.into();
+        PERIODS.with(|periods| periods.borrow_mut().insert(key, period.clone()));
+        period
+    })
+}
+
 /// A source of sound. Its samples depend on their place alone, so that any window of it can be made.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Sound {
@@ -108,34 +163,18 @@ impl Sound {
     pub fn fill(&self, first: u64, out: &mut [i16]) {
         match self {
             Sound::Silence => out.fill(0),
-            Sound::Tones { hz, level } => {
-                let each = level * FULL_SCALE / 2.0;
-                let turns = hz.map(|hz| Turn::by(hz / f64::from(RATE)));
-                let mut at = first;
+            Sound::Tones { hz, level } if hz.iter().all(|hz| hz % PERIODIC == 0.0) => {
+                let period = period_of(*hz, *level);
+                let mut at = (first % PERIOD as u64) as usize;
                 let mut rest = out;
                 while !rest.is_empty() {
-                    // A block's angles go out from its beginning, wherever the window begins: a sample is the same in
-                    // every window.
-                    let block = at - at % BLOCK;
-                    let count = ((block + BLOCK - at) as usize).min(rest.len());
+                    let count = (PERIOD - at).min(rest.len());
                     let (window, behind) = rest.split_at_mut(count);
-                    let mut angles = hz.map(|hz| Angle::of(hz * block as f64 / f64::from(RATE)));
-                    let turn_on = |angles: &mut [Angle; 2]| {
-                        angles[0].turn(&turns[0]);
-                        angles[1].turn(&turns[1]);
-                    };
-                    for _ in block..at {
-                        turn_on(&mut angles);
-                    }
-                    for sample in window {
-                        // Too loud is cut off, as a converter does.
-                        *sample = (each * (angles[0].sine + angles[1].sine)).round() as i16;
-                        turn_on(&mut angles);
-                    }
-                    at += count as u64;
-                    rest = behind;
+                    window.copy_from_slice(&period[at..at + count]);
+                    (at, rest) = (0, behind);
                 }
             }
+            Sound::Tones { hz, level } => tones(*hz, *level, first, out),
             Sound::Recording(samples) => {
                 let rest = usize::try_from(first).ok().and_then(|first| samples.get(first..)).unwrap_or_default();
                 let count = rest.len().min(out.len());
@@ -343,6 +382,8 @@ pub struct Speaker {
     keeps: Option<u64>,
     /// From which sample on everything is known.
     known_from: u64,
+    /// The room of what was forgotten last.
+    spare: Vec<i16>,
 }
 
 #[derive(Debug, Clone)]
@@ -367,7 +408,7 @@ impl Default for Speaker {
 impl Speaker {
     /// One that remembers the newest so much of what it played, or all of it.
     pub fn remembering(newest: Option<Duration>) -> Speaker {
-        let mut speaker = Speaker { chunks: VecDeque::new(), end: 0, keeps: None, known_from: 0 };
+        let mut speaker = Speaker { chunks: VecDeque::new(), end: 0, keeps: None, known_from: 0, spare: Vec::new() };
         speaker.remember(newest);
         speaker
     }
@@ -382,7 +423,10 @@ impl Speaker {
     pub fn play(&mut self, now: SimTime, samples: &[i16]) -> SimTime {
         let start = self.end.max(sample_from(now));
         if !samples.is_empty() {
-            self.chunks.push_back(Chunk { start, samples: samples.to_vec() });
+            let mut chunk = std::mem::take(&mut self.spare);
+            chunk.clear();
+            chunk.extend_from_slice(samples);
+            self.chunks.push_back(Chunk { start, samples: chunk });
             self.end = start + samples.len() as u64;
             self.forget();
         }
@@ -393,7 +437,9 @@ impl Speaker {
         let Some(keeps) = self.keeps else { return };
         let horizon = self.end.saturating_sub(keeps);
         while self.chunks.front().is_some_and(|chunk| chunk.end() <= horizon) {
-            self.known_from = self.chunks.pop_front().expect("there is a first one").end();
+            let forgotten = self.chunks.pop_front().expect("there is a first one");
+            self.known_from = forgotten.end();
+            self.spare = forgotten.samples;
         }
     }
 

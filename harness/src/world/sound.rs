@@ -157,6 +157,11 @@ impl HostSpeaker {
     /// # Errors
     /// The host doesn't run, or (live) the WAV file can't be written.
     pub fn play(&self, samples: &[i16]) -> io::Result<SimTime> {
+        self.play_from(kernel_here().now(), samples)
+    }
+
+    /// The same, for a program that keeps a clock of its own: they sounded from a moment on that is over.
+    pub(crate) fn play_from(&self, at: SimTime, samples: &[i16]) -> io::Result<SimTime> {
         alive(self.host, self.epoch)?;
         let kernel = kernel_here();
         let state = kernel.host(self.host);
@@ -164,7 +169,7 @@ impl HostSpeaker {
         if kernel.mode() == Mode::Live {
             devices.speaker.remember(None);
         }
-        let until = devices.speaker.play(kernel.now(), samples);
+        let until = devices.speaker.play(at, samples);
         if kernel.mode() == Mode::Live {
             let folder = kernel.files().join(state.name());
             std::fs::create_dir_all(&folder)?;

@@ -191,6 +191,15 @@ fn after_turn(_: &tokio::runtime::TaskMeta<'_>) {
     });
 }
 
+/// Somebody's code runs in between two tasks' turns, and it's a turn of his.
+pub(crate) fn take_turn(life: Life, turn: impl FnOnce()) {
+    let _as_host = interpose::run_as(life);
+    count_turn(Some(life.host));
+    turn();
+    crash::count_poll(life);
+    crash::carry_out();
+}
+
 #[cold]
 fn check_budget(host: Option<HostId>, turns: u64) {
     let budget = BUDGET.get();

@@ -101,6 +101,10 @@ impl Ear for LegEar {
         });
     }
 
+    fn listens(&self) -> bool {
+        matches!(*self.detection.borrow(), Detection::Runs(_))
+    }
+
     fn pressed(&mut self, digit: char) {
         self.shared.tell(Report::Pressed { leg: self.leg, digits: digit.to_string() });
     }

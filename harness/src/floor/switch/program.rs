@@ -406,6 +406,7 @@ impl Program {
                             Stage::Up => Detection::Runs(Detector::new(self.settings.detector, now)),
                             _ => Detection::Wanted,
                         };
+                        leg.conference.listen_again();
                     }
                 }
                 Order::CloseRoom { room } => self.close_room(room),
