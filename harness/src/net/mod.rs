@@ -6,7 +6,7 @@
 //! - [`nat`]: NAT boxes, as RFC 4787 names their behaviours.
 //! - [`profile`]: named access networks, from files.
 //! - `fault`: cuts, and single packets picked by a predicate.
-//! - `udp`, `tcp`: a host's sockets; `live`: the same on the operating system's.
+//! - `udp`, `tcp`: a host's sockets; `live`: the same on the operating system's; `stacks`: the TCP behind them.
 //! - [`dns`]: names on the wire; `names`: the host that answers them.
 //! - [`network`](Network): what a test does to all that.
 
@@ -19,6 +19,7 @@ pub mod nat;
 mod network;
 pub mod packet;
 pub mod profile;
+mod stacks;
 mod tcp;
 mod udp;
 mod wire;
@@ -42,7 +43,7 @@ use dns::Zone;
 use live::{LiveListener, LiveTcp, LiveUdp};
 use packet::{Body, Packet};
 use profile::Profiles;
-use tcp::Stacks;
+use stacks::Stacks;
 use udp::UdpPort;
 use wire::{Access, ForTcp, Owner, Wire};
 
@@ -127,10 +128,7 @@ impl Net {
 
     /// Makes the TCP stacks, when the first socket is.
     pub(crate) fn ready_for_tcp(&self) {
-        let mut stacks = self.stacks.borrow_mut();
-        if stacks.is_none() {
-            *stacks = Some(Stacks::new(self.kernel.cast().len()));
-        }
+        self.stacks.borrow_mut().get_or_insert_with(Stacks::new);
     }
 
     /// Something was put on the wire: its task must wake in time.
@@ -242,12 +240,16 @@ impl Net {
             match item {
                 ForTcp::Deliver { host, packet } => {
                     self.ready_for_tcp();
-                    self.stacks().deliver(host, packet);
+                    if self.stacks().deliver(host, packet) {
+                        self.tcp_is_dirty.set(true);
+                    }
                 }
-                ForTcp::GaveUp { host, packet } => self.stacks().give_up(host, &packet),
+                ForTcp::GaveUp { host, packet } => {
+                    self.stacks().give_up(host, &packet);
+                    self.tcp_is_dirty.set(true);
+                }
             }
         }
-        self.tcp_is_dirty.set(true);
     }
 
     /// Takes the network down, after everything that holds a socket is gone, and accounts for what's on its way.
