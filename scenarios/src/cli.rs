@@ -1,5 +1,7 @@
 //! The `busyhour` command.
 
+mod show;
+
 use std::fs;
 use std::io::{self, Write};
 use std::num::NonZeroUsize;
@@ -23,6 +25,7 @@ use crate::outcome::Verdict;
 use crate::paint::Paint;
 use crate::progress::Progress;
 use crate::report::{self, Launcher, Report};
+use crate::report_html;
 use crate::run::{self, Event, Job, Plan};
 use crate::scene::Elsewhere;
 use crate::stage::{Stage, UniverseStage};
@@ -70,6 +73,8 @@ enum Verb {
     Run(Box<RunArgs>),
     /// List every phrase that a scenario may be written with
     Steps,
+    /// Show what a run has left: a scenario as text, SVG or Mermaid, or all in one page
+    Show(show::ShowArgs),
     /// Measure this build on this machine
     #[command(subcommand)]
     Bench(bench::Bench),
@@ -176,6 +181,7 @@ pub fn main_on(stage: Arc<dyn Stage>) -> ExitCode {
     match command.verb {
         Verb::Run(arguments) => run_features(&arguments, &*stage),
         Verb::Steps => list_steps(),
+        Verb::Show(arguments) => show::show(&arguments),
         Verb::Bench(bench) => bench::run(&bench),
     }
 }
@@ -345,11 +351,13 @@ fn print_report(arguments: &RunArgs, plan: &Plan, stage: &dyn Stage, interrupted
     let mut report = Report::new(stdout.lock(), Paint::on(&stdout), launcher, plan);
     let mut progress = Progress::new(plan.job_count());
     let mut done: Vec<(Job, u64)> = Vec::new();
+    let mut page = report_html::Gathered::default();
     let mut written = Ok(());
     let told = run::run(plan, stage, interrupted, |event| match event {
         Event::TakenUp(job) => progress.draw(&job.case.title()),
         Event::Done(job, result) => {
             progress.step();
+            page.add(report_html::Entry::of_result(job, result));
             if twin.is_some() {
                 done.push((job.clone(), result.fingerprint()));
             }
@@ -387,9 +395,17 @@ fn print_report(arguments: &RunArgs, plan: &Plan, stage: &dyn Stage, interrupted
             }
         },
     }
+    let page = page.write(&plan.out);
     // Live, scenarios that wait side by side aren't faster than time.
     let sim_time = if arguments.live { Duration::ZERO } else { sim_time };
     eprintln!("{}", wall_time_shown(began.elapsed(), sim_time));
+    match page {
+        Ok(file) => eprintln!("To look around in it: {}", file.display()),
+        Err(error) => {
+            eprintln!("busyhour: the report can't be written into `{}`: {error}", plan.out.display());
+            return ExitCode::from(EXIT_BUG);
+        }
+    }
     let code = match verdict {
         Verdict::Bug => EXIT_BUG,
         _ if cut_short => EXIT_INTERRUPTED,
