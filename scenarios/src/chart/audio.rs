@@ -14,8 +14,8 @@ const PAUSE: Duration = Duration::from_secs(1);
 const FAREWELL_MAX: u64 = 5;
 /// A way has about so many windows at the most.
 const WINDOWS_MAX: u64 = 400;
-/// How long a window may be, in seconds.
-const WIDTHS: [u64; 10] = [1, 2, 5, 10, 30, 60, 300, 900, 3_600, 14_400];
+/// How long a window may be, in milliseconds. In the shortest there's one frame where only one in ten is sent.
+const WIDTHS: [u64; 10] = [200, 1_000, 2_000, 5_000, 10_000, 60_000, 300_000, 900_000, 3_600_000, 14_400_000];
 /// The ports of names and of STUN and TURN servers.
 const DNS: u16 = 53;
 const TURN: u16 = 3478;
@@ -41,7 +41,7 @@ pub struct Band {
     pub windows: Vec<Window>,
 }
 
-/// A part of a band.
+/// A part of a band: as long as all is well, or all is lost, or for a moment.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Window {
     /// When it begins.
@@ -111,15 +111,15 @@ impl Audio {
         for ((from, to), mut heard) in self.ways {
             heard.sort_by_key(|one| one.sent);
             let whole = match (heard.first(), heard.last()) {
-                (Some(first), Some(last)) => last.sent.since(first.sent).as_secs(),
+                (Some(first), Some(last)) => last.sent.since(first.sent).as_millis() as u64,
                 _ => continue,
             };
-            let width = WIDTHS.into_iter().find(|width| whole / width <= WINDOWS_MAX).unwrap_or(86_400);
+            let width = WIDTHS.into_iter().find(|width| whole / width <= WINDOWS_MAX).unwrap_or(86_400_000);
             let mut rest = heard.as_slice();
             while !rest.is_empty() {
                 let pause = rest.windows(2).position(|pair| pair[1].sent.since(pair[0].sent) >= PAUSE);
                 let (stretch, behind) = rest.split_at(pause.map_or(rest.len(), |at| at + 1));
-                bands.extend(band(from, to, without_farewell(stretch), Duration::from_secs(width)));
+                bands.extend(band(from, to, without_farewell(stretch), Duration::from_millis(width)));
                 rest = behind;
             }
         }
@@ -178,6 +178,15 @@ fn band(from: HostId, to: HostId, heard: &[Heard], width: Duration) -> Option<Ba
             window.lost += u64::from(one.lost.is_some());
         }
     }
+    windows.dedup_by(|next, window| {
+        let same = next.lost == 0 && window.lost == 0 || next.arrived == 0 && window.arrived == 0;
+        if same {
+            window.width = next.begin.since(window.begin) + next.width;
+            window.arrived += next.arrived;
+            window.lost += next.lost;
+        }
+        same
+    });
     let (begin, end) = (first.sent, last.sent);
     Some(Band { from, to, begin, end, arrived: heard.len() as u64 - lost, lost, why, windows })
 }
@@ -192,14 +201,15 @@ mod tests {
     }
 
     #[test]
-    fn loss_is_told_second_by_second_and_lowers_the_score() {
-        // The second second loses every other packet.
-        let audio = heard(|n| (50..100).contains(&n).then_some(Loss::Random).filter(|_| n % 2 == 0), 150);
-        let bands = audio.bands();
+    fn loss_is_told_moment_by_moment_and_lowers_the_score() {
+        // Ten packets a window: the third loses every other one, the fourth all.
+        let lost = |n: u64| (30..40).contains(&n) || (20..30).contains(&n) && n.is_multiple_of(2);
+        let bands = heard(|n| lost(n).then_some(Loss::Random), 60).bands();
         assert_eq!(bands.len(), 1);
-        assert_eq!((bands[0].arrived, bands[0].lost, bands[0].why), (125, 25, Some(Loss::Random)));
-        let windows: Vec<(u64, u64)> = bands[0].windows.iter().map(|one| (one.arrived, one.lost)).collect();
-        assert_eq!(windows, [(50, 0), (25, 25), (50, 0)]);
+        assert_eq!((bands[0].arrived, bands[0].lost, bands[0].why), (45, 15, Some(Loss::Random)));
+        let windows: Vec<(u64, u64, u128)> =
+            bands[0].windows.iter().map(|one| (one.arrived, one.lost, one.width.as_millis())).collect();
+        assert_eq!(windows, [(20, 0, 400), (5, 5, 200), (0, 10, 200), (20, 0, 400)]);
         assert!(bands[0].windows[0].mos() > 4.4 && bands[0].windows[1].mos() < 1.6, "{:?}", bands[0].windows[1].mos());
     }
 

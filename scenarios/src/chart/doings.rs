@@ -104,7 +104,7 @@ impl Open {
 
 /// What became of a tab, and on whose machine. The step tells it as a person would; of pages that load nobody needs to know.
 fn tab(event: &Event, log: &Log) -> Option<(Option<HostId>, String)> {
-    let (agent, what) = (event.text("agent")?, event.text("what")?);
+    let (agent, what) = (event.text("agent")?, event.text("what").filter(|what| *what != "opened")?);
     let tab = match event.number("tab") {
         Some(1) | None => "tab".to_owned(),
         Some(number) => format!("tab {number}"),

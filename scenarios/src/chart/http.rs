@@ -88,6 +88,8 @@ struct Connection {
     knocks: Vec<Try>,
     /// The server wouldn't.
     refusal: Option<Try>,
+    /// One side gave up before all was answered.
+    reset: Option<(usize, Try)>,
     is_http: Option<bool>,
     halves: [Half; 2],
     waiting: VecDeque<usize>,
@@ -108,6 +110,7 @@ enum Carried {
     Bytes { connection: usize, side: usize, begin: u32, end: u32 },
     Knock(usize),
     Refusal(usize),
+    Reset(usize),
 }
 
 /// What a screen showed, from then on.
@@ -150,6 +153,10 @@ impl Web {
         let Some(&(number, side)) = self.flows.get(&flow) else { return };
         let connection = &mut self.connections[number];
         connection.halves[side].ended |= flags.fin();
+        if flags.rst() && connection.reset.is_none() && !connection.waiting.is_empty() {
+            connection.reset = Some((side, Try { packet: seen.id, sent: seen.at, fate: Fate::OnItsWay }));
+            self.carried.insert(seen.id, Carried::Reset(number));
+        }
         if segment.payload.is_empty() || connection.is_http == Some(false) {
             return;
         }
@@ -174,6 +181,7 @@ impl Web {
                     first: segment.sequence,
                     knocks: Vec::new(),
                     refusal: None,
+                    reset: None,
                     is_http: None,
                     halves: [client, Half::default()],
                     waiting: VecDeque::new(),
@@ -230,6 +238,11 @@ impl Web {
             Some(Carried::Refusal(number)) => {
                 if let Some(refusal) = &mut self.connections[number].refusal {
                     refusal.fate = fate;
+                }
+            }
+            Some(Carried::Reset(number)) => {
+                if let Some((_, reset)) = &mut self.connections[number].reset {
+                    reset.fate = fate;
                 }
             }
             None => {}
@@ -481,6 +494,13 @@ impl Drawing {
                     .zip(told)
                     .and_then(|(screen, (.., body, arrived))| Some((screen, body.clone(), arrived?))),
             });
+        }
+        if let Some((side, Try { sent, fate, packet })) = connection.reset {
+            let (from, to) = if side == CLIENT { (*client, *server) } else { (*server, *client) };
+            let protocol = self.arrows.last().map_or(Protocol::Http, |last| last.protocol);
+            let mut arrow = Arrow::new(protocol, from, to, sent, fate, "connection reset".to_owned(), packet);
+            arrow.reply_to = if side == SERVER { first_arrows.last().copied() } else { None };
+            self.arrows.push(arrow);
         }
         for message in &connection.halves[SERVER].messages {
             let What::Reply { protocol, status, reason, to, .. } = &message.what else { continue };

@@ -4,12 +4,22 @@
 //! begins has a row of its own, in the order of time, rows stand further apart where more time passes between them, and
 //! what lies between two rows stands in proportion.
 
+use std::time::Duration;
+
 use busyhour_trace::SimTime;
 
-use super::{Chart, Protocol};
+use super::{Arrow, Chart, Protocol};
 
 /// The height of a row.
 pub(super) const ROW: f64 = 24.0;
+/// An arrow that takes longer ends after so much height all the same.
+const SLANT_MAX: f64 = 3.0 * ROW;
+/// What is on time falls by so much: enough to see that it takes time.
+const LEVEL: f64 = 4.0;
+/// A message that takes so long is slow.
+const SLOW: Duration = Duration::from_millis(100);
+/// So many rows may lie between a message and one that it meets.
+const LOOK_AHEAD: usize = 40;
 
 /// What a row shows, by its place in the chart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,6 +79,25 @@ impl Shape {
         Shape { rows, height: y + 2.0 * ROW, left_out }
     }
 
+    /// Where an arrow ends whose row is at `y`. One that arrives as it's expected to is nearly level, so that labels can be
+    /// read; one that others cross or overtake, or that takes long, goes down to where it arrived.
+    pub(super) fn end(&self, chart: &Chart, arrow: &Arrow, y: f64) -> f64 {
+        let arrived = arrow.ended();
+        let from = self.rows.partition_point(|row| row.y <= y);
+        let meanwhile = || self.rows[from..].iter().take(LOOK_AHEAD).take_while(|row| row.at < arrived);
+        let meets = |row: &Row| match row.what {
+            What::Arrow(other) => {
+                let other = &chart.arrows[other];
+                let crosses = (other.from, other.to) == (arrow.to, arrow.from);
+                let overtakes = (other.from, other.to) == (arrow.from, arrow.to) && other.ended() < arrived;
+                crosses || overtakes && other.lost().is_none()
+            }
+            _ => false,
+        };
+        let is_slow = arrived.since(arrow.sent) >= SLOW && meanwhile().next().is_some();
+        if is_slow || meanwhile().any(meets) { self.y(arrived).max(y).min(y + SLANT_MAX) } else { y + LEVEL }
+    }
+
     /// Where a moment stands.
     pub(super) fn y(&self, at: SimTime) -> f64 {
         let behind = self.rows.partition_point(|row| row.at <= at);
@@ -84,13 +113,7 @@ impl Shape {
     }
 }
 
-/// The room that a pause takes beside its rows.
+/// The room that a pause takes beside its rows: ten times as long, a little more.
 fn room(seconds: f64) -> f64 {
-    match seconds {
-        _ if seconds < 0.1 => 0.0,
-        _ if seconds < 1.0 => 8.0,
-        _ if seconds < 10.0 => 16.0,
-        _ if seconds < 60.0 => 26.0,
-        _ => 38.0,
-    }
+    if seconds < 0.05 { 0.0 } else { (13.0 * (1.0 + 10.0 * seconds).ln()).min(110.0) }
 }

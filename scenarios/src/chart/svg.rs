@@ -10,12 +10,12 @@ use crate::report::{clock_shown, counted, time_shown};
 const ROWS_MAX: usize = 3_000;
 /// The distance of two lanes.
 const LANE: f64 = 190.0;
+/// The width of a strip of audio.
+const STRIP: f64 = 16.0;
 /// The clock's column, up to the first lane.
 const GUTTER: f64 = 210.0;
 /// What stands above the first row.
 const HEAD: f64 = 112.0;
-/// An arrow that takes longer ends after so much height all the same.
-const SLANT_MAX: f64 = 3.0 * ROW;
 const STYLE: &str = include_str!("svg.css");
 
 /// The chart as an SVG document.
@@ -144,27 +144,31 @@ impl Drawing<'_> {
                 let nearer = lane.is_some_and(|lane| lane.abs_diff(to) < from.abs_diff(to));
                 same_side && nearer && chart.bands.iter().any(|other| other.from == **party && other.to == band.to)
             });
-            let x = self.x(to) + side * (11.0 + 9.0 * others.count() as f64) - 3.5;
+            let x = self.x(to) + side * (14.0 + 18.0 * others.count() as f64) - STRIP / 2.0;
+            let (top, bottom) = (self.shape.y(band.begin), self.shape.y(band.end));
+            let height = (bottom - top).max(1.5);
+            self.line(format_args!(
+                "<rect class=\"audio\" x=\"{x:.1}\" y=\"{top:.1}\" width=\"{STRIP}\" height=\"{height:.1}\" rx=\"2\"/>"
+            ));
+            let mut path = String::new();
             for window in &band.windows {
-                let from = window.begin.max(band.begin);
-                let until = (window.begin + window.width).min(band.end);
-                let (top, bottom) = (self.shape.y(from), self.shape.y(until));
-                let class = match window.loss() {
-                    loss if loss >= 0.5 => "audio gone",
-                    loss if loss > 0.0 => "audio poor",
-                    _ => "audio",
-                };
-                let height = (bottom - top).max(1.5);
-                self.line(format_args!(
-                    "<rect class=\"{class}\" x=\"{x:.1}\" y=\"{top:.1}\" width=\"7\" height=\"{height:.1}\"><title>{}</title></rect>",
-                    escaped(&format!(
-                        "{}: {:.0}% lost, MOS {:.1}",
-                        clock_shown(window.begin),
-                        window.loss() * 100.0,
-                        window.mos()
-                    ))
-                ));
+                let from = self.shape.y(window.begin.max(band.begin));
+                let until = self.shape.y((window.begin + window.width).min(band.end)).max(from + 1.5);
+                if window.lost > 0 {
+                    let height = until - from;
+                    let told = format!("{:.0}% lost, MOS {:.1}", window.loss() * 100.0, window.mos());
+                    let told = escaped(&format!("{}: {told}", clock_shown(window.begin)));
+                    self.line(format_args!(
+                        "<rect class=\"poor\" x=\"{x:.1}\" y=\"{from:.1}\" width=\"{STRIP}\" height=\"{height:.1}\"><title>{told}</title></rect>"
+                    ));
+                }
+                // 1 is at the lane, 4.5 furthest from it.
+                let share = (window.mos() - 1.0) / 3.5;
+                let across = if side < 0.0 { x + STRIP * (1.0 - share) } else { x + STRIP * share };
+                let begin = if path.is_empty() { 'M' } else { 'L' };
+                let _ = write!(path, "{begin}{across:.1} {from:.1}V{until:.1}");
             }
+            self.line(format_args!("<path class=\"mos\" d=\"{path}\"/>"));
         }
     }
 
@@ -195,13 +199,13 @@ impl Drawing<'_> {
         match row.what {
             What::Step(step) => {
                 let step = &chart.record.steps[step];
-                let right = self.right() + 40.0;
-                self.line(format_args!(
-                    "<line class=\"rule\" x1=\"24\" y1=\"{0:.1}\" x2=\"{right}\" y2=\"{0:.1}\"/>",
-                    y - 13.0
-                ));
+                let width = self.right() + 20.0;
+                let top = y - 11.0;
                 let failed = step.status == busyhour_trace::record::StepStatus::Failed;
                 let (class, mark) = if failed { ("step failed", "✗ ") } else { ("step", "") };
+                self.line(format_args!(
+                    "<rect class=\"back {class}\" x=\"14\" y=\"{top:.1}\" width=\"{width}\" height=\"21\" rx=\"5\"/>"
+                ));
                 self.line(format_args!(
                     "<text class=\"{class}\" x=\"24\" y=\"{:.1}\">{mark}<tspan class=\"keyword\">{}</tspan> {}</text>",
                     y + 4.0,
@@ -267,7 +271,7 @@ impl Drawing<'_> {
             self.label("label lost", from_x, to_x, y, &label);
             return;
         }
-        let end = (self.shape.y(arrow.ended()).max(y)).min(y + SLANT_MAX);
+        let end = self.shape.end(chart, arrow, y);
         let x = to_x + gap;
         self.line(format_args!(
             "<line class=\"arrow {style}\" x1=\"{from_x:.1}\" y1=\"{y:.1}\" x2=\"{x:.1}\" y2=\"{end:.1}\"/>"
@@ -328,6 +332,6 @@ const DEFINITIONS: &str = r##"<defs>
 <marker id="hook" viewBox="0 0 12 10" refX="11" refY="5" markerWidth="10" markerHeight="8" orient="auto-start-reverse"><path class="hookhead" d="M0 5L5 1L11 5L5 9z"/></marker>
 <marker id="open" viewBox="0 0 10 10" refX="9" refY="5" markerWidth="8" markerHeight="8" orient="auto-start-reverse"><path class="openhead" d="M1 1L9 5L1 9"/></marker>
 <pattern id="cut" width="8" height="8" patternUnits="userSpaceOnUse" patternTransform="rotate(45)"><rect class="cutback" width="8" height="8"/><line class="cutline" x1="0" y1="0" x2="0" y2="8"/></pattern>
-<pattern id="poor" width="4" height="4" patternUnits="userSpaceOnUse"><rect class="poorback" width="4" height="4"/><line class="poorline" x1="0" y1="1" x2="4" y2="1"/></pattern>
+<pattern id="poor" width="4" height="4" patternUnits="userSpaceOnUse"><line class="poorline" x1="0" y1="1" x2="4" y2="1"/></pattern>
 </defs>
 "##;

@@ -124,7 +124,7 @@ function open(number) {
     ...one.tags.map(tag => make('span', {}, `@${tag}`)), ...links(one),
   ];
   const failed = one.steps.some(step => step[2] === 'failed');
-  const steps = make('details', { open: failed || one.steps.length <= 12 }, make('summary', {}, `${one.steps.length} steps`),
+  const steps = make('details', { open: failed || !$(`chart-${number}`) }, make('summary', {}, `${one.steps.length} steps`),
     make('ol', { class: 'steps' }, ...one.steps.map(step => line(step))));
   const replay = make('div', { class: 'replay' }, make('code', {}, one.replay), make('button', {
     type: 'button', class: 'plain', 'aria-label': 'Copy the replay command', onclick: event => {
@@ -144,7 +144,8 @@ function open(number) {
 
 function links(one) {
   const names = { 'wire.pcapng': 'pcap', 'wire-decrypted.pcapng': 'decrypted pcap', 'wire.keys': 'keys', 'events.txt': 'event log', 'diagram.txt': 'diagram' };
-  return one.files.filter(file => names[file] || file.endsWith('.wav')).map(file => {
+  const files = [...Object.keys(names).filter(file => one.files.includes(file)), ...one.files.filter(file => file.endsWith('.wav'))];
+  return files.map(file => {
     const way = [...one.folder.split('/'), file].map(encodeURIComponent).join('/');
     return make('a', { href: one.folder.startsWith('/') ? `file://${way}` : way }, names[file] || file);
   });
@@ -203,7 +204,7 @@ function layout() {
   for (const row of rows) {
     const pause = row[0] - before;
     before = row[0];
-    y += ROW + (pause < 1e5 ? 0 : pause < 1e6 ? 8 : pause < 1e7 ? 18 : pause < 6e7 ? 28 : 40);
+    y += ROW + (pause < 5e4 ? 0 : Math.min(110, 13 * Math.log(1 + pause / 1e5)));
     row.push(y);
   }
   chart.rows = rows;
@@ -240,6 +241,8 @@ function strips() {
     places.set(way, chart.x.get(to) + side * (6 + 18 * count) - (side < 0 ? 16 : 0));
     places.set(`${way}side`, side);
   }
+  // Labels begin behind the strips of the lane at which they stand.
+  chart.inset = new Map(chart.lanes.map(lane => [chart.x.get(lane), 12 + 18 * (taken.get(`${lane}1`) || 0)]));
   return places;
 }
 
@@ -299,10 +302,10 @@ function render(anew) {
     const from = yOf(state[1]), to = Math.max(from + 2, yOf(state[2]));
     if (inView(from, to)) parts.push(`<g><title>${escaped(`${state[3]} ${state[4]}, ${lasted(state[2] - state[1])}`)}</title>${rect(`state ${state[5]}`, x - 4.5, from, 9, to - from, 3)}</g>`);
   }
+  parts.push(`<path id="cursor" class="cursor" d="M0 ${yOf(chart.at)}H${chart.width}"/>`);
   let first = 0;
   while (first < chart.rows.length && chart.rows[first][3] < top) first++;
   for (let place = first; place < chart.rows.length && chart.rows[place][3] <= bottom; place++) parts.push(drawRow(chart.rows[place], chart.rows[place - 1]));
-  parts.push(`<path id="cursor" class="cursor" d="M0 ${yOf(chart.at)}H${chart.width}"/>`);
   $('canvas').innerHTML = `<svg width="${chart.width}" height="${chart.height}" role="presentation">${parts.join('')}</svg>`;
 }
 
@@ -324,7 +327,7 @@ function strip([from, to, begin, end, , , why, , windows], parts, inView) {
     if (!inView(top, bottom)) continue;
     const share = Math.round(lost / (lost + arrived) * 100);
     const told = `${clock(at)}: ${share}% lost${lost && why ? ` (${why})` : ''}, MOS ${mos.toFixed(1)}`;
-    parts.push(`<g><title>${escaped(told)}</title>${lost ? rect('loss', x, top, 16, bottom - top) : rect('sound', x, top, 16, bottom - top)}</g>`);
+    parts.push(`<g><title>${escaped(told)}</title>${rect(lost ? 'loss' : 'quiet', x, top, 16, bottom - top)}</g>`);
   }
   parts.push(`<path class="mos" d="${path}"/>`);
 }
@@ -348,7 +351,7 @@ function drawRow([at, kind, index, y], before) {
       const [x, until] = [chart.x.get(from), chart.x.get(to)];
       const told = `♪ audio ${lasted(end - begin)}, MOS ${mos.toFixed(1)}${lost ? `, ${lost} of ${lost + arrived} lost${why ? `: ${why}` : ''}` : ''}`;
       const right = x < until ? 1 : -1, gap = Math.abs(chart.strips.get(`${from}>${to}`) + 8 - until) + 10;
-      return `${time}<path class="arrow p2" style="stroke:var(--sound)" d="M${x} ${y}H${until - right * gap}"/>${text('label heard', Math.min(x, until) + 14, y - 5, escaped(told))}`;
+      return `${time}<path class="arrow p2" style="stroke:var(--sound)" d="M${x} ${y}H${until - right * gap}"/>${text('label heard', labelAt(x, until), y - 5, escaped(told))}`;
     }
     case 4: {
       const [lane, , , agent, status] = chart.states[index];
@@ -371,6 +374,22 @@ function head(x, y, dx, dy, protocol) {
   return `<path class="arrow p${protocol}" style="stroke-dasharray:none;stroke-width:1.7" d="M${at(8, 4)}L${at(0, 0)}L${at(8, -4)}"/>`;
 }
 
+const labelAt = (x, until) => Math.min(x, until) + (chart.inset.get(Math.min(x, until)) ?? 12);
+
+// An arrow that arrives as it's expected to is nearly level, so that labels can be read; one that others cross or
+// overtake, or that takes long, goes down to where it arrived.
+function endOf(index, y) {
+  const [, from, to, sent, ended] = chart.arrows[index];
+  const { messages } = chart;
+  const slow = ended - sent >= 1e5;
+  for (let place = chart.place.get(index) + 1, far = place + 40; place < far && place < messages.length && messages[place][0] < ended; place++) {
+    const other = chart.arrows[messages[place][2]];
+    const crosses = other[1] === to && other[2] === from, overtakes = other[1] === from && other[2] === to && other[4] >= 0 && other[4] < ended;
+    if (slow || crosses || overtakes) return Math.min(y + SLANT, Math.max(y, yOf(ended)));
+  }
+  return y + 4;
+}
+
 function drawArrow(index, y) {
   const [protocol, from, to, , ended, label, told, , flags, , packet] = chart.arrows[index];
   const known = lane => lane >= 0 ? chart.x.get(lane) : null;
@@ -379,7 +398,7 @@ function drawArrow(index, y) {
   if (from === to) until = x + 44;
   else if (known(from) == null) until = x - chart.laneWidth * 0.45;
   const lost = flags & 1, right = x < until ? 1 : -1;
-  let end = lost ? y : Math.min(y + SLANT, Math.max(y, yOf(ended)));
+  const end = lost ? y : endOf(index, y);
   let line;
   if (lost) {
     const stop = x + (until - x) * 0.62;
@@ -392,7 +411,7 @@ function drawArrow(index, y) {
   const left = Math.min(x, until), place = chart.place.get(index);
   const classes = ['message', lost && 'lost', flags & 6 && 'again', chart.guilty.has(packet) && 'guilty', index === chart.chosen && 'chosen'].filter(Boolean).join(' ');
   const said = `${clock(chart.arrows[index][3])}, ${chart.parties[from] ?? 'the network'} to ${chart.parties[to] ?? 'somebody'}: ${chart.texts[label]}${told ? `, ${chart.texts[told]}` : ''}`;
-  return `<g id="arrow-${index}" class="${classes}" data-arrow="${index}" role="option" aria-selected="${index === chart.chosen}" aria-posinset="${place + 1}" aria-setsize="${chart.messages.length}" aria-label="${escaped(said)}">${rect('back', left - 4, y - 17, Math.max(Math.abs(until - x) + 8, 60), 24, 5)}<path class="hit" d="M${x} ${y - 5}H${until}"/>${line}${text('label', left + 14, y - 5, words.join(''))}</g>`;
+  return `<g id="arrow-${index}" class="${classes}" data-arrow="${index}" role="option" aria-selected="${index === chart.chosen}" aria-posinset="${place + 1}" aria-setsize="${chart.messages.length}" aria-label="${escaped(said)}">${rect('back', left - 4, y - 17, Math.max(Math.abs(until - x) + 8, 60), 24, 5)}<path class="hit" d="M${x} ${y - 5}H${until}"/>${line}${text('label', labelAt(x, until), y - 5, words.join(''))}</g>`;
 }
 
 // --- the clock ---------------------------------------------------------------------------------------------------
@@ -405,8 +424,9 @@ function overview() {
   for (const [begin, until] of chart.doings)
     if (until != null) parts.push(`<rect x="${x(begin)}" width="${Math.max(2, x(until) - x(begin))}" height="${height}" fill="url(#cut-small)"/>`);
     else parts.push(`<rect x="${x(begin)}" width="1.6" height="9" fill="var(--bad)"/>`);
-  for (const [, , begin, until, , lost] of chart.bands)
-    parts.push(`<rect x="${x(begin)}" y="37" width="${Math.max(1.5, x(until) - x(begin))}" height="4" fill="${lost ? 'var(--bad)' : 'var(--sound)'}" opacity=".55"/>`);
+  for (const [, , begin, until] of chart.bands) parts.push(`<rect x="${x(begin)}" y="37" width="${Math.max(1.5, x(until) - x(begin))}" height="4" fill="var(--sound)"/>`);
+  for (const [, , , until, , , , , windows] of chart.bands) for (const [at, wide, , lost] of windows)
+    if (lost) parts.push(`<rect x="${x(at)}" y="37" width="${Math.max(1.5, x(Math.min(at + wide, until)) - x(at))}" height="4" fill="var(--bad)"/>`);
   const buckets = new Map();
   for (const [protocol, , , sent, , , , , flags] of chart.arrows) {
     const key = `${Math.round(x(sent) / 2)} ${protocol}`;
