@@ -22,6 +22,7 @@
 pub mod argument;
 pub mod bench;
 pub mod beside;
+pub mod chart;
 pub mod cli;
 pub mod cucumber_runner;
 pub mod determinism;
@@ -36,7 +37,9 @@ pub mod phrase;
 pub mod play;
 pub mod problem;
 pub mod progress;
+pub mod records;
 pub mod report;
+pub mod report_html;
 pub mod run;
 mod scan;
 pub mod scene;

@@ -154,6 +154,8 @@ pub struct Account {
     pub hash: Option<String>,
     /// How much time was simulated.
     pub sim_time: Duration,
+    /// How long a processor was busy with it, where that can be measured.
+    pub cpu_time: Option<Duration>,
     /// How many packets the wire carried, if there was a wire.
     pub packets: Option<u64>,
     /// What became of them, a line for each way: see [`crate::traffic`].

@@ -99,6 +99,22 @@ impl UniverseStage {
     }
 }
 
+/// Tells how long a processor was busy with the thread on which it's dropped: each universe has one of its own.
+struct CpuMeter {
+    busy: Arc<Mutex<Option<Duration>>>,
+}
+
+impl Drop for CpuMeter {
+    fn drop(&mut self) {
+        // The first number is the time on a processor, in nanoseconds; where there's no such file, nobody knows.
+        let told = std::fs::read_to_string("/proc/thread-self/schedstat").ok();
+        let nanos = told.and_then(|told| told.split(' ').next()?.parse().ok()).map(Duration::from_nanos);
+        if let Ok(mut busy) = self.busy.lock() {
+            *busy = nanos;
+        }
+    }
+}
+
 /// What the taps feed: the witnesses, the counts, the diagram and the capture.
 struct Ears {
     panel: Panel,
@@ -232,8 +248,11 @@ impl Stage for UniverseStage {
         let server = self.server.clone();
         let wiretap = SharedWiretap::default();
         let universe = universe.tap(Arc::clone(&ears)).tap(Arc::clone(&wiretap));
+        let busy: Arc<Mutex<Option<Duration>>> = Arc::default();
+        let meter = CpuMeter { busy: Arc::clone(&busy) };
         let outcome = universe.born_at(born_at).deadline(DEADLINE).profiles(profiles).hash(hash).run(
             move |universe| async move {
+                let _meter = meter;
                 let mut world = World::new().await.map_err(|error| format!("no world can be made: {error}"))?;
                 busyhour::media::cadence::set(cadence);
                 world.fill(Scene::with_server(universe.clone(), server).tapped(wiretap).with_senders(contracts));
@@ -248,7 +267,9 @@ impl Stage for UniverseStage {
         let ears = std::mem::replace(&mut *ears.lock().expect("no tap panics"), deaf);
         let steps = std::mem::take(&mut *played.lock().expect("nobody panics while holding the steps"));
         let heard = std::mem::take(&mut *heard.lock().expect("nobody panics while holding what was heard"));
-        conclude(job, outcome, ears, steps, &heard, record)
+        let mut result = conclude(job, outcome, ears, steps, &heard, record);
+        result.account.cpu_time = *busy.lock().expect("nobody panics while holding a time");
+        result
     }
 }
 

@@ -1,7 +1,11 @@
-//! Chromium with JsSIP, over real sockets: a page registers with our server, calls our hardphone, and its tab is closed.
+//! Chromium: with JsSIP, over real sockets, where a page registers with our server, calls our hardphone, and its tab is
+//! closed; and with the HTML report of a run.
 //!
 //! Needs Chromium (`CHROMIUM`, or one in the usual places), Node, and `npm ci` in `tests/chromium`. Without them the test
 //! says what is missing and passes; with `BUSYHOUR_INTEROP=required` in the environment it fails.
+
+#[path = "chromium/report.rs"]
+mod report;
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
@@ -36,6 +40,18 @@ fn chromium() -> Result<String, String> {
         return Err("JsSIP isn't there: run `npm ci` in tests/chromium".into());
     }
     Ok(chromium)
+}
+
+/// Chromium; without it, the test is skipped aloud, or fails where it's required.
+fn chromium_or_skip(test: &str) -> Option<String> {
+    match chromium() {
+        Ok(chromium) => Some(chromium),
+        Err(missing) if std::env::var("BUSYHOUR_INTEROP").is_ok_and(|wish| wish == "required") => panic!("{missing}"),
+        Err(missing) => {
+            eprintln!("SKIPPED: {test}: {missing}");
+            None
+        }
+    }
 }
 
 /// A page in Chromium, and what drives it.
@@ -116,14 +132,7 @@ async fn until(u: &Universe, what: &str, patience: Duration, is: impl Fn() -> bo
 /// domain facts: Part 5's first row. What the page hears is counted by the browser itself (getStats).
 #[test]
 fn a_page_calls_a_hardphone_and_its_tab_is_closed() {
-    let chromium = match chromium() {
-        Ok(chromium) => chromium,
-        Err(missing) if std::env::var("BUSYHOUR_INTEROP").is_ok_and(|wish| wish == "required") => panic!("{missing}"),
-        Err(missing) => {
-            eprintln!("SKIPPED: a_page_calls_a_hardphone_and_its_tab_is_closed: {missing}");
-            return;
-        }
-    };
+    let Some(chromium) = chromium_or_skip("a_page_calls_a_hardphone_and_its_tab_is_closed") else { return };
     let outcome = Universe::live().run(move |u| async move {
         let settings = ServerSettings::new(DOMAIN).user("alice", "secret").user("bob", "secret");
         let server = Server::install(&u.host("server"), settings);

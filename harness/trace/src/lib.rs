@@ -10,6 +10,7 @@
 //! - [`divergence`]: where two runs that should be equal parted.
 //! - [`pcapng`]: the wire as a capture file.
 //! - [`keys`]: the keys of encrypted media, as they're claimed.
+//! - [`replay`]: a capture's packets, sighted again.
 //! - [`record`]: the run record, the folder that a run leaves behind; its format is in `RECORD.md`.
 
 pub mod divergence;
@@ -18,6 +19,7 @@ pub mod hash;
 pub mod keys;
 pub mod pcapng;
 pub mod record;
+pub mod replay;
 pub mod tap;
 pub mod time;
 

@@ -2,15 +2,19 @@
 //! (draft-ietf-opsawg-pcapng).
 //!
 //! A packet is written once, when its fate is known: when it arrives, or is lost. So time only goes forward in the
-//! file, and each packet carries a comment that says what became of it: `arrived: alice -> server`, or
-//! `lost: the network was cut (alice -> server)`. In Wireshark, `frame.comment contains "lost"` finds them.
+//! file, and each packet carries a comment that says what became of it: `arrived: alice -> server, packet 7, sent
+//! 500000 ns before`, or `lost: the network was cut (alice -> server), packet 8, sent 0 ns before`. In Wireshark,
+//! `frame.comment contains "lost"` finds them.
 //!
-//! [`PcapngReader`] reads what [`PcapngWriter`] wrote, to make another file of it.
+//! [`PcapngReader`] reads what [`PcapngWriter`] wrote, to make another file of it; [`replay`](crate::replay) makes
+//! sightings of it again.
 
 use std::io::{self, Read, Write};
 
+use rustc_hash::FxHashMap;
+
 use crate::event::Log;
-use crate::tap::{PacketSeen, Stage};
+use crate::tap::{PacketId, PacketSeen, Stage};
 use crate::time::SimTime;
 
 /// Section header block.
@@ -64,13 +68,22 @@ pub struct PcapngWriter<W: Write> {
     block: Vec<u8>,
     last: SimTime,
     packets: u64,
+    /// Packets that are on their way: when they were sent or made, and what they are a copy of.
+    under_way: FxHashMap<PacketId, (SimTime, Option<PacketId>)>,
 }
 
 impl<W: Write> PcapngWriter<W> {
     /// Begins a file. `epoch_ns` is the universe's birth, in nanoseconds since 1970; `comment` describes the file.
     /// Many small writes go to `out`: buffer it.
     pub fn new(out: W, epoch_ns: u64, comment: &str) -> io::Result<PcapngWriter<W>> {
-        let mut writer = PcapngWriter { out, epoch_ns, block: Vec::new(), last: SimTime::ZERO, packets: 0 };
+        let mut writer = PcapngWriter {
+            out,
+            epoch_ns,
+            block: Vec::new(),
+            last: SimTime::ZERO,
+            packets: 0,
+            under_way: FxHashMap::default(),
+        };
 
         writer.begin(SECTION_HEADER);
         writer.u32(BYTE_ORDER_MAGIC);
@@ -102,11 +115,27 @@ impl<W: Write> PcapngWriter<W> {
     pub fn packet(&mut self, seen: &PacketSeen<'_>, log: &Log) -> io::Result<()> {
         let from = seen.from.map_or("network", |host| log.host_name(host));
         let to = seen.to.map_or("unknown", |host| log.host_name(host));
-        let comment = match seen.stage {
-            Stage::Sent | Stage::Copied { .. } => return Ok(()),
+        let mut comment = match seen.stage {
+            Stage::Sent => {
+                self.under_way.insert(seen.id, (seen.at, None));
+                return Ok(());
+            }
+            Stage::Copied { of } => {
+                self.under_way.insert(seen.id, (seen.at, Some(of)));
+                return Ok(());
+            }
             Stage::Arrived => format!("arrived: {from} -> {to}"),
             Stage::Lost(loss) => format!("lost: {} ({from} -> {to})", loss.words()),
         };
+        if let Some((sent, copy)) = self.under_way.remove(&seen.id) {
+            use std::fmt::Write as _;
+            let (id, ns) = (seen.id.0, seen.at.0.saturating_sub(sent.0));
+            match copy {
+                None => write!(comment, ", packet {id}, sent {ns} ns before"),
+                Some(of) => write!(comment, ", packet {id}, copied from {} {ns} ns before", of.0),
+            }
+            .expect("writing to a string succeeds");
+        }
         assert!(seen.at >= self.last, "packet {} at {} is seen after {}", seen.id, seen.at, self.last);
         self.last = seen.at;
         self.write(self.epoch_ns + seen.at.0, seen.bytes, &comment)

@@ -2,6 +2,7 @@
 
 mod init;
 mod run;
+mod show;
 mod steps;
 
 use std::io;
@@ -52,6 +53,8 @@ enum Verb {
     Run(Box<run::RunArgs>),
     /// List every phrase that a scenario may be written with
     Steps,
+    /// Show what a run has left: a scenario as text, SVG or Mermaid, or all in one page
+    Show(show::ShowArgs),
     /// Make a folder with scenarios that work at once, to begin from
     Init(init::InitArgs),
     /// Measure this build on this machine
@@ -70,6 +73,7 @@ pub fn main_on(stage: Arc<dyn Stage>) -> ExitCode {
     match command.verb {
         Verb::Run(arguments) => run::run_features(&arguments, &*stage),
         Verb::Steps => steps::list_steps(),
+        Verb::Show(arguments) => show::show(&arguments),
         Verb::Init(arguments) => init::init(&arguments),
         Verb::Bench(bench) => bench::run(&bench),
     }

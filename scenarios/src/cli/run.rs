@@ -26,6 +26,7 @@ use crate::outcome::Verdict;
 use crate::paint::Paint;
 use crate::progress::Progress;
 use crate::report::{self, Launcher, Report};
+use crate::report_html;
 use crate::run::{self, Event, Job, Plan};
 use crate::scene::Elsewhere;
 use crate::stage::Stage;
@@ -273,11 +274,13 @@ fn print_report(arguments: &RunArgs, plan: &Plan, stage: &dyn Stage, interrupted
     let mut report = Report::new(stdout.lock(), Paint::on(&stdout), launcher, plan);
     let mut progress = Progress::new(plan.job_count());
     let mut done: Vec<(Job, u64)> = Vec::new();
+    let mut page = report_html::Gathered::default();
     let mut written = Ok(());
     let told = run::run(plan, stage, interrupted, |event| match event {
         Event::TakenUp(job) => progress.draw(&job.case.title()),
         Event::Done(job, result) => {
             progress.step();
+            page.add(report_html::Entry::of_result(job, result));
             if twin.is_some() {
                 done.push((job.clone(), result.fingerprint()));
             }
@@ -315,9 +318,17 @@ fn print_report(arguments: &RunArgs, plan: &Plan, stage: &dyn Stage, interrupted
             }
         },
     }
+    let page = page.write(&plan.out);
     // Live, scenarios that wait side by side aren't faster than time.
     let sim_time = if arguments.live { Duration::ZERO } else { sim_time };
     eprintln!("{}", wall_time_shown(began.elapsed(), sim_time));
+    match page {
+        Ok(file) => eprintln!("To look around in it: {}", file.display()),
+        Err(error) => {
+            eprintln!("busyhour: the report can't be written into `{}`: {error}", plan.out.display());
+            return ExitCode::from(EXIT_BUG);
+        }
+    }
     let code = match verdict {
         Verdict::Bug => EXIT_BUG,
         _ if cut_short => EXIT_INTERRUPTED,

@@ -52,7 +52,7 @@ pub(super) struct Audios {
 
 /// Audio between two hosts, in the way that it's drawn.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Audio {
+pub(crate) struct Audio {
     pub begin: SimTime,
     pub end: SimTime,
     pub from: HostId,

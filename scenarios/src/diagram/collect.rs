@@ -27,7 +27,7 @@ const STREAM_MAX: usize = 1 << 18;
 
 /// What became of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Fate {
+pub(crate) enum Fate {
     OnItsWay,
     Arrived(SimTime),
     Lost(Loss),
@@ -35,7 +35,7 @@ pub(super) enum Fate {
 
 /// A message as it was seen.
 #[derive(Debug, Clone)]
-pub(super) struct Seen {
+pub(crate) struct Seen {
     pub sent: SimTime,
     pub from: Option<HostId>,
     pub to: Option<HostId>,

@@ -16,10 +16,10 @@
 //! ```
 
 mod audio;
-mod collect;
+pub(crate) mod collect;
 mod draw;
 mod focus;
-mod rows;
+pub(crate) mod rows;
 mod setup;
 mod told;
 
@@ -28,6 +28,7 @@ use busyhour_trace::HostId;
 pub use collect::Collector;
 pub use focus::Focus;
 
+use self::collect::Seen;
 use self::draw::Columns;
 use self::rows::{Leg, Row, What};
 
@@ -35,8 +36,10 @@ use self::rows::{Leg, Row, What};
 #[derive(Debug, Clone, Default)]
 pub struct Diagram {
     hosts: Vec<String>,
-    rows: Vec<Row>,
+    pub(crate) rows: Vec<Row>,
     legs: Vec<Leg>,
+    /// The messages themselves.
+    pub(crate) kept: Vec<Seen>,
 }
 
 impl Diagram {

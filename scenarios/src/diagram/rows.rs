@@ -13,13 +13,13 @@ use super::collect::{Fate, Seen};
 
 /// A row of a diagram.
 #[derive(Debug, Clone)]
-pub(super) struct Row {
+pub(crate) struct Row {
     pub at: SimTime,
     pub what: What,
 }
 
 #[derive(Debug, Clone)]
-pub(super) enum What {
+pub(crate) enum What {
     Message(Said),
     Audio(Audio),
     /// Something that a person did: a step.
@@ -32,7 +32,7 @@ pub(super) enum What {
 
 /// A message, as its arrow shows it.
 #[derive(Debug, Clone)]
-pub(super) struct Said {
+pub(crate) struct Said {
     pub from: Option<HostId>,
     pub to: Option<HostId>,
     pub label: String,
@@ -44,6 +44,10 @@ pub(super) struct Said {
     pub call: Option<usize>,
     /// It stands outside of calls: REGISTER, OPTIONS.
     pub outside: bool,
+    /// It was said before.
+    pub again: bool,
+    /// What it was made of, by its place among all that was kept.
+    pub seen: usize,
 }
 
 /// What is known of a Call-ID.
@@ -66,7 +70,7 @@ pub(super) fn diagram(first: Vec<Seen>, last: Vec<Seen>, dropped: usize, audio: 
         if dropped > 0 && index == gap_at {
             rows.push(Row { at: seen.sent, what: What::Gap(dropped) });
         }
-        let said = reading.message(seen);
+        let said = Said { seen: index, ..reading.message(seen) };
         rows.push(Row { at: seen.sent, what: What::Message(said) });
     }
     mark_crossings(&kept, &mut rows);
@@ -76,7 +80,7 @@ pub(super) fn diagram(first: Vec<Seen>, last: Vec<Seen>, dropped: usize, audio: 
     let mut told = doings(log);
     told.append(&mut rows);
     told.sort_by_key(|row| row.at);
-    Diagram { hosts: log.hosts().to_vec(), rows: told, legs: reading.legs }
+    Diagram { hosts: log.hosts().to_vec(), rows: told, legs: reading.legs, kept }
 }
 
 /// What the messages before a message say of it.
@@ -104,6 +108,8 @@ impl Reading {
             packet: seen.packet,
             call: None,
             outside: true,
+            again: false,
+            seen: 0,
         };
         if seen.to.is_none() {
             said.remarks.push(format!("to {}", seen.address));
@@ -125,6 +131,7 @@ impl Reading {
         };
         said.label = label(&message);
         let again = !self.said.insert((seen.from, xxh3_64(&seen.raw)));
+        said.again = again;
         if seen.copied {
             said.label.push_str(" (copied by the network)");
         } else if again {
@@ -317,15 +324,15 @@ fn doings(log: &Log) -> Vec<Row> {
 
 /// One way of a cut.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Way {
+pub(crate) struct Way {
     from: String,
     to: String,
     only: String,
-    hosts: Vec<HostId>,
+    pub(crate) hosts: Vec<HostId>,
 }
 
 impl Way {
-    fn of(event: &Event, log: &Log) -> Option<Way> {
+    pub(crate) fn of(event: &Event, log: &Log) -> Option<Way> {
         let (from, to) = (event.list("from")?, event.list("to")?);
         let only = match (event.text("protocol"), event.number("port")) {
             (None, None) => String::new(),
@@ -338,7 +345,7 @@ impl Way {
     }
 }
 
-fn ways_in_words(ways: &[Way], verb: &str) -> String {
+pub(crate) fn ways_in_words(ways: &[Way], verb: &str) -> String {
     match ways {
         [there, back] if there.from == back.to && there.to == back.from && there.only == back.only => {
             format!("the network between {} and {} {verb}{}", there.from, there.to, there.only)
@@ -361,7 +368,7 @@ fn ways_in_words(ways: &[Way], verb: &str) -> String {
 }
 
 /// What the world did to a host or to all, in words; nothing if it changes nothing on the wire.
-fn world(event: &Event, log: &Log) -> Option<String> {
+pub(crate) fn world(event: &Event, log: &Log) -> Option<String> {
     let name = event.host.map_or("somebody", |host| log.host_name(host));
     Some(match &*event.kind {
         "crash" => format!("{name} crashes"),

@@ -1,5 +1,6 @@
 //! Scenarios in universes: feature texts, performed on the stage that they are made for.
 
+mod chart;
 mod contract;
 mod diagrams;
 mod law_6;

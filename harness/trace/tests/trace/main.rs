@@ -6,3 +6,4 @@ mod hash;
 mod packets;
 mod pcapng;
 mod record;
+mod replay;

@@ -103,9 +103,9 @@ fn a_packet_is_written_once_when_its_fate_is_known_with_its_fate_as_comment() {
     insta::assert_snapshot!(describe(&story()), @r#"
     section, version (1, 0), options 1="seed 7" 4="busyhour"
     interface, link type 101, limit 0, options 2="wire" 9=[9]
-    packet at 1795442400001000001, 58 bytes, options 1="arrived: alice -> server"
-    packet at 1795442400001000001, 58 bytes, options 1="lost: the receive buffer was full (alice -> server)"
-    packet at 1795442400002000000, 40 bytes, options 1="lost: the network was cut (alice -> server)"
+    packet at 1795442400001000001, 58 bytes, options 1="arrived: alice -> server, packet 0, sent 1000001 ns before"
+    packet at 1795442400001000001, 58 bytes, options 1="lost: the receive buffer was full (alice -> server), packet 1, copied from 0 1000001 ns before"
+    packet at 1795442400002000000, 40 bytes, options 1="lost: the network was cut (alice -> server), packet 2, sent 0 ns before"
     "#);
 }
 
