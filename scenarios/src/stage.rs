@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{BufWriter, Write as _};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use busyhour::world::audio::wav;
@@ -18,6 +18,7 @@ use cucumber::World as _;
 use crate::World;
 use crate::argument::{LocalTime, Zone};
 use crate::beside::{Beside, Shelf};
+use crate::build;
 use crate::diagram::{Collector, Diagram, Focus};
 use crate::outcome::{Account, FaultOutcome, OracleOutcome, ScenarioResult, StepOutcome, StepStatus, Verdict};
 use crate::play::{self, Observer};
@@ -411,7 +412,8 @@ fn describe<T>(
     about.line = line(case.line);
     about.example = case.row.iter().flat_map(|row| row.named()).map(|(name, value)| Named::new(name, value)).collect();
     about.tags = case.tags.clone();
-    about.product.build = build_id().to_owned();
+    about.product.build = build::id().to_owned();
+    about.product.commit = build::COMMIT.to_owned();
     let patience = busyhour::net::Patience::default();
     about.parameters = vec![
         Named::new("born_at", birth(&case.script).unwrap_or(DEFAULT_BIRTH)),
@@ -462,15 +464,6 @@ fn describe<T>(
     about.oracles = oracles;
     about.replay = report::replay(case, &job.flag());
     about
-}
-
-/// What tells this build from another: runs are the same between runs of one build only. It's a hash of the program.
-fn build_id() -> &'static str {
-    static BUILD: OnceLock<String> = OnceLock::new();
-    BUILD.get_or_init(|| {
-        let program = std::env::current_exe().and_then(std::fs::read);
-        program.map_or_else(|_| "unknown".to_owned(), |bytes| format!("{:016x}", xxhash_rust::xxh3::xxh3_64(&bytes)))
-    })
 }
 
 impl From<&record::Oracle> for OracleOutcome {
