@@ -13,6 +13,7 @@
 //!   inside a universe against a [`World`] with a [`scene`].
 //! - [`outcome`] judges one scenario with one seed, [`tally`] one scenario over all its seeds (law 6 is judged in these
 //!   two and nowhere else).
+//! - [`format`] writes what build servers and other programs read, [`mod@build`] says which build it was.
 //! - [`report`] prints, with [`paint`] and [`progress`] where there's a terminal; [`traffic`] tells what became of the
 //!   packets, a [`diagram`] who said what to whom; checks look at packets by a `wiretap`; [`determinism`] compares two processes.
 //!
@@ -22,12 +23,14 @@
 pub mod argument;
 pub mod bench;
 pub mod beside;
+pub mod build;
 pub mod chart;
 pub mod cli;
 pub mod cucumber_runner;
 pub mod determinism;
 pub mod diagram;
 pub mod feature;
+pub mod format;
 pub mod libtest;
 pub mod lint;
 pub mod live;

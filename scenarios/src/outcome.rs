@@ -154,8 +154,8 @@ pub struct Account {
     pub hash: Option<String>,
     /// How much time was simulated.
     pub sim_time: Duration,
-    /// How long a processor was busy with it, where that can be measured.
-    pub cpu_time: Option<Duration>,
+    /// How much CPU time the universe took. It differs from run to run, and nothing is judged by it.
+    pub cpu_time: Duration,
     /// How many packets the wire carried, if there was a wire.
     pub packets: Option<u64>,
     /// What became of them, a line for each way: see [`crate::traffic`].
@@ -247,6 +247,16 @@ impl ScenarioResult {
     /// The step that failed.
     pub fn failed_step(&self) -> Option<&StepOutcome> {
         self.account.steps.iter().find(|step| step.status == StepStatus::Failed)
+    }
+
+    /// Why it failed: what the step that failed expected and saw, or why it gave up; and whatever else there is against it.
+    pub fn why(&self) -> String {
+        let step = self.failed_step().and_then(|step| step.failure.as_ref());
+        let of_step = step.map(|failure| match (&failure.expected, &failure.seen) {
+            (Some(expected), Some(seen)) => format!("expected {expected}, saw {seen}"),
+            _ => failure.to_string(),
+        });
+        of_step.into_iter().chain(self.reasons.iter().cloned()).collect::<Vec<_>>().join("\n")
     }
 
     /// What chance spared with this seed, each fault in a sentence.

@@ -270,7 +270,7 @@ impl Matches {
 
 /// A text as it was meant: the reader leaves the line break after the opening quotes in it, and before the closing
 /// ones; behind a media type (`"""json`) it leaves the indent too.
-fn text_below(text: &str) -> String {
+pub(crate) fn text_below(text: &str) -> String {
     let (_media_type, body) = text.split_once('\n').unwrap_or(("", text));
     let body = body.strip_suffix('\r').unwrap_or(body);
     let indent_of = |line: &str| line.chars().take_while(|sign| *sign == ' ' || *sign == '\t').count();

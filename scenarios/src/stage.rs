@@ -2,11 +2,11 @@
 
 use std::fs::File;
 use std::io::{BufWriter, Write as _};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use busyhour::world::audio::wav;
-use busyhour::world::{Host, Tap};
+use busyhour::world::{Host, Tap, thread_cpu_time};
 use busyhour::{DEFAULT_BIRTH, Outcome, Universe};
 use busyhour_oracle::Panel;
 use busyhour_oracle::decryption::Decryption;
@@ -18,6 +18,7 @@ use cucumber::World as _;
 use crate::World;
 use crate::argument::{LocalTime, Zone};
 use crate::beside::{Beside, Shelf};
+use crate::build;
 use crate::diagram::{Collector, Diagram, Focus};
 use crate::outcome::{Account, FaultOutcome, OracleOutcome, ScenarioResult, StepOutcome, StepStatus, Verdict};
 use crate::play::{self, Observer};
@@ -99,18 +100,13 @@ impl UniverseStage {
     }
 }
 
-/// Tells how long a processor was busy with the thread on which it's dropped: each universe has one of its own.
-struct CpuMeter {
-    busy: Arc<Mutex<Option<Duration>>>,
-}
+/// Reads off what a universe has cost when its scenario ends, whichever way: the thread is the universe's own.
+struct Meter(Arc<Mutex<Duration>>);
 
-impl Drop for CpuMeter {
+impl Drop for Meter {
     fn drop(&mut self) {
-        // The first number is the time on a processor, in nanoseconds; where there's no such file, nobody knows.
-        let told = std::fs::read_to_string("/proc/thread-self/schedstat").ok();
-        let nanos = told.and_then(|told| told.split(' ').next()?.parse().ok()).map(Duration::from_nanos);
-        if let Ok(mut busy) = self.busy.lock() {
-            *busy = nanos;
+        if let Ok(mut taken) = self.0.lock() {
+            *taken = thread_cpu_time();
         }
     }
 }
@@ -248,8 +244,8 @@ impl Stage for UniverseStage {
         let server = self.server.clone();
         let wiretap = SharedWiretap::default();
         let universe = universe.tap(Arc::clone(&ears)).tap(Arc::clone(&wiretap));
-        let busy: Arc<Mutex<Option<Duration>>> = Arc::default();
-        let meter = CpuMeter { busy: Arc::clone(&busy) };
+        let taken: Arc<Mutex<Duration>> = Arc::default();
+        let meter = Meter(Arc::clone(&taken));
         let outcome = universe.born_at(born_at).deadline(DEADLINE).profiles(profiles).hash(hash).run(
             move |universe| async move {
                 let _meter = meter;
@@ -268,7 +264,7 @@ impl Stage for UniverseStage {
         let steps = std::mem::take(&mut *played.lock().expect("nobody panics while holding the steps"));
         let heard = std::mem::take(&mut *heard.lock().expect("nobody panics while holding what was heard"));
         let mut result = conclude(job, outcome, ears, steps, &heard, record);
-        result.account.cpu_time = *busy.lock().expect("nobody panics while holding a time");
+        result.account.cpu_time = *taken.lock().expect("nobody panics while reading a clock");
         result
     }
 }
@@ -432,7 +428,8 @@ fn describe<T>(
     about.line = line(case.line);
     about.example = case.row.iter().flat_map(|row| row.named()).map(|(name, value)| Named::new(name, value)).collect();
     about.tags = case.tags.clone();
-    about.product.build = build_id().to_owned();
+    about.product.build = build::id().to_owned();
+    about.product.commit = build::COMMIT.to_owned();
     let patience = busyhour::net::Patience::default();
     about.parameters = vec![
         Named::new("born_at", birth(&case.script).unwrap_or(DEFAULT_BIRTH)),
@@ -483,15 +480,6 @@ fn describe<T>(
     about.oracles = oracles;
     about.replay = report::replay(case, &job.flag());
     about
-}
-
-/// What tells this build from another: runs are the same between runs of one build only. It's a hash of the program.
-fn build_id() -> &'static str {
-    static BUILD: OnceLock<String> = OnceLock::new();
-    BUILD.get_or_init(|| {
-        let program = std::env::current_exe().and_then(std::fs::read);
-        program.map_or_else(|_| "unknown".to_owned(), |bytes| format!("{:016x}", xxhash_rust::xxh3::xxh3_64(&bytes)))
-    })
 }
 
 impl From<&record::Oracle> for OracleOutcome {

@@ -1,63 +1,14 @@
 //! The command as a person meets it: what it prints, and how it exits.
 
+#[path = "command/home.rs"]
+mod home;
+
 use std::fs;
 use std::io::{BufRead, BufReader, Read as _};
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::path::Path;
+use std::process::{Command, Stdio};
 
-/// A folder of one test, in which its command is started.
-struct Home(PathBuf);
-
-impl Home {
-    fn new(name: &str) -> Home {
-        let home = Path::new(env!("CARGO_TARGET_TMPDIR")).join("command").join(name);
-        let _ = fs::remove_dir_all(&home);
-        fs::create_dir_all(&home).unwrap();
-        Home(home)
-    }
-
-    fn with(self, file: &str, text: &str) -> Home {
-        let path = self.0.join(file);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, text).unwrap();
-        self
-    }
-
-    fn command(&self, program: &Path, arguments: &[&str]) -> Command {
-        let mut command = Command::new(program);
-        command.args(arguments).current_dir(&self.0).env("CI", "true").env_remove("RUST_BACKTRACE");
-        // Whoever is started by cargo replays by cargo.
-        command.env_remove("CARGO");
-        command.stdin(Stdio::null());
-        command
-    }
-
-    /// Exit code, standard output and standard error as one text; wall time is taken out.
-    fn told(&self, program: &Path, arguments: &[&str]) -> String {
-        shown(self.command(program, arguments).output().unwrap())
-    }
-}
-
-fn shown(output: Output) -> String {
-    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-    let stderr: String = text(output.stderr)
-        .lines()
-        .map(|line| if line.starts_with("Took ") { "Took (wall time)\n".to_owned() } else { format!("{line}\n") })
-        .collect();
-    format!("exit {}\n--- stdout\n{}--- stderr\n{stderr}", output.status.code().unwrap(), text(output.stdout))
-}
-
-fn busyhour() -> PathBuf {
-    PathBuf::from(env!("CARGO_BIN_EXE_busyhour"))
-}
-
-/// The example with steps of its own, which lies beside the tests.
-fn own_steps() -> PathBuf {
-    let test = std::env::current_exe().unwrap();
-    let example = test.parent().unwrap().parent().unwrap().join("examples").join("own_steps");
-    assert!(example.exists(), "build the example too: cargo test -p busyhour-scenarios, without --test");
-    example
-}
+use home::{Home, busyhour, own_steps, shown};
 
 const ORDERS: &str = include_str!("features/orders.feature");
 
@@ -507,4 +458,18 @@ fn the_floors_bench_tells_what_it_has_lived_through_in_one_object_a_line() {
     let of = |name: &str| line[name].as_f64().unwrap_or_else(|| panic!("no {name} in {said}"));
     assert_eq!((of("events"), of("attempts")), (1_000.0, 10_000.0));
     assert!(of("sim_s") >= 3.0 * 86_400.0 && of("cpu_s") > 0.0 && of("peak_rss_mb") > 0.0, "{said}");
+}
+
+#[test]
+fn the_version_names_the_commit_and_so_does_each_record() {
+    let home = Home::new("version").with("features/f.feature", "Feature: f\n  Scenario: s\n    When 1 second passes\n");
+    let told = home.told(&busyhour(), &["--version"]);
+    let line = told.lines().find(|line| line.starts_with("busyhour ")).unwrap_or(&told);
+    let commit = line.split_once(" (commit ").and_then(|(_, rest)| rest.strip_suffix(')')).expect(line).to_owned();
+    assert!(commit == "unknown" || commit.len() >= 12, "{line}");
+    assert!(line.starts_with(concat!("busyhour ", env!("CARGO_PKG_VERSION"), " (")), "{line}");
+    assert!(home.told(&busyhour(), &["run"]).starts_with("exit 0"));
+    let scenario = fs::read_dir(home.0.join("target/busyhour/features-f")).unwrap().next().unwrap().unwrap();
+    let record = fs::read_to_string(scenario.path().join("seed-0/record.json")).unwrap();
+    assert!(record.contains(&format!("\"commit\": \"{commit}\"")), "{record}");
 }

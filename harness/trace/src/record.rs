@@ -127,6 +127,9 @@ pub struct Product {
     pub version: String,
     /// Its build: whatever tells two builds of one version apart, a commit say.
     pub build: String,
+    /// The commit that it was built from, or `unknown`; empty in records that were written before it was kept.
+    #[serde(default)]
+    pub commit: String,
 }
 
 /// A name and a value, in a list whose order is kept.
@@ -417,6 +420,7 @@ impl Record {
                 name: "busyhour".to_owned(),
                 version: env!("CARGO_PKG_VERSION").to_owned(),
                 build: String::new(),
+                commit: String::new(),
             },
             feature: feature.into(),
             scenario: scenario.into(),

@@ -32,6 +32,13 @@ async fn the_clerk_counts(world: &mut World) -> Result<(), StepFailure> {
     Ok(())
 }
 
+/// Fails with words that few files can hold.
+#[when(expr = "the clerk shouts every character")]
+async fn the_clerk_shouts(_: &mut World) -> Result<(), StepFailure> {
+    let every: String = ('\0'..='\u{ff}').chain(['\u{fffe}', '\u{ffff}', '🕾']).collect();
+    Err(StepFailure::because(every))
+}
+
 #[then(expr = "{int} order(s) is/are open")]
 async fn orders_are_open(world: &mut World, expected: u32) {
     assert_eq!(world.slot::<Orders>().0, expected, "open orders");

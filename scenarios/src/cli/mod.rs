@@ -12,6 +12,7 @@ use std::sync::Arc;
 use clap::{Parser, Subcommand};
 
 use crate::bench;
+use crate::build;
 use crate::stage::{Stage, UniverseStage};
 
 /// Every scenario passed.
@@ -31,7 +32,7 @@ pub const EXIT_INTERRUPTED: u8 = 130;
 
 /// Rehearses a contact center's worst hour in a second, the same way every time.
 #[derive(Debug, Parser)]
-#[command(name = "busyhour", version, max_term_width = 100, disable_help_subcommand = true)]
+#[command(name = "busyhour", version = build::VERSION, max_term_width = 100, disable_help_subcommand = true)]
 struct Command {
     #[command(subcommand)]
     verb: Verb,

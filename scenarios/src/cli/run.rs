@@ -21,9 +21,9 @@ use super::{
     exit_unless_read,
 };
 use crate::determinism::{self, Twin};
+use crate::format::{self, Format, Formats};
 use crate::live;
 use crate::outcome::Verdict;
-use crate::paint::Paint;
 use crate::progress::Progress;
 use crate::report::{self, Launcher, Report};
 use crate::report_html;
@@ -75,6 +75,10 @@ pub(super) struct RunArgs {
     /// Send these frames of audio: as many as anybody could notice, all of them, or one in ten
     #[arg(long, value_name = "auto|full|probe", default_value = "auto", hide_default_value = true, value_parser = cadence)]
     cadence: Cadence,
+
+    /// Tell of the run so, in a file if one is named; may be given several times [default: pretty]
+    #[arg(long = "format", value_name = "KIND[=FILE]")]
+    formats: Vec<Format>,
 
     /// Run each scenario a second time, in another process, and compare
     #[arg(long)]
@@ -140,6 +144,13 @@ pub(super) fn run_features(arguments: &RunArgs, stage: &dyn Stage) -> ExitCode {
 }
 
 fn run_on(arguments: &RunArgs, paths: &[PathBuf], stage: &dyn Stage) -> ExitCode {
+    let formats = match format::Choice::of(&arguments.formats, &arguments.out) {
+        Ok(formats) => formats,
+        Err(error) => {
+            eprintln!("busyhour: {error}");
+            return ExitCode::from(EXIT_USAGE);
+        }
+    };
     let suite = match Suite::load(paths, &Vocabulary::of_this_build()) {
         Ok(suite) => suite,
         Err(error) => {
@@ -212,9 +223,18 @@ fn run_on(arguments: &RunArgs, paths: &[PathBuf], stage: &dyn Stage) -> ExitCode
     if arguments.fingerprints {
         print_fingerprints(&plan, stage, &interrupted)
     } else {
-        let code = print_report(arguments, &plan, stage, &interrupted);
-        if let Some(left_out) = left_out {
-            println!("{left_out}");
+        let opened = match formats.open(&plan, Launcher::of_this_process(), arguments.check_determinism) {
+            Ok(opened) => opened,
+            Err(error) => {
+                eprintln!("busyhour: {error}");
+                return ExitCode::from(EXIT_USAGE);
+            }
+        };
+        let code = print_report(arguments, &plan, stage, &interrupted, opened);
+        match left_out {
+            Some(left_out) if formats.stdout_is_a_document() => eprintln!("{left_out}"),
+            Some(left_out) => println!("{left_out}"),
+            None => {}
         }
         code
     }
@@ -260,7 +280,13 @@ fn print_fingerprints(plan: &Plan, stage: &dyn Stage, interrupted: &AtomicBool) 
     exit_unless_read(written, EXIT_PASSED)
 }
 
-fn print_report(arguments: &RunArgs, plan: &Plan, stage: &dyn Stage, interrupted: &AtomicBool) -> ExitCode {
+fn print_report(
+    arguments: &RunArgs,
+    plan: &Plan,
+    stage: &dyn Stage,
+    interrupted: &AtomicBool,
+    mut formats: Formats,
+) -> ExitCode {
     let began = Instant::now();
     let twin = match arguments.check_determinism.then(|| start_twin(arguments, plan)).transpose() {
         Ok(twin) => twin,
@@ -270,8 +296,8 @@ fn print_report(arguments: &RunArgs, plan: &Plan, stage: &dyn Stage, interrupted
         }
     };
     let launcher = Launcher::of_this_process();
-    let stdout = io::stdout();
-    let mut report = Report::new(stdout.lock(), Paint::on(&stdout), launcher, plan);
+    let (mut out, paint) = formats.take_pretty();
+    let mut report = Report::new(&mut out, paint, launcher, plan);
     let mut progress = Progress::new(plan.job_count());
     let mut done: Vec<(Job, u64)> = Vec::new();
     let mut page = report_html::Gathered::default();
@@ -279,8 +305,9 @@ fn print_report(arguments: &RunArgs, plan: &Plan, stage: &dyn Stage, interrupted
     let told = run::run(plan, stage, interrupted, |event| match event {
         Event::TakenUp(job) => progress.draw(&job.case.title()),
         Event::Done(job, result) => {
-            progress.step();
+            progress.step(result);
             page.add(report_html::Entry::of_result(job, result));
+            formats.add(job, result);
             if twin.is_some() {
                 done.push((job.clone(), result.fingerprint()));
             }
@@ -291,24 +318,24 @@ fn print_report(arguments: &RunArgs, plan: &Plan, stage: &dyn Stage, interrupted
             progress.draw(&job.case.title());
         }
     });
-    progress.clear();
+    progress.end();
     let cut_short = told < plan.job_count();
     let mut finished = report.finish(cut_short);
     let verdict = report.verdict();
     let sim_time = report.sim_time();
     drop(report);
-    let mut different = 0;
+    let mut different = Vec::new();
     match twin {
         None => {}
         Some(twin) if cut_short => twin.abandon(),
         Some(twin) => match compare(twin, &done, launcher) {
-            Ok((said, count)) => {
-                different = count;
-                if different == 0 {
+            Ok((said, those)) => {
+                different = those;
+                if different.is_empty() {
                     // The same records again; one that can't be swept away is in nobody's way.
                     let _ = fs::remove_dir_all(second_out(plan));
                 }
-                finished = finished.and(io::stdout().write_all(said.as_bytes()));
+                finished = finished.and(out.write_all(said.as_bytes())).and(out.flush());
             }
             // An interrupt at the keyboard reaches the second process as well.
             Err(_) if interrupted.load(Ordering::Relaxed) => return ExitCode::from(EXIT_INTERRUPTED),
@@ -332,11 +359,12 @@ fn print_report(arguments: &RunArgs, plan: &Plan, stage: &dyn Stage, interrupted
     let code = match verdict {
         Verdict::Bug => EXIT_BUG,
         _ if cut_short => EXIT_INTERRUPTED,
-        _ if different > 0 => EXIT_NOT_DETERMINISTIC,
+        _ if !different.is_empty() => EXIT_NOT_DETERMINISTIC,
         Verdict::Failed => EXIT_FAILED,
         Verdict::Passed | Verdict::NotExercised => EXIT_PASSED,
     };
-    exit_unless_read(written.and(finished), code)
+    let told = formats.finish(&different.into_iter().collect(), &format::End { cut_short, results: "" });
+    exit_unless_read(written.and(finished).and(told), code)
 }
 
 /// Where the second run leaves its records. No scenario's folder begins with a dot.
@@ -353,22 +381,24 @@ fn start_twin(arguments: &RunArgs, plan: &Plan) -> Result<Twin, determinism::Twi
     Twin::start(&flags, &arguments.paths, &second_out(plan))
 }
 
-/// Compares both runs; returns what is to be printed of it, and how many differ.
-fn compare(twin: Twin, done: &[(Job, u64)], launcher: Launcher) -> Result<(String, usize), determinism::TwinError> {
+/// Compares both runs; returns what is to be printed of it, and those that differ by their places, with how.
+fn compare(
+    twin: Twin,
+    done: &[(Job, u64)],
+    launcher: Launcher,
+) -> Result<(String, Vec<(usize, String)>), determinism::TwinError> {
     let told = twin.finish(done.len())?;
-    let different: Vec<String> = done
+    let different: Vec<(usize, String)> = done
         .iter()
         .enumerate()
-        .filter_map(|(index, (job, fingerprint))| told.compare(index, job, *fingerprint, launcher))
+        .filter_map(|(index, (job, fingerprint))| Some((index, told.compare(index, job, *fingerprint, launcher)?)))
         .collect();
     let summary = match different.len() {
         0 => format!("Deterministic: the same in two processes ({}).", report::counted(done.len(), "run")),
         some => format!("Not deterministic: {some} of {} came out differently.", report::counted(done.len(), "run")),
     };
-    Ok((
-        format!("\n{}{summary}\n", different.iter().map(|one| format!("{one}\n")).collect::<String>()),
-        different.len(),
-    ))
+    let said = different.iter().map(|(_, one)| format!("{one}\n")).collect::<String>();
+    Ok((format!("\n{said}{summary}\n"), different))
 }
 
 /// Wall time goes to standard error, so that standard output is the same from run to run.

@@ -126,7 +126,7 @@ impl Entry {
             reasons: result.reasons.clone(),
             steps: account.steps.iter().map(Step::of_outcome).collect(),
             simulated: account.sim_time,
-            cpu: account.cpu_time,
+            cpu: Some(account.cpu_time),
             packets: account.packets.unwrap_or(0),
             judged: account.oracles.iter().map(|oracle| oracle.judged).sum(),
             faults: (hit, account.faults.len()),

@@ -1,0 +1,511 @@
+//! Cucumber's messages: an object a line, of which Cucumber's own HTML formatter makes a page.
+//!
+//! A run of a scenario with a seed is a pickle and a test case of its own. It is never a second attempt: the same seed
+//! gives the same, and another seed is another test. Behind the steps stands a hook for what is judged when a scenario
+//! has ended: the invariants, the faults, and whether the run was the same a second time. Times are simulated, counted
+//! from the birth of each scenario's universe, so that the same run leaves the same bytes.
+
+mod document;
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::sync::Arc;
+
+use busyhour_trace::SimTime;
+use gherkin::StepType;
+use serde_json::{Value, json};
+
+use self::document::Document;
+use super::telling::{Closed, Counts, One, Told};
+use super::{End, FormatError, Word, Writer, visible};
+use crate::build;
+use crate::outcome::{StepOutcome, StepStatus};
+use crate::report::{self, Launcher};
+use crate::run::Plan;
+use crate::script::{Case, ScriptStep};
+use crate::vocabulary::Bound;
+
+/// The version of the messages' schema that these are written by.
+const PROTOCOL: &str = "34.2.1";
+/// The only run that is told of.
+const RUN: &str = "run";
+
+/// Numbers what is referred to.
+#[derive(Debug, Default)]
+struct Ids(u64);
+
+impl Ids {
+    fn next(&mut self) -> String {
+        self.0 += 1;
+        self.0.to_string()
+    }
+}
+
+/// A test case that is being told.
+struct Playing<'a> {
+    case: &'a Case,
+    started: String,
+    /// The test steps, as the test case lists them.
+    steps: Vec<Value>,
+    pickle_steps: Vec<Value>,
+}
+
+/// Writes messages as the run goes on.
+pub struct Messages {
+    out: Box<dyn Write>,
+    launcher: Launcher,
+    many_seeds: bool,
+    ids: Ids,
+    /// The feature files by their names, and whether they were told.
+    documents: BTreeMap<Arc<str>, (Document, bool)>,
+    /// The phrases that were told, by their expressions.
+    definitions: BTreeMap<String, String>,
+    /// The hooks that were told, by their names.
+    hooks: BTreeMap<&'static str, String>,
+    success: bool,
+    last: SimTime,
+}
+
+/// What is judged when a scenario has ended.
+const AT_THE_END: &str = "the invariants and the faults";
+/// Whether it was the same a second time.
+const A_SECOND_TIME: &str = "the same seed in a second process";
+/// The seeds that aren't told one by one.
+const OTHER_SEEDS: &str = "the other seeds";
+/// What must be hit with at least one of the seeds.
+const ALL_SEEDS: &str = "what chance must not spare with every seed";
+
+impl Messages {
+    /// Into there; the feature files of the plan are read again, for their texts are part of it.
+    ///
+    /// # Errors
+    /// A feature file can't be read any more.
+    pub fn new(out: Box<dyn Write>, plan: &Plan, launcher: Launcher) -> Result<Messages, FormatError> {
+        let mut messages = Messages {
+            out,
+            launcher,
+            many_seeds: plan.seeds_count() > 1,
+            ids: Ids::default(),
+            documents: BTreeMap::new(),
+            definitions: BTreeMap::new(),
+            hooks: BTreeMap::new(),
+            success: true,
+            last: SimTime::ZERO,
+        };
+        for case in &plan.cases {
+            let file = &case.feature.file;
+            if !messages.documents.contains_key(file) {
+                let document = Document::read(file, &mut messages.ids)
+                    .map_err(|why| FormatError::Source { file: file.to_string(), why })?;
+                messages.documents.insert(Arc::clone(file), (document, false));
+            }
+        }
+        Ok(messages)
+    }
+
+    fn say(&mut self, kind: &str, message: Value) -> io::Result<()> {
+        let mut envelope = serde_json::Map::new();
+        envelope.insert(kind.to_owned(), message);
+        serde_json::to_writer(&mut self.out, &envelope)?;
+        self.out.write_all(b"\n")
+    }
+
+    /// What stands before the first test case.
+    fn begin(&mut self) -> io::Result<()> {
+        if self.ids_of_run_told() {
+            return Ok(());
+        }
+        let product = |name: &str, version: &str| json!({ "name": name, "version": version });
+        self.say(
+            "meta",
+            json!({
+                "protocolVersion": PROTOCOL,
+                "implementation": product("busyhour", build::VERSION),
+                "runtime": product("busyhour", env!("CARGO_PKG_VERSION")),
+                "os": { "name": std::env::consts::OS },
+                "cpu": { "name": std::env::consts::ARCH },
+            }),
+        )?;
+        self.hook(AT_THE_END)?;
+        self.say("testRunStarted", json!({ "id": RUN, "timestamp": time(SimTime::ZERO) }))
+    }
+
+    fn ids_of_run_told(&self) -> bool {
+        self.hooks.contains_key(AT_THE_END)
+    }
+
+    fn hook(&mut self, name: &'static str) -> io::Result<String> {
+        if let Some(id) = self.hooks.get(name) {
+            return Ok(id.clone());
+        }
+        let id = self.ids.next();
+        self.hooks.insert(name, id.clone());
+        let hook = json!({ "id": id, "name": name, "type": "AFTER_TEST_CASE", "sourceReference": {} });
+        self.say("hook", hook)?;
+        Ok(id)
+    }
+
+    fn document(&mut self, file: &Arc<str>) -> io::Result<()> {
+        let Some((document, told)) = self.documents.get_mut(file) else { return Ok(()) };
+        if std::mem::replace(told, true) {
+            return Ok(());
+        }
+        let (source, ast) = (document.source(), document.ast());
+        self.say("source", source)?;
+        self.say("gherkinDocument", ast)
+    }
+
+    /// The phrase behind a step; nothing for a step of another crate, of which no expression is known.
+    fn definition(&mut self, step: &ScriptStep) -> io::Result<Option<String>> {
+        let Bound::Phrase(phrase, _) = &step.bound else { return Ok(None) };
+        if let Some(id) = self.definitions.get(phrase.expression) {
+            return Ok(Some(id.clone()));
+        }
+        let id = self.ids.next();
+        self.definitions.insert(phrase.expression.to_owned(), id.clone());
+        let declared = phrase.declared;
+        self.say(
+            "stepDefinition",
+            json!({
+                "id": id,
+                "pattern": { "source": phrase.expression, "type": "CUCUMBER_EXPRESSION" },
+                "sourceReference": {
+                    "uri": declared.path,
+                    "location": { "line": declared.line, "column": declared.column },
+                },
+            }),
+        )?;
+        Ok(Some(id))
+    }
+
+    /// Makes the steps of a test case, each a pickle step and a test step.
+    fn steps<'a>(&mut self, case: &'a Case) -> io::Result<Playing<'a>> {
+        self.begin()?;
+        self.document(&case.feature.file)?;
+        let (mut steps, mut pickle_steps) = (Vec::new(), Vec::new());
+        for step in &case.script.steps {
+            let definition = self.definition(step)?;
+            let nodes = self.nodes(case, step);
+            let pickle_step = self.ids.next();
+            let mut pickled = json!({
+                "id": pickle_step,
+                "text": step.text,
+                "type": match step.counts_as {
+                    StepType::Given => "Context",
+                    StepType::When => "Action",
+                    StepType::Then => "Outcome",
+                },
+                "astNodeIds": nodes,
+            });
+            if let Some(argument) = argument(&step.bound) {
+                pickled["argument"] = argument;
+            }
+            pickle_steps.push(pickled);
+            let mut test_step = json!({ "id": self.ids.next(), "pickleStepId": pickle_step });
+            if let Some(definition) = definition {
+                test_step["stepDefinitionIds"] = json!([definition]);
+                test_step["stepMatchArgumentsLists"] = json!([{ "stepMatchArguments": arguments(step) }]);
+            }
+            steps.push(test_step);
+        }
+        Ok(Playing { case, started: self.ids.next(), steps, pickle_steps })
+    }
+
+    /// The nodes of the feature file that a step was made of.
+    fn nodes(&self, case: &Case, step: &ScriptStep) -> Vec<String> {
+        let Some((document, _)) = self.documents.get(&case.feature.file) else { return Vec::new() };
+        let row = case.row.as_ref().filter(|_| !step.background).and_then(|_| document.row(case.line));
+        document.step(step.line).into_iter().chain(row).map(str::to_owned).collect()
+    }
+
+    fn hook_step(&mut self, playing: &mut Playing<'_>, name: &'static str) -> io::Result<String> {
+        let (hook, id) = (self.hook(name)?, self.ids.next());
+        playing.steps.push(json!({ "id": id, "hookId": hook }));
+        Ok(id)
+    }
+
+    /// Tells of the pickle and its test case, and that it began.
+    fn start(&mut self, playing: &mut Playing<'_>, name: &str) -> io::Result<()> {
+        let case = playing.case;
+        let (pickle, test_case) = (self.ids.next(), self.ids.next());
+        let (nodes, tags, language) = match self.documents.get(&case.feature.file) {
+            Some((document, _)) => (document.scenario(case.line), document.tags(&case.tags), document.language()),
+            None => (Vec::new(), Vec::new(), "en"),
+        };
+        let message = json!({
+            "id": pickle,
+            "uri": &*case.feature.file,
+            "location": { "line": case.line },
+            "name": name,
+            "language": language,
+            "steps": std::mem::take(&mut playing.pickle_steps),
+            "tags": tags,
+            "astNodeIds": nodes,
+        });
+        self.say("pickle", message)?;
+        let steps = std::mem::take(&mut playing.steps);
+        let message = json!({ "id": test_case, "pickleId": pickle, "testRunStartedId": RUN, "testSteps": steps });
+        self.say("testCase", message)?;
+        self.say(
+            "testCaseStarted",
+            json!({
+                "id": playing.started,
+                "testCaseId": test_case,
+                "attempt": 0,
+                "timestamp": time(SimTime::ZERO),
+            }),
+        )
+    }
+
+    fn step(&mut self, started: &str, id: &str, at: (SimTime, SimTime), came_to: &CameTo) -> io::Result<()> {
+        let (from, to) = at;
+        self.say(
+            "testStepStarted",
+            json!({ "testCaseStartedId": started, "testStepId": id, "timestamp": time(from) }),
+        )?;
+        for (media_type, file_name, body) in &came_to.attachments {
+            let mut attachment = json!({
+                "testCaseStartedId": started,
+                "testStepId": id,
+                "body": body,
+                "contentEncoding": "IDENTITY",
+                "mediaType": media_type,
+                "timestamp": time(to),
+            });
+            if let Some(file_name) = file_name {
+                attachment["fileName"] = json!(file_name);
+            }
+            self.say("attachment", attachment)?;
+        }
+        let mut result = json!({ "status": came_to.status, "duration": time(SimTime(to.0 - from.0)) });
+        if let Some(message) = &came_to.message {
+            result["message"] = json!(visible(message));
+        }
+        self.say(
+            "testStepFinished",
+            json!({
+                "testCaseStartedId": started,
+                "testStepId": id,
+                "testStepResult": result,
+                "timestamp": time(to),
+            }),
+        )
+    }
+
+    fn end(&mut self, playing: &Playing<'_>, at: SimTime) -> io::Result<()> {
+        self.last = self.last.max(at);
+        self.say(
+            "testCaseFinished",
+            json!({ "testCaseStartedId": playing.started, "willBeRetried": false, "timestamp": time(at) }),
+        )
+    }
+
+    fn one(&mut self, one: &One<'_>) -> io::Result<()> {
+        let One { job, result, different, .. } = *one;
+        let word = one.word();
+        self.success &= !word.is_bad();
+        let mut playing = self.steps(&job.case)?;
+        let ids: Vec<String> = playing.steps.iter().map(id_of).collect();
+        let at_the_end = self.hook_step(&mut playing, AT_THE_END)?;
+        let second = match different {
+            Some(_) => Some(self.hook_step(&mut playing, A_SECOND_TIME)?),
+            None => None,
+        };
+        let title = job.case.title();
+        let name = if self.many_seeds { format!("{title} (seed {})", job.seed) } else { title };
+        self.start(&mut playing, &name)?;
+        let mut at = SimTime::ZERO;
+        let mut step_failed = false;
+        for (index, id) in ids.iter().enumerate() {
+            let outcome = result.account.steps.get(index);
+            let (from, to) = (at_or(outcome.and_then(|o| o.started), at), at_or(outcome.and_then(|o| o.ended), at));
+            // A step that was broken off ended with its universe.
+            let to = match outcome {
+                Some(StepOutcome { status: StepStatus::Failed, ended: None, .. }) => end_of(one),
+                _ => to,
+            };
+            at = to.max(from);
+            let came_to = match outcome {
+                Some(step) if step.status == StepStatus::Failed => {
+                    step_failed = true;
+                    CameTo { attachments: self.attachments(one), ..CameTo::failed(why(step)) }
+                }
+                Some(step) if step.status == StepStatus::Passed => CameTo::passed(),
+                _ => CameTo::skipped(None),
+            };
+            self.step(&playing.started, id, (from, at), &came_to)?;
+        }
+        let end = end_of(one).max(at);
+        let came_to = match result.reasons.as_slice() {
+            [] if word == Word::NotExercised => CameTo::skipped(Some(result.spared().join("\n"))),
+            [] => CameTo::passed(),
+            reasons => {
+                let attachments = if step_failed { Vec::new() } else { self.attachments(one) };
+                CameTo { attachments, ..CameTo::failed(reasons.join("\n")) }
+            }
+        };
+        self.step(&playing.started, &at_the_end, (end, end), &came_to)?;
+        if let (Some(id), Some(different)) = (second, different) {
+            let message =
+                format!("{}: another result with the same seed\n{different}", Word::Nondeterministic.as_str());
+            self.step(&playing.started, &id, (end, end), &CameTo::failed(message))?;
+        }
+        self.end(&playing, end)
+    }
+
+    /// What goes with a failure: who said what to whom, and how to run it again.
+    fn attachments(&self, one: &One<'_>) -> Vec<Attachment> {
+        let account = &one.result.account;
+        let mut attachments: Vec<Attachment> = Vec::new();
+        if one.at_length && !account.diagram.is_empty() {
+            attachments.push(("text/plain", Some("diagram.txt"), visible(&account.diagram.join("\n"))));
+        }
+        let mut lines =
+            vec![format!("replay  {}", report::replay_shown(&one.job.case, &one.job.flag(), self.launcher))];
+        lines.extend(account.record_folder.iter().map(|folder| format!("record  {}", folder.display())));
+        attachments.push(("text/x.cucumber.log+plain", None, visible(&lines.join("\n"))));
+        attachments
+    }
+
+    /// What a scenario comes to beyond the runs that were told: a test case of a hook alone, for its steps were played
+    /// many times.
+    fn closed(&mut self, closed: &Closed) -> io::Result<()> {
+        self.success &= !closed.word().is_bad();
+        if closed.untold.all() > 0 {
+            let told = format!("{} seeds that are not told one by one: {}", closed.untold.all(), closed.untold.told());
+            let came_to = match closed.untold.worst() {
+                Word::Passed => CameTo::noting(told),
+                Word::NotExercised => CameTo::skipped(Some(told)),
+                Word::Failed | Word::Nondeterministic | Word::Bug => CameTo::failed(told),
+            };
+            self.sum(&closed.case, OTHER_SEEDS, &closed.untold, &came_to)?;
+        }
+        if !closed.never_hit.is_empty() {
+            self.sum(&closed.case, ALL_SEEDS, &closed.counts, &CameTo::failed(closed.never_hit.join("\n")))?;
+        }
+        Ok(())
+    }
+
+    fn sum(&mut self, case: &Case, hook: &'static str, counts: &Counts, came_to: &CameTo) -> io::Result<()> {
+        let mut playing = self.steps(case)?;
+        let ids: Vec<String> = playing.steps.iter().map(id_of).collect();
+        let id = self.hook_step(&mut playing, hook)?;
+        self.start(&mut playing, &format!("{} ({hook}: {})", case.title(), counts.all()))?;
+        let steps = if counts.worst() == Word::Passed { CameTo::passed() } else { CameTo::skipped(None) };
+        for step in &ids {
+            self.step(&playing.started, step, (SimTime::ZERO, SimTime::ZERO), &steps)?;
+        }
+        self.step(&playing.started, &id, (SimTime::ZERO, SimTime::ZERO), came_to)?;
+        self.end(&playing, SimTime::ZERO)
+    }
+}
+
+impl Writer for Messages {
+    fn tell(&mut self, told: &Told<'_>) -> io::Result<()> {
+        match told {
+            Told::One(one) => self.one(one),
+            Told::Closed(closed) => self.closed(closed),
+        }
+    }
+
+    fn finish(&mut self, end: &End<'_>) -> io::Result<()> {
+        self.begin()?;
+        let mut message = json!({
+            "testRunStartedId": RUN,
+            "success": self.success && !end.cut_short,
+            "timestamp": time(self.last),
+        });
+        if end.cut_short {
+            message["message"] = json!("interrupted before all scenarios were run");
+        }
+        self.say("testRunFinished", message)?;
+        self.out.flush()
+    }
+}
+
+/// Media type, file name, body.
+type Attachment = (&'static str, Option<&'static str>, String);
+
+/// What a step came to.
+struct CameTo {
+    status: &'static str,
+    message: Option<String>,
+    attachments: Vec<Attachment>,
+}
+
+impl CameTo {
+    fn passed() -> CameTo {
+        CameTo { status: "PASSED", message: None, attachments: Vec::new() }
+    }
+
+    fn skipped(message: Option<String>) -> CameTo {
+        CameTo { status: "SKIPPED", message, attachments: Vec::new() }
+    }
+
+    fn failed(message: String) -> CameTo {
+        CameTo { status: "FAILED", message: Some(message), attachments: Vec::new() }
+    }
+
+    /// A page shows no message of what passed.
+    fn noting(message: String) -> CameTo {
+        CameTo { attachments: vec![("text/x.cucumber.log+plain", None, message)], ..CameTo::passed() }
+    }
+}
+
+fn id_of(step: &Value) -> String {
+    step["id"].as_str().unwrap_or_default().to_owned()
+}
+
+fn at_or(time: Option<SimTime>, otherwise: SimTime) -> SimTime {
+    time.unwrap_or(otherwise)
+}
+
+fn end_of(one: &One<'_>) -> SimTime {
+    SimTime::ZERO + one.result.account.sim_time
+}
+
+fn why(step: &StepOutcome) -> String {
+    let Some(failure) = &step.failure else { return String::new() };
+    match (&failure.expected, &failure.seen) {
+        (Some(expected), Some(seen)) => format!("expected  {expected}\nseen      {seen}"),
+        _ => failure.to_string(),
+    }
+}
+
+fn time(at: SimTime) -> Value {
+    let nanos = at.as_nanos();
+    json!({ "seconds": nanos / 1_000_000_000, "nanos": nanos % 1_000_000_000 })
+}
+
+/// What hangs below a step.
+fn argument(bound: &Bound) -> Option<Value> {
+    let (table, text) = match bound {
+        Bound::Phrase(_, matches) => (matches.table().map(<[_]>::to_vec), matches.text().map(str::to_owned)),
+        Bound::Foreign(_, context) => {
+            (context.step.table.as_ref().map(|table| table.rows.clone()), context.step.docstring.clone())
+        }
+    };
+    if let Some(text) = text {
+        return Some(json!({ "docString": { "content": text } }));
+    }
+    let row =
+        |row: &Vec<String>| json!({ "cells": row.iter().map(|cell| json!({ "value": cell })).collect::<Vec<_>>() });
+    table.map(|rows| json!({ "dataTable": { "rows": rows.iter().map(row).collect::<Vec<_>>() } }))
+}
+
+/// What filled the gaps of a phrase, with where it stands. Places are counted as JavaScript does.
+fn arguments(step: &ScriptStep) -> Vec<Value> {
+    let Bound::Phrase(_, matches) = &step.bound else { return Vec::new() };
+    let mut found = Vec::new();
+    let mut from = 0;
+    for (kind, words) in matches.arguments() {
+        let Some(at) = step.text[from..].find(words).map(|at| from + at) else { continue };
+        from = at + words.len();
+        let start = step.text[..at].encode_utf16().count();
+        found.push(json!({
+            "group": { "start": start, "value": words, "children": [] },
+            "parameterTypeName": kind.name,
+        }));
+    }
+    found
+}
