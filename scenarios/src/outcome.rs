@@ -128,6 +128,8 @@ pub struct OracleOutcome {
     pub breaches: Vec<String>,
     /// How many breaches there were.
     pub breach_count: u64,
+    /// How often it looked away, by an exemption of its own.
+    pub exempt: u64,
 }
 
 impl OracleOutcome {
@@ -154,6 +156,8 @@ pub struct Account {
     pub hash: Option<String>,
     /// How much time was simulated.
     pub sim_time: Duration,
+    /// How much CPU time the universe took. It differs from run to run, and nothing is judged by it.
+    pub cpu_time: Duration,
     /// How many packets the wire carried, if there was a wire.
     pub packets: Option<u64>,
     /// What became of them, a line for each way: see [`crate::traffic`].
@@ -337,7 +341,8 @@ mod tests {
         let of = |tags: &[&str], breaches: &[&str]| {
             let (breach_count, rule) = (breaches.len() as u64, "be silent".into());
             let breaches = breaches.iter().map(|breach| (*breach).to_owned()).collect();
-            let oracles = vec![OracleOutcome { name: "silence".into(), rule, judged: 4, breaches, breach_count }];
+            let oracles =
+                vec![OracleOutcome { name: "silence".into(), rule, judged: 4, breaches, breach_count, exempt: 0 }];
             judged(tags, Account { steps: vec![step(StepStatus::Passed)], oracles, ..Account::default() }).0
         };
         assert_eq!(of(&["breaks:silence"], &["a spoke"]), Verdict::Passed);
