@@ -29,6 +29,7 @@ fn played(names: &str) -> Vec<(String, Verdict, String)> {
         trails: false,
         cadence: Cadence::Auto,
         live: false,
+        partition: None,
     };
     let stage = UniverseStage::default().with_server(own_sip_server::my_server);
     let mut told = Vec::new();

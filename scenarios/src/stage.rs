@@ -100,17 +100,6 @@ impl UniverseStage {
     }
 }
 
-/// Reads off what a universe has cost when its scenario ends, whichever way: the thread is the universe's own.
-struct Meter(Arc<Mutex<Duration>>);
-
-impl Drop for Meter {
-    fn drop(&mut self) {
-        if let Ok(mut taken) = self.0.lock() {
-            *taken = thread_cpu_time();
-        }
-    }
-}
-
 /// What the taps feed: the witnesses, the counts, the diagram and the capture.
 struct Ears {
     panel: Panel,
@@ -145,6 +134,17 @@ impl Tap for Ears {
 
     fn finish(&mut self, at: SimTime, _: &Log) {
         self.panel.finish(at);
+    }
+}
+
+/// Reads off what a universe has cost when its scenario ends, whichever way: the thread is the universe's own.
+struct Meter(Arc<Mutex<Duration>>);
+
+impl Drop for Meter {
+    fn drop(&mut self) {
+        if let Ok(mut taken) = self.0.lock() {
+            *taken = thread_cpu_time();
+        }
     }
 }
 
@@ -491,6 +491,7 @@ impl From<&record::Oracle> for OracleOutcome {
             judged: oracle.judged,
             breaches: breaches.collect(),
             breach_count: oracle.violations.len() as u64 + oracle.unlisted,
+            exempt: oracle.exemptions.iter().map(|exemption| exemption.count).sum(),
         }
     }
 }
