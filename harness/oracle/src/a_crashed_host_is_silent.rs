@@ -57,6 +57,10 @@ impl Witness for ACrashedHostIsSilent {
          (Cristian 1991: crash failures)"
     }
 
+    fn sees_packets(&self) -> bool {
+        true
+    }
+
     fn packet(&mut self, seen: &PacketSeen<'_>) {
         let (host, did) = match seen.stage {
             Stage::Sent => (seen.from, "left"),

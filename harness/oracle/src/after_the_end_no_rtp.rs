@@ -109,6 +109,10 @@ impl Witness for AfterTheEndNoRtp {
         }
     }
 
+    fn hears_media(&self) -> bool {
+        true
+    }
+
     fn media(&mut self, frame: &Frame<'_>, around: &Surroundings) {
         if frame.stage != Stage::Sent || self.quiet.is_empty() {
             return;

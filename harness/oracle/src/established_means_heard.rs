@@ -179,6 +179,10 @@ impl Witness for EstablishedMeansHeard {
         }
     }
 
+    fn hears_media(&self) -> bool {
+        true
+    }
+
     fn media(&mut self, frame: &Frame<'_>, around: &Surroundings) {
         if frame.stage != Stage::Arrived || self.listening.is_empty() {
             return;

@@ -133,6 +133,10 @@ impl Witness for NothingCrossesACut {
          section 2.3)"
     }
 
+    fn sees_packets(&self) -> bool {
+        true
+    }
+
     fn packet(&mut self, seen: &PacketSeen<'_>) {
         let reached = match seen.stage {
             Stage::Sent | Stage::Copied { .. } => {

@@ -7,6 +7,8 @@
 //!
 //! Judged are arrivals, and copies against their originals.
 
+use std::collections::hash_map::{Entry, OccupiedEntry};
+
 use busyhour_trace::{Event, Log, PacketId, PacketSeen, SimTime, Stage};
 use rustc_hash::FxHashMap;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
@@ -66,6 +68,10 @@ impl Witness for NothingUnsentArrives {
          RFC 3022 section 4)"
     }
 
+    fn sees_packets(&self) -> bool {
+        true
+    }
+
     fn packet(&mut self, seen: &PacketSeen<'_>) {
         let PacketSeen { at, id, .. } = *seen;
         match seen.stage {
@@ -91,7 +97,7 @@ impl Witness for NothingUnsentArrives {
             }
             Stage::Arrived => {
                 self.judgement.judged += 1;
-                let Some(flight) = self.flying.get_mut(&id) else {
+                let Entry::Occupied(flight) = self.flying.entry(id) else {
                     let what = if self.ever.contains(id.0) {
                         format!("packet {id} arrived, though it had arrived or was lost before")
                     } else {
@@ -100,12 +106,16 @@ impl Witness for NothingUnsentArrives {
                     self.judgement.violate(at, what, [id]);
                     return;
                 };
-                if flight.essence != essence(seen.bytes) {
+                if flight.get().essence != essence(seen.bytes) {
                     self.judgement.violate(at, format!("packet {id} arrived as another than was sent"), [id]);
                 }
-                self.lands(id);
+                land(flight);
             }
-            Stage::Lost(_) => self.lands(id),
+            Stage::Lost(_) => {
+                if let Entry::Occupied(flight) = self.flying.entry(id) {
+                    land(flight);
+                }
+            }
         }
     }
 
@@ -118,14 +128,11 @@ impl Witness for NothingUnsentArrives {
     }
 }
 
-impl NothingUnsentArrives {
-    fn lands(&mut self, id: PacketId) {
-        if let Some(flight) = self.flying.get_mut(&id) {
-            flight.arrivals_left -= 1;
-            if flight.arrivals_left == 0 {
-                self.flying.remove(&id);
-            }
-        }
+/// One of a packet's sightings has arrived or was lost.
+fn land(mut flight: OccupiedEntry<'_, PacketId, Flight>) {
+    flight.get_mut().arrivals_left -= 1;
+    if flight.get().arrivals_left == 0 {
+        flight.remove();
     }
 }
 

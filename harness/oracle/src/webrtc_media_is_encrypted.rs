@@ -68,6 +68,10 @@ impl Witness for WebrtcMediaIsEncrypted {
         }
     }
 
+    fn hears_media(&self) -> bool {
+        true
+    }
+
     fn media(&mut self, frame: &Frame<'_>, around: &Surroundings) {
         if frame.is_secured || self.places.is_empty() || frame.stage != Stage::Sent {
             return;

@@ -30,11 +30,19 @@ pub trait Witness: fmt::Debug + Send {
     fn name(&self) -> &'static str;
     /// The rule in a sentence, with its citation.
     fn rule(&self) -> &'static str;
-    /// A packet was seen at the wire's tap.
+    /// Whether it wants to be shown each [`packet`](Witness::packet). There are millions: most witnesses don't.
+    fn sees_packets(&self) -> bool {
+        false
+    }
+    /// Whether it wants to hear of all [`media`](Witness::media).
+    fn hears_media(&self) -> bool {
+        false
+    }
+    /// A packet was seen at the wire's tap: told to those that [see packets](Witness::sees_packets).
     fn packet(&mut self, _seen: &PacketSeen<'_>) {}
     /// A SIP message has left a host or reached one. Each packet is read once for all: see [`crate::hearing`].
     fn message(&mut self, _heard: &Heard<'_>, _around: &Surroundings) {}
-    /// An RTP packet was sent, has arrived or was lost.
+    /// An RTP packet was sent, has arrived or was lost: told to those that [hear media](Witness::hears_media).
     fn media(&mut self, _frame: &Frame<'_>, _around: &Surroundings) {}
     /// A host sent something over UDP or TCP that isn't RTP.
     fn payload(&mut self, _payload: &Payload<'_>) {}
@@ -116,6 +124,11 @@ impl Judgement {
     }
 }
 
+/// The places of those that want something.
+fn places(witnesses: &[Box<dyn Witness>], wants: impl Fn(&dyn Witness) -> bool) -> Vec<usize> {
+    (0..witnesses.len()).filter(|place| wants(&*witnesses[*place])).collect()
+}
+
 /// All witnesses of a universe: fed once, heard together.
 ///
 /// ```
@@ -142,6 +155,9 @@ impl Judgement {
 #[derive(Debug)]
 pub struct Panel {
     witnesses: Vec<Box<dyn Witness>>,
+    /// The places of those that see packets, and of those that hear media.
+    seeing: Vec<usize>,
+    listening: Vec<usize>,
     hearing: Hearing,
 }
 
@@ -192,7 +208,8 @@ impl Panel {
     /// # Panics
     /// If two have the same name.
     pub fn new(witnesses: Vec<Box<dyn Witness>>) -> Panel {
-        let mut panel = Panel { witnesses: Vec::new(), hearing: Hearing::default() };
+        let mut panel =
+            Panel { witnesses: Vec::new(), seeing: Vec::new(), listening: Vec::new(), hearing: Hearing::default() };
         for witness in witnesses {
             panel.add(witness);
         }
@@ -207,20 +224,27 @@ impl Panel {
         let name = witness.name();
         assert!(self.witnesses.iter().all(|other| other.name() != name), "two witnesses are called {name}");
         self.witnesses.push(witness);
+        self.place_all();
+    }
+
+    fn place_all(&mut self) {
+        self.seeing = places(&self.witnesses, |witness| witness.sees_packets());
+        self.listening = places(&self.witnesses, |witness| witness.hears_media());
     }
 
     /// Without the witness of that name, where its rule can't be judged.
     #[must_use]
     pub fn without(mut self, name: &str) -> Panel {
         self.witnesses.retain(|witness| witness.name() != name);
+        self.place_all();
         self
     }
 
     /// Shows a packet to all.
     pub fn packet(&mut self, seen: &PacketSeen<'_>) {
-        let Panel { witnesses, hearing } = self;
-        for witness in witnesses.iter_mut() {
-            witness.packet(seen);
+        let Panel { witnesses, seeing, listening, hearing } = self;
+        for place in &*seeing {
+            witnesses[*place].packet(seen);
         }
         hearing.packet(seen, &mut |sound, around| match sound {
             Sound::Message(heard) => {
@@ -230,8 +254,8 @@ impl Panel {
                 }
             }
             Sound::Media(frame) => {
-                for witness in witnesses.iter_mut() {
-                    witness.media(&frame, around);
+                for place in &*listening {
+                    witnesses[*place].media(&frame, around);
                 }
             }
             Sound::Payload(payload) => {

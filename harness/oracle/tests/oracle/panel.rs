@@ -149,6 +149,7 @@ fn the_first_violations_are_listed_and_all_are_counted() {
 /// Writes down what it hears.
 #[derive(Debug, Default)]
 struct Clerk {
+    is_blind: bool,
     judgement: Judgement,
 }
 
@@ -159,6 +160,10 @@ impl Witness for Clerk {
 
     fn rule(&self) -> &'static str {
         "everything is heard once"
+    }
+
+    fn sees_packets(&self) -> bool {
+        !self.is_blind
     }
 
     fn packet(&mut self, seen: &PacketSeen<'_>) {
@@ -192,6 +197,15 @@ fn every_witness_hears_everything_once_and_in_order() {
     3 Arrived
     4 the end
     ");
+}
+
+#[test]
+fn a_witness_that_sees_no_packets_is_spared_them() {
+    let mut panel = Panel::new(vec![Box::new(Clerk { is_blind: true, ..Clerk::default() })]);
+    show(&mut panel, 1, 0, Stage::Sent);
+    crash(&mut panel, 2);
+    panel.finish(SimTime(3));
+    assert_eq!(panel.get("clerk").unwrap().judgement().violations.iter().map(|v| v.at.0).collect::<Vec<_>>(), [2, 3]);
 }
 
 #[test]
