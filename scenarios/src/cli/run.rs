@@ -293,7 +293,10 @@ fn print_report(arguments: &RunArgs, plan: &Plan, stage: &dyn Stage, interrupted
         Event::TakenUp(job) => progress.draw(&job.case.title()),
         Event::Done(job, result) => {
             progress.step();
-            gathering.add(job, result);
+            if !gathering.add(job, result) && result.account.record_folder.is_some() {
+                // One that can't be swept away is in nobody's way.
+                let _ = fs::remove_dir_all(&job.record_folder);
+            }
             if twin.is_some() {
                 done.push(Done { job: job.clone(), verdict: result.verdict, fingerprint: result.fingerprint() });
             }
