@@ -28,6 +28,7 @@ fn played(names: &str) -> Vec<(String, Verdict, String)> {
         out,
         trails: false,
         cadence: Cadence::Auto,
+        partition: None,
         live: false,
         partition: None,
     };

@@ -12,7 +12,8 @@
 //!   feature: there the step loop, [`play`], runs
 //!   inside a universe against a [`World`] with a [`scene`].
 //! - [`outcome`] judges one scenario with one seed, [`tally`] one scenario over all its seeds (law 6 is judged in these
-//!   two and nowhere else); [`results`] are the sums of a whole run, or of its [`partition`].
+//!   two and nowhere else); [`results`] are the sums of a whole run or of a [`partition`] of it, [`mod@merge`] puts parts
+//!   together, and the [`gate`] says whether a run will do. [`config`] is what `busyhour.toml` says, read by its [`keys`].
 //! - [`format`] writes what build servers and other programs read, [`mod@build`] says which build it was.
 //! - [`report`] prints, with [`paint`] and [`progress`] where there's a terminal; [`traffic`] tells what became of the
 //!   packets, a [`diagram`] who said what to whom; checks look at packets by a `wiretap`; [`determinism`] compares two processes.
@@ -26,15 +27,19 @@ pub mod beside;
 pub mod build;
 pub mod chart;
 pub mod cli;
+pub mod config;
 pub mod cucumber_runner;
 pub mod determinism;
 pub mod diagram;
 pub mod feature;
 pub mod format;
+pub mod gate;
+pub mod keys;
 pub mod libtest;
 pub mod lint;
 pub mod live;
 pub mod lock;
+pub mod merge;
 pub mod outcome;
 pub mod paint;
 pub mod partition;

@@ -1,6 +1,12 @@
 //! The `busyhour` command: its verbs, and the numbers that it exits with. A verb is a module.
 
+mod completions;
+mod config;
+#[cfg(test)]
+mod deployed;
+mod gate;
 mod init;
+mod merge;
 mod run;
 mod show;
 mod steps;
@@ -55,6 +61,22 @@ enum Verb {
         4 nothing chosen, 5 not deterministic, 70 a bug of busyhour, 130 interrupted."
     )]
     Run(Box<run::RunArgs>),
+    /// Ask whether a run will do, by the rules of gate.toml
+    #[command(
+        after_help = "It reads results.json in the folder of a run and the rules of gate.toml, and says in a sentence \
+        what was run, which faults struck, what was judged, and how rare failures must be.\n\n\
+        Exit codes: 0 accepted, 2 usage or rules that can't be read, 3 refused."
+    )]
+    Gate(gate::GateArgs),
+    /// Put the parts of a run together
+    #[command(after_help = "It exits as the whole run would have; 2 if the parts aren't those of one run, or not all.")]
+    Merge(merge::MergeArgs),
+    /// Show what a run would be told, and by whom: a flag, a line of busyhour.toml, or nobody
+    Config(Box<config::ConfigArgs>),
+    /// Print what a shell completes this command's lines by
+    Completions(completions::CompletionsArgs),
+    /// Print a manual page
+    Man(completions::ManArgs),
     /// List every phrase that a scenario may be written with
     Steps,
     /// Show what a run has left: a scenario as text, SVG or Mermaid, or all in one page
@@ -73,9 +95,17 @@ pub fn main() -> ExitCode {
 
 /// The command on that stage. A crate with steps of its own calls it from its own `main`.
 pub fn main_on(stage: Arc<dyn Stage>) -> ExitCode {
-    let command = Command::parse();
+    let command = match config::read_line() {
+        Ok(command) => command,
+        Err(code) => return code,
+    };
     match command.verb {
         Verb::Run(arguments) => run::run_features(&arguments, &*stage),
+        Verb::Gate(arguments) => gate::ask(&arguments),
+        Verb::Merge(arguments) => merge::put_together(&arguments),
+        Verb::Config(_) => config::show(),
+        Verb::Completions(arguments) => completions::complete(&arguments),
+        Verb::Man(arguments) => completions::man(&arguments),
         Verb::Steps => steps::list_steps(),
         Verb::Show(arguments) => show::show(&arguments),
         Verb::Init(arguments) => init::init(&arguments),

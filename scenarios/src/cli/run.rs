@@ -321,9 +321,13 @@ fn print_report(
         Event::TakenUp(job) => progress.draw(&job.case.title()),
         Event::Done(job, result) => {
             progress.step(result);
-            page.add(report_html::Entry::of_result(job, result));
-            gathering.add(job, result);
             formats.add(job, result);
+            let mut entry = report_html::Entry::of_result(job, result);
+            if !gathering.add(job, result) && entry.folder.take().is_some() {
+                // One that can't be swept away is in nobody's way.
+                let _ = fs::remove_dir_all(&job.record_folder);
+            }
+            page.add(entry);
             if twin.is_some() {
                 done.push(Done { job: job.clone(), verdict: result.verdict, fingerprint: result.fingerprint() });
             }

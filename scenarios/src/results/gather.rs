@@ -55,8 +55,9 @@ impl Gathering {
         &mut self.results.scenarios[place]
     }
 
-    /// One more job is done. They come in the order of jobs.
-    pub fn add(&mut self, job: &Job, result: &ScenarioResult) {
+    /// One more job is done. They come in the order of jobs. True if its record is worth keeping: of a million that chance
+    /// has spared, or that fail alike, the first tell as much as all, and the disk would be full of the others.
+    pub fn add(&mut self, job: &Job, result: &ScenarioResult) -> bool {
         let scenario = self.scenario(job);
         let account = &result.account;
         scenario.runs += 1;
@@ -100,7 +101,10 @@ impl Gathering {
         if failed && scenario.failures.len() < FAILURES_MAX {
             let diagram = scenario.failures.len() < DIAGRAMS_MAX;
             scenario.failures.push(failure(job, result, diagram));
+            return true;
         }
+        let spared = result.verdict == outcome::Verdict::NotExercised;
+        job.keep_if_passed || (spared && scenario.not_exercised <= FAILURES_MAX as u64)
     }
 
     /// A job that is done was another in a second process; `first` is what it came to in the first.
@@ -139,7 +143,7 @@ impl Gathering {
     /// All that will be done is done; `interrupted` if that isn't all that was planned.
     pub fn finish(mut self, interrupted: bool) -> Results {
         self.results.interrupted = interrupted;
-        self.results.judge();
+        self.results.settle();
         self.results
     }
 }

@@ -383,6 +383,19 @@ impl Results {
         self.verdict = worst.unwrap_or(Verdict::NotRun);
     }
 
+    /// Brings it into the order in which it's written, and judges it.
+    pub(crate) fn settle(&mut self) {
+        for scenario in &mut self.scenarios {
+            // Which fault was met first hangs on the order of seeds, and on the parts of a run.
+            scenario.faults.sort_by(|one, other| one.what.cmp(&other.what));
+            scenario.oracles.sort_by(|one, other| one.name.cmp(&other.name));
+            scenario.failures.sort_by_key(|failure| failure.seed);
+            scenario.failures.truncate(FAILURES_MAX);
+            scenario.failures.iter_mut().skip(DIAGRAMS_MAX).for_each(|failure| failure.diagram = None);
+        }
+        self.judge();
+    }
+
     /// How many runs there were: each scenario with each seed is one.
     pub fn runs(&self) -> u64 {
         self.scenarios.iter().map(|scenario| scenario.runs).sum()

@@ -1,0 +1,367 @@
+//! What a build server wants of the command: results, a verdict, parts and their sum, defaults, and no harm done when
+//! the disk is full or somebody else is at work.
+
+mod home;
+
+use std::fs;
+
+use busyhour_scenarios::lock::Lock;
+use home::{Home, shown};
+use serde_json::Value;
+
+fn home(name: &str) -> Home {
+    Home::new("ci", name)
+}
+
+/// One that passes, one that fails with some seeds, one that chance spares with each.
+const MIXED: &str = "\
+@net
+Feature: Mixed
+
+  @release
+  Scenario: Everything arrives
+    Given machines a and b
+    When a sends 10 datagrams to b
+    Then b received all of them within 2 seconds
+
+  Scenario: Nearly everything arrives
+    Given machines a and b
+    And every network loses 10% of packets
+    When a sends 20 datagrams to b
+    Then b received at least 18 of them within 2 seconds
+
+  Scenario: Nothing is ever lost
+    Given machines a and b
+    And every network loses 0.0001% of packets
+    When a sends 10 datagrams to b
+
+  @release
+  Scenario: A cut is a cut
+    Given machines a and b
+    When a sends 10 datagrams to b
+    Then b received all of them within 2 seconds
+    When the network between a and b is cut
+    And a sends 10 datagrams to b
+    Then b received none of them within 2 seconds
+";
+
+/// What passes of it.
+const FINE: &str = "--tags @release";
+
+fn code(home: &Home, line: &str) -> i32 {
+    home.busyhour(line).output().unwrap().status.code().unwrap()
+}
+
+/// A results document without the one thing in it that differs from run to run.
+fn results(home: &Home, out: &str) -> Value {
+    let mut results: Value = serde_json::from_str(&home.read(&format!("{out}/results.json"))).unwrap();
+    for scenario in results["scenarios"].as_array_mut().unwrap() {
+        scenario["cpu_us"] = 0.into();
+    }
+    results
+}
+
+#[test]
+fn every_run_leaves_its_results() {
+    let home = home("results").with("features/mixed.feature", MIXED);
+    assert_eq!(code(&home, "run --seeds 0..12 --out out"), 1);
+    let mut results = results(&home, "out");
+    assert_eq!(results["product"]["build"].as_str().unwrap().len(), 16);
+    results["product"] = "(product)".into();
+    // A failure more or less is the same again.
+    for scenario in results["scenarios"].as_array_mut().unwrap() {
+        let failures = scenario["failures"].as_array_mut().unwrap();
+        for failure in &*failures {
+            let record = home.0.join("out").join(failure["record"].as_str().unwrap());
+            assert!(record.join("record.json").is_file(), "{}", record.display());
+        }
+        failures.truncate(1);
+        let oracles = scenario["oracles"].as_array_mut().unwrap();
+        assert!(oracles.len() > 20, "each invariant that listens is counted");
+        oracles.retain(|oracle| oracle["name"] == "nothing_unsent_arrives");
+    }
+    insta::assert_snapshot!(serde_json::to_string_pretty(&results).unwrap());
+}
+
+#[test]
+fn parts_merged_are_the_whole_in_results_verdict_gate_and_exit_code() {
+    let home = home("parts").with("features/mixed.feature", MIXED).with("gate.toml", "seeds = 12\nminimum_tests = 4\n");
+    let whole = code(&home, "run --seeds 0..12 --out whole");
+    let gate = |out: &str| home.told(&format!("gate {out}"));
+    assert_eq!(whole, 1);
+    assert!(gate("whole").starts_with("exit 3"), "{}", gate("whole"));
+    for of in [1, 2, 5] {
+        let parts: Vec<String> = (1..=of).map(|part| format!("parts-{of}/{part}")).collect();
+        for (index, out) in parts.iter().enumerate() {
+            let part = index + 1;
+            let code = code(&home, &format!("run --seeds 0..12 --partition {part}/{of} --out {out}"));
+            assert!([0, 1].contains(&code), "part {part} of {of} exits {code}");
+        }
+        let out = format!("merged-{of}");
+        let merged = home.told(&format!("merge {} --out {out}", parts.join(" ")));
+        assert!(merged.starts_with(&format!("exit {whole}\n")), "{merged}");
+        assert_eq!(results(&home, &out), results(&home, "whole"), "{of} parts");
+        assert_eq!(gate(&out), gate("whole"));
+        for scenario in results(&home, &out)["scenarios"].as_array().unwrap() {
+            for failure in scenario["failures"].as_array().unwrap() {
+                let record = failure["record"].as_str().unwrap();
+                let [whole, merged] = ["whole", &out].map(|out| home.read(&format!("{out}/{record}/record.json")));
+                assert_eq!(whole, merged);
+            }
+        }
+    }
+    insta::assert_snapshot!(format!(
+        "{}\n{}",
+        home.told("merge parts-2/1 parts-2/2 --out merged-2"),
+        home.told("run --seeds 0..12 --partition 2/5 --out parts-5/2")
+    ));
+}
+
+#[test]
+fn parts_of_one_seed_share_the_scenarios_among_them() {
+    let home = home("one-seed").with("features/mixed.feature", MIXED);
+    for part in 1..=3 {
+        assert_eq!(code(&home, &format!("run --tags @net --partition {part}/3 --out parts/{part}")), 0);
+    }
+    assert_eq!(code(&home, "run --out whole"), 0);
+    assert_eq!(code(&home, "merge parts/1 parts/2 parts/3 --out merged"), 0);
+    assert_eq!(results(&home, "merged"), results(&home, "whole"));
+}
+
+#[test]
+fn parts_that_are_not_one_run_are_refused() {
+    let home = home("not-one").with("features/mixed.feature", MIXED);
+    for (out, arguments) in [
+        ("a", "--partition 1/2"),
+        ("b", "--partition 2/2"),
+        ("b3", "--partition 2/3"),
+        ("other", "--seed 1 --partition 2/2"),
+        ("whole", ""),
+    ] {
+        assert_eq!(code(&home, &format!("run {FINE} {arguments} --out {out}")), 0);
+    }
+    home.write("changed/features/mixed.feature", &MIXED.replace("10 datagrams", "11 datagrams"));
+    assert_eq!(code(&home, &format!("run changed {FINE} --partition 2/2 --out changed/out")), 0);
+    home.write("broken/results.json", "{ \"format\": 1,\n \"product\": 3 }\n");
+    home.write("newer/results.json", "{ \"format\": 2 }\n");
+    insta::assert_snapshot!(home.all_told(&[
+        "merge a --out out",
+        "merge a a --out out",
+        "merge a b3 --out out",
+        "merge a other --out out",
+        "merge a changed/out --out out",
+        "merge a whole --out out",
+        "merge a b --out a",
+        "merge a nowhere --out out",
+        "merge a broken --out out",
+        "merge a newer --out out",
+        "merge a b --out out",
+    ]));
+}
+
+#[test]
+fn the_gate_accepts_with_a_sentence_and_refuses_with_reasons() {
+    let home = home("gate").with("features/mixed.feature", MIXED);
+    home.write("gate.toml", "must_pass = [\"@release\"]\nseeds = 12\nminimum_tests = 2\n[required_faults]\ncut = 12\n");
+    assert_eq!(code(&home, &format!("run {FINE} --seeds 0..12 --out fine")), 0);
+    assert_eq!(code(&home, "run --seeds 0..12 --out mixed"), 1);
+    assert_eq!(code(&home, "run --seeds 0..12 --partition 1/2 --out part"), 1);
+    home.write(
+        "strict.toml",
+        "must_pass = [\"@release\", \"@gold\", \"@net and not @release\"]\nseeds = 100\nminimum_tests = 500\n\
+        maximum_duration = \"1s\"\ncheck_determinism = true\n[required_faults]\ncut = 100000\nrandom = 1\nnat = 1\n\
+        [required_oracles]\nnothing_unsent_arrives = 1\neffects_exactly_once = 1\n",
+    );
+    home.write("lenient.toml", "maximum_failures = 2\n");
+    let told = home.all_told(&[
+        "gate fine",
+        "gate mixed",
+        "gate fine --gate strict.toml",
+        "gate mixed --gate lenient.toml",
+        "gate part",
+    ]);
+    insta::assert_snapshot!(told);
+    let json: Value =
+        serde_json::from_slice(&home.busyhour("gate fine --format json").output().unwrap().stdout).unwrap();
+    assert_eq!(json["accepted"], true);
+    assert_eq!(json["figures"]["runs"], 24);
+    let below = json["figures"]["failure_rate_below"].as_f64().unwrap();
+    assert!((below - 0.117).abs() < 0.001, "24 clean runs: {below}");
+}
+
+#[test]
+fn a_quarantine_excuses_until_it_expires_and_names_somebody() {
+    let home = home("quarantine").with("features/mixed.feature", MIXED);
+    assert_eq!(code(&home, "run --seeds 0..12 --out out"), 1);
+    let of = |name: &str| {
+        format!(
+            "[[quarantine]]\nscenario = \"{name}\"\nreason = \"TICKET-7\"\nowner = \"alice\"\nexpires = 2027-01-31\n"
+        )
+    };
+    let both = of("Nearly everything arrives") + &of("Nothing is ever lost");
+    home.write("gate.toml", &both);
+    home.write("passes.toml", &(both.clone() + &of("A cut is a cut")));
+    home.write("must.toml", &format!("must_pass = \"@net\"\n{both}"));
+    home.write("nobody.toml", &of("Nearly everything arives"));
+    home.write("key.toml", "\nminimum_test = 5\n");
+    home.write("oracle.toml", "[required_oracles]\nnothing_unsent_arrive = 1\n");
+    insta::assert_snapshot!(home.all_told(&[
+        "gate out --today 2027-01-31",
+        "gate out --today 2027-02-01",
+        "gate out --today 2027-01-01 --gate passes.toml",
+        "gate out --today 2027-01-01 --gate must.toml",
+        "gate out --today 2027-01-01 --gate nobody.toml",
+        "gate out --gate key.toml",
+        "gate out --gate oracle.toml",
+        "gate out --gate nowhere.toml",
+        "gate nowhere",
+        "gate out --today tomorrow",
+    ]));
+}
+
+#[test]
+fn two_outcomes_of_one_seed_are_refused_whoever_is_in_quarantine() {
+    let home = home("nondeterministic").with("features/mixed.feature", MIXED);
+    assert_eq!(code(&home, &format!("run {FINE} --seeds 0..2 --out out")), 0);
+    let mut results: Value = serde_json::from_str(&home.read("out/results.json")).unwrap();
+    let scenario = &mut results["scenarios"][0];
+    (scenario["passed"], scenario["nondeterministic"]) = (1.into(), 1.into());
+    scenario["verdict"] = "nondeterministic".into();
+    home.write("out/results.json", &results.to_string());
+    home.write(
+        "gate.toml",
+        "maximum_failures = 5\n[[quarantine]]\nscenario = \"Everything arrives\"\nreason = \"r\"\nowner = \"o\"\nexpires = 2027-01-31\n",
+    );
+    insta::assert_snapshot!(home.told("gate out --today 2027-01-01"));
+}
+
+#[test]
+fn busyhour_toml_says_what_the_command_line_does_not() {
+    let home = home("config").with("specs/mixed.feature", MIXED);
+    home.write(
+        "busyhour.toml",
+        "[run]\npaths = [\"specs\"]\nseeds = \"0..3\"\ntags = \"@release\"\nout = \"records\"\njobs = 2\n",
+    );
+    fs::create_dir_all(home.0.join("deep/er")).unwrap();
+    let deeper = |line: &str| shown(home.busyhour(line).current_dir(home.0.join("deep/er")).output().unwrap());
+    insta::assert_snapshot!(
+        [
+            home.told("run"),
+            home.told("run --seed 7 --name cut"),
+            home.told("config"),
+            home.told("config other.feature --seed 7 --out here --check-determinism"),
+            deeper("config"),
+            deeper("run"),
+        ]
+        .join("\n")
+    );
+    assert!(home.0.join("records/results.json").is_file());
+    assert_eq!(code(&home, "run --seeds 0..2 --check-determinism"), 0, "the second process is told what the first was");
+}
+
+#[test]
+fn what_is_wrong_with_busyhour_toml_exits_2_and_names_its_line() {
+    let home = home("config-wrong").with("features/mixed.feature", MIXED);
+    let told: Vec<String> = [
+        "[run]\nseds = \"0..3\"\n",
+        "seeds = \"0..3\"\n",
+        "[rum]\n",
+        "[run]\nseeds = \"3..0\"\n",
+        "[run]\nseeds = 3\n",
+        "[run]\njobs = 0\n",
+        "[run]\ncadence = \"some\"\n",
+        "[run]\nseed = 1\nseeds = \"0..3\"\n",
+        "[run]\ntags = \"@a and\"\n",
+        "[run\n",
+    ]
+    .iter()
+    .map(|text| {
+        home.write("busyhour.toml", text);
+        format!("{text}{}", home.told("run"))
+    })
+    .collect();
+    insta::assert_snapshot!(told.join("\n"));
+}
+
+#[test]
+fn completions_and_manual_pages_name_every_verb() {
+    let home = home("completions");
+    let help = home.told("--help");
+    let verbs: Vec<&str> = help
+        .lines()
+        .skip_while(|line| !line.starts_with("Commands:"))
+        .skip(1)
+        .take_while(|line| line.starts_with("  "))
+        .filter(|line| !line.starts_with("   "))
+        .filter_map(|line| line.split_whitespace().next())
+        .collect();
+    assert!(verbs.contains(&"run") && verbs.contains(&"gate") && verbs.len() > 5, "{help}");
+    for line in [
+        "completions bash",
+        "completions zsh",
+        "completions fish",
+        "completions powershell",
+        "completions elvish",
+        "man",
+    ] {
+        let told = home.told(line);
+        assert!(told.starts_with("exit 0"), "{line}: {told}");
+        for verb in &verbs {
+            assert!(told.contains(verb), "{line} says nothing of {verb}");
+        }
+    }
+    for verb in &verbs {
+        assert!(home.told(&format!("man {verb}")).contains(".TH busyhour"), "{verb}");
+    }
+    insta::assert_snapshot!(home.all_told(&["man gat", "completions tcsh"]));
+}
+
+#[test]
+fn of_two_runs_into_one_folder_the_second_is_told_so() {
+    let home = home("lock").with("features/mixed.feature", MIXED);
+    let run = format!("run {FINE} --out out");
+    assert_eq!(code(&home, &run), 0);
+    let other = Lock::take(&home.0.join("out")).unwrap();
+    let told = home.told(&run).replace(&std::process::id().to_string(), "(number)");
+    insta::assert_snapshot!(told, @r"
+    exit 2
+    --- stdout
+    --- stderr
+    busyhour: another run (process (number)) is writing into `out`: wait for its end, or name another folder with --out
+    ");
+    drop(other);
+    assert_eq!(code(&home, &run), 0);
+    // What a process leaves that was killed keeps nobody out.
+    home.write("out/.lock", "1\n");
+    assert_eq!(code(&home, &run), 0);
+}
+
+#[test]
+fn a_full_disk_is_said_in_a_sentence_and_exits_70() {
+    let home = home("full").with("features/mixed.feature", MIXED);
+    let told = |line: &str| {
+        let told = shown(home.shell(line).output().unwrap());
+        assert!(!told.contains("panicked"), "{told}");
+        assert!(told.starts_with("exit 70"), "{told}");
+        told
+    };
+    // The output.
+    let output = told(&format!("$BUSYHOUR run {FINE} > /dev/full"));
+    assert!(output.contains("busyhour: the output can't be written: No space left on device"), "{output}");
+    // The records: no file may be greater than a few kilobytes.
+    let record = told(&format!("ulimit -f 4; $BUSYHOUR run {FINE} --out small"));
+    assert!(record.contains("ended in a bug of busyhour"), "{record}");
+    assert!(record.contains("can't be written") && record.contains("File too large"), "{record}");
+    // The results.
+    fs::create_dir_all(home.0.join("taken/results.json/by")).unwrap();
+    let results = told(&format!("$BUSYHOUR run {FINE} --out taken"));
+    assert!(results.contains("busyhour: the results can't be written: taken/results.json: "), "{results}");
+    assert_eq!(
+        fs::read_dir(home.0.join("taken"))
+            .unwrap()
+            .filter(|entry| { entry.as_ref().unwrap().file_name().to_string_lossy().ends_with(".part") })
+            .count(),
+        0,
+        "nothing half is left"
+    );
+}
