@@ -30,7 +30,6 @@ fn played(names: &str) -> Vec<(String, Verdict, String)> {
         cadence: Cadence::Auto,
         partition: None,
         live: false,
-        partition: None,
     };
     let stage = UniverseStage::default().with_server(own_sip_server::my_server);
     let mut told = Vec::new();
