@@ -17,6 +17,8 @@
 //! - [`format`] writes what build servers and other programs read, [`mod@build`] says which build it was.
 //! - [`report`] prints, with [`paint`] and [`progress`] where there's a terminal; [`traffic`] tells what became of the
 //!   packets, a [`diagram`] who said what to whom; checks look at packets by a `wiretap`; [`determinism`] compares two processes.
+//! - [`records`] finds what a run has left; a [`chart`] is made of one record, and drawn as text, SVG and Mermaid;
+//!   [`report_html`] is a page of all.
 //!
 //! Three front ends stand before the same jobs: [`cli`] (the `busyhour` command, with [`steps`] and [`mod@bench`]),
 //! [`libtest`] (each scenario a test) and [`cucumber_runner`] (cucumber's own writers).

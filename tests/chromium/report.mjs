@@ -17,7 +17,9 @@ const errors = [];
 page.on('pageerror', error => errors.push(error.message));
 page.on('console', message => { if (message.type() === 'error') errors.push(message.text()); });
 page.on('request', request => { if (!/^(file|data):/.test(request.url())) errors.push(`asks the network for ${request.url()}`); });
+const drawn = () => page.waitForSelector('.message, #missing:not([hidden])');
 await page.goto(url);
+await drawn();
 say({ value: await page.locator('.message').count() });
 
 const frame = () => page.evaluate(() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done()))));
@@ -28,7 +30,7 @@ const does = {
   press: key => page.keyboard.press(key),
   scheme: colorScheme => page.emulateMedia({ colorScheme }),
   screenshot: path => page.screenshot({ path }),
-  reload: () => page.reload(),
+  reload: async () => { await page.reload(); await drawn(); },
   errors: () => errors,
 };
 for await (const line of createInterface({ input: process.stdin })) {

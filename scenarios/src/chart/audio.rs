@@ -8,8 +8,9 @@ use busyhour_oracle::read::ipv4::{self, Packet};
 use busyhour_oracle::read::{rtp, stun, udp};
 use busyhour_trace::{HostId, Loss, PacketSeen, SimTime, Stage};
 
-/// A pause of this length ends a band. Where only one frame in ten is sent, they are 200 ms apart.
-const PAUSE: Duration = Duration::from_secs(1);
+/// A pause of this length ends a band. Where only one frame in ten is sent, they are 200 ms apart; where nobody is to be
+/// heard, a second.
+const PAUSE: Duration = Duration::from_secs(3);
 /// So many packets may be on their way when a call is hung up, to a port that is closed: that's no loss.
 const FAREWELL_MAX: u64 = 5;
 /// A way has about so many windows at the most.
@@ -214,13 +215,13 @@ mod tests {
     }
 
     #[test]
-    fn a_pause_of_a_second_ends_a_band_and_a_shorter_one_does_not() {
+    fn a_pause_of_three_seconds_ends_a_band_and_a_shorter_one_does_not() {
         let two = |pause: u64| {
             let sent = [0, pause * 1_000_000];
             let heard = sent.map(|at| Heard { sent: SimTime(at), lost: None }).to_vec();
             Audio { ways: BTreeMap::from([((HostId(0), HostId(1)), heard)]) }.bands().len()
         };
-        assert_eq!((two(999), two(1_000)), (1, 2));
+        assert_eq!((two(2_999), two(3_000)), (1, 2));
     }
 
     #[test]

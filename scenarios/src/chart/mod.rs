@@ -229,6 +229,16 @@ pub enum ChartError {
 impl Chart {
     /// The chart of the run whose record is in `folder`.
     ///
+    /// ```no_run
+    /// use busyhour_scenarios::chart::{Chart, svg};
+    ///
+    /// let chart = Chart::load("target/busyhour/features-calls/a-lost-ack-1f20ce/seed-0".as_ref())?;
+    /// let lost = chart.arrows.iter().filter(|arrow| arrow.lost().is_some());
+    /// println!("{} of {} messages were lost", lost.count(), chart.arrows.len());
+    /// std::fs::write("lost-ack.svg", svg::svg(&chart))?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// If the record can't be read.
     pub fn load(folder: &Path) -> Result<Chart, ChartError> {

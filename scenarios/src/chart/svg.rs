@@ -137,14 +137,7 @@ impl Drawing<'_> {
         for band in &chart.bands {
             let (Some(from), Some(to)) = (chart.lane(Some(band.from)), chart.lane(Some(band.to))) else { continue };
             let side = if from < to { -1.0 } else { 1.0 };
-            // Whoever hears several has a strip for each.
-            let others = chart.parties.iter().filter(|party| {
-                let lane = chart.lane(Some(**party));
-                let same_side = lane.is_some_and(|lane| (lane < to) == (from < to) && lane != to);
-                let nearer = lane.is_some_and(|lane| lane.abs_diff(to) < from.abs_diff(to));
-                same_side && nearer && chart.bands.iter().any(|other| other.from == **party && other.to == band.to)
-            });
-            let x = self.x(to) + side * (14.0 + 18.0 * others.count() as f64) - STRIP / 2.0;
+            let x = self.strip(from, to) - STRIP / 2.0;
             let (top, bottom) = (self.shape.y(band.begin), self.shape.y(band.end));
             let height = (bottom - top).max(1.5);
             self.line(format_args!(
@@ -170,6 +163,24 @@ impl Drawing<'_> {
             }
             self.line(format_args!("<path class=\"mos\" d=\"{path}\"/>"));
         }
+    }
+
+    /// The middle of the strip for what `to` hears of `from`: whoever hears several has one for each.
+    fn strip(&self, from: usize, to: usize) -> f64 {
+        let side = if from < to { -1.0 } else { 1.0 };
+        let nearer = self.heard_by(to, from > to).filter(|other| other.abs_diff(to) < from.abs_diff(to)).count();
+        self.x(to) + side * (14.0 + 18.0 * nearer as f64)
+    }
+
+    /// The lanes on that side that a lane hears.
+    fn heard_by(&self, to: usize, right: bool) -> impl Iterator<Item = usize> {
+        let chart = self.chart;
+        let hears = move |from: &usize| {
+            let (from, to) = (chart.parties[*from], chart.parties[to]);
+            chart.bands.iter().any(|band| band.from == from && band.to == to)
+        };
+        let lanes = if right { to + 1..chart.parties.len() } else { 0..to };
+        lanes.filter(hears)
     }
 
     fn states(&mut self) {
@@ -227,9 +238,8 @@ impl Drawing<'_> {
             What::Band(band) => {
                 let band = &chart.bands[band];
                 let (Some(from), Some(to)) = (chart.lane(Some(band.from)), chart.lane(Some(band.to))) else { return };
+                let end = self.strip(from, to) + if from < to { -STRIP / 2.0 } else { STRIP / 2.0 };
                 let (from, to) = (self.x(from), self.x(to));
-                let gap = if from < to { -7.0 } else { 7.0 };
-                let end = to + gap;
                 self.line(format_args!(
                     "<line class=\"arrow sound\" x1=\"{from:.1}\" y1=\"{y:.1}\" x2=\"{end:.1}\" y2=\"{y:.1}\"/>"
                 ));
@@ -279,9 +289,12 @@ impl Drawing<'_> {
         self.label(if arrow.repeated { "label again" } else { "label" }, from_x, to_x, y, &label);
     }
 
-    /// A label above its arrow, at the arrow's left end: no slanted arrow of another row strikes it out.
+    /// A label above its arrow, at the arrow's left end, behind the strips of that lane.
     fn label(&mut self, class: &str, from: f64, to: f64, y: f64, label: &str) {
-        let x = from.min(to) + 12.0;
+        let left = from.min(to);
+        let lane = (0..self.chart.parties.len()).find(|lane| (self.x(*lane) - left).abs() < 1.0);
+        let strips = lane.map_or(0, |lane| self.heard_by(lane, true).count());
+        let x = left + 12.0 + 18.0 * strips as f64;
         let y = y - 5.0;
         self.line(format_args!("<text class=\"{class}\" x=\"{x:.1}\" y=\"{y:.1}\">{}</text>", escaped(label)));
     }

@@ -26,7 +26,10 @@ function make(name, attributes = {}, ...inside) {
 }
 const escaped = text => String(text).replace(/[<>&"]/g, sign => ({ '<': '&lt;', '>': '&gt;', '&': '&amp;', '"': '&quot;' })[sign]);
 const grouped = number => Number(number).toLocaleString('en-US');
-const clock = us => `${Math.floor(us / 1e6)}.${String(Math.floor(us / 1e3) % 1e3).padStart(3, '0')} s`;
+function clock(us) {
+  const two = number => String(number).padStart(2, '0'), seconds = Math.floor(us / 1e6), ms = String(Math.floor(us / 1e3) % 1e3).padStart(3, '0');
+  return seconds < 3600 ? `${seconds}.${ms} s` : `${Math.floor(seconds / 3600)}:${two(Math.floor(seconds / 60) % 60)}:${two(seconds % 60)}.${ms}`;
+}
 function lasted(us) {
   if (us < 1e3) return `${us} µs`;
   if (us < 1e6) return `${+(us / 1e3).toPrecision(3)} ms`;
@@ -51,7 +54,7 @@ function summary() {
   document.title = `${$('verdict').textContent} · busyhour`;
   const figures = [
     ['simulated', run.simulated], ['of processor', cpu(run.cpu)], ['packets', grouped(run.packets)],
-    [run.seeds > 1 ? 'seeds' : 'seed', run.seeds > 1 ? `${grouped(run.seeds)} from ${run.firstSeed}` : run.firstSeed],
+    [run.seeds > 1 ? `seeds from ${run.firstSeed}` : '', run.seeds > 1 ? grouped(run.seeds) : `seed ${run.firstSeed}`],
     ['invariants judged', grouped(run.judged)], ['faults hit', grouped(run.faults)],
   ];
   $('figures').replaceChildren(...figures.filter(([, value]) => value != null).map(([name, value]) =>
@@ -218,6 +221,7 @@ function layout() {
   chart.laneWidth = width;
   chart.width = Math.max(GUTTER + width * chart.lanes.length + 40, $('stage').clientWidth - 18);
   chart.strips = strips();
+  chart.bandAt = chart.bands.map(([, , begin, end]) => [yOf(begin), yOf(end)]);
   $('canvas').style.height = `${chart.height}px`;
   $('canvas').style.width = $('lanes').style.width = `${chart.width}px`;
   $('lanes').replaceChildren(...chart.lanes.map(lane => {
@@ -295,7 +299,7 @@ function render(anew) {
     if (inView(from, to)) parts.push(rect('fault', Math.min(...lanes) - 26, from, Math.max(...lanes) - Math.min(...lanes) + 52, to - from, 5));
   }
   for (const x of chart.x.values()) parts.push(`<path class="life" d="M${x} 0V${chart.height}"/>`);
-  for (const band of chart.bands) strip(band, parts, inView);
+  chart.bands.forEach((band, index) => { if (inView(...chart.bandAt[index])) strip(band, chart.bandAt[index], parts, inView); });
   for (const state of chart.states) {
     const x = chart.x.get(state[0]);
     if (x == null) continue;
@@ -312,11 +316,10 @@ function render(anew) {
 const rect = (name, x, y, width, height, round = 0) => `<rect class="${name}" x="${x.toFixed(1)}" y="${y.toFixed(1)}" width="${width.toFixed(1)}" height="${height.toFixed(1)}" rx="${round}"/>`;
 const text = (name, x, y, inside) => `<text class="${name}" x="${x.toFixed(1)}" y="${y.toFixed(1)}">${inside}</text>`;
 
-function strip([from, to, begin, end, , , why, , windows], parts, inView) {
+function strip([from, to, begin, end, , , why, , windows], [y, last], parts, inView) {
   const x = chart.strips.get(`${from}>${to}`);
   if (x == null) return;
-  const y = yOf(begin), until = Math.max(y + 2, yOf(end));
-  if (!inView(y, until)) return;
+  const until = Math.max(y + 2, last);
   parts.push(rect('sound', x, y, 16, until - y, 2));
   const side = chart.strips.get(`${from}>${to}side`);
   const across = mos => side < 0 ? x + 16 - (mos - 1) / 3.5 * 16 : x + (mos - 1) / 3.5 * 16;
@@ -424,9 +427,16 @@ function overview() {
   for (const [begin, until] of chart.doings)
     if (until != null) parts.push(`<rect x="${x(begin)}" width="${Math.max(2, x(until) - x(begin))}" height="${height}" fill="url(#cut-small)"/>`);
     else parts.push(`<rect x="${x(begin)}" width="1.6" height="9" fill="var(--bad)"/>`);
-  for (const [, , begin, until] of chart.bands) parts.push(`<rect x="${x(begin)}" y="37" width="${Math.max(1.5, x(until) - x(begin))}" height="4" fill="var(--sound)"/>`);
-  for (const [, , , until, , , , , windows] of chart.bands) for (const [at, wide, , lost] of windows)
-    if (lost) parts.push(`<rect x="${x(at)}" y="37" width="${Math.max(1.5, x(Math.min(at + wide, until)) - x(at))}" height="4" fill="var(--bad)"/>`);
+  // Audio in as many pieces as can be told apart, however many bands there are.
+  const pieces = new Uint8Array(501), place = at => Math.max(0, Math.min(500, Math.round(at / end * 500)));
+  for (const [, , begin, until, , , , , windows] of chart.bands) for (const [at, wide, , lost] of windows)
+    for (let piece = place(Math.max(at, begin)), last = place(Math.min(at + wide, until)); piece <= last; piece++) pieces[piece] |= lost ? 3 : 1;
+  for (let from = 0; from <= 500;) {
+    let to = from + 1;
+    while (to <= 500 && pieces[to] === pieces[from]) to++;
+    if (pieces[from]) parts.push(`<rect x="${from * 2}" y="37" width="${(to - from) * 2}" height="4" fill="var(--${pieces[from] & 2 ? 'bad' : 'sound'})"/>`);
+    from = to;
+  }
   const buckets = new Map();
   for (const [protocol, , , sent, , , , , flags] of chart.arrows) {
     const key = `${Math.round(x(sent) / 2)} ${protocol}`;
@@ -585,4 +595,5 @@ function fromAddress() {
 summary();
 list();
 addEventListener('hashchange', fromAddress);
-fromAddress();
+// The summary and the list are there at once, and the chart a moment later.
+requestAnimationFrame(() => setTimeout(fromAddress));
