@@ -247,6 +247,7 @@ fn squeezed(text: &str) -> String {
 fn read_toml(folder: &Path, block: &Block, place: &str) {
     let named = block.text.lines().next().and_then(|line| line.strip_prefix("# "));
     let path = block.file.as_deref().or(named).unwrap_or_else(|| panic!("{place}: which file is it?"));
+    let home = folder;
     let file = folder.join("read").join(path);
     fs::create_dir_all(file.parent().unwrap()).unwrap();
     fs::write(&file, &block.text).unwrap();
@@ -255,6 +256,12 @@ fn read_toml(folder: &Path, block: &Block, place: &str) {
         Some("networks") => busyhour::net::profile::Profiles::builtin().with_folder(folder).map_err(|e| e.to_string()),
         Some("senders") => {
             busyhour::webhook::contract::Contracts::builtin().with_folder(folder).map_err(|e| e.to_string())
+        }
+        // The commands of the document read these.
+        _ if path.ends_with("busyhour.toml") || path.ends_with("gate.toml") => {
+            let to = home.join(path);
+            fs::write(to, &block.text).unwrap();
+            return;
         }
         _ => panic!("{place}: nobody knows how to read {path}"),
     };
@@ -331,6 +338,11 @@ fn what_is_shown_matches_what_is_printed() {
 #[test]
 fn the_readme_holds() {
     follow("README.md");
+}
+
+#[test]
+fn the_ci_holds() {
+    follow("docs/ci.md");
 }
 
 #[test]
