@@ -62,6 +62,18 @@ impl Shelf {
     }
 }
 
+/// The files beside the feature files of `folder` that are in force for them.
+pub(crate) fn files(folder: &Path) -> Vec<PathBuf> {
+    let folders = [NETWORKS, SENDERS].into_iter().flat_map(|name| folders(folder, name));
+    let mut files: Vec<PathBuf> = folders
+        .filter_map(|folder| std::fs::read_dir(folder).ok())
+        .flat_map(|entries| entries.filter_map(|entry| Some(entry.ok()?.path())))
+        .filter(|path| path.extension().is_some_and(|extension| extension == "toml"))
+        .collect();
+    files.sort();
+    files
+}
+
 /// The folders of that name that are in force for the feature files of `folder`: its own, and before it those of the
 /// folders around it, up to the one that is named `features`.
 fn folders(folder: &Path, name: &str) -> Vec<PathBuf> {

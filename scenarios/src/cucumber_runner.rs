@@ -171,6 +171,7 @@ impl Runner<World> for UniverseRunner {
                 out: self.out,
                 trails: false,
                 cadence: Cadence::Auto,
+                partition: None,
                 live: false,
             };
             let results = results(plan, self.stage);

@@ -12,7 +12,7 @@
 //!   feature: there the step loop, [`play`], runs
 //!   inside a universe against a [`World`] with a [`scene`].
 //! - [`outcome`] judges one scenario with one seed, [`tally`] one scenario over all its seeds (law 6 is judged in these
-//!   two and nowhere else).
+//!   two and nowhere else); [`results`] are the sums of a whole run, or of its [`partition`].
 //! - [`format`] writes what build servers and other programs read, [`mod@build`] says which build it was.
 //! - [`report`] prints, with [`paint`] and [`progress`] where there's a terminal; [`traffic`] tells what became of the
 //!   packets, a [`diagram`] who said what to whom; checks look at packets by a `wiretap`; [`determinism`] compares two processes.
@@ -33,13 +33,16 @@ pub mod format;
 pub mod libtest;
 pub mod lint;
 pub mod live;
+pub mod lock;
 pub mod outcome;
 pub mod paint;
+pub mod partition;
 pub mod phrase;
 pub mod play;
 pub mod problem;
 pub mod progress;
 pub mod report;
+pub mod results;
 pub mod run;
 mod scan;
 pub mod scene;

@@ -128,6 +128,8 @@ pub struct OracleOutcome {
     pub breaches: Vec<String>,
     /// How many breaches there were.
     pub breach_count: u64,
+    /// How often it looked away, by an exemption of its own.
+    pub exempt: u64,
 }
 
 impl OracleOutcome {
@@ -349,7 +351,8 @@ mod tests {
         let of = |tags: &[&str], breaches: &[&str]| {
             let (breach_count, rule) = (breaches.len() as u64, "be silent".into());
             let breaches = breaches.iter().map(|breach| (*breach).to_owned()).collect();
-            let oracles = vec![OracleOutcome { name: "silence".into(), rule, judged: 4, breaches, breach_count }];
+            let oracles =
+                vec![OracleOutcome { name: "silence".into(), rule, judged: 4, breaches, breach_count, exempt: 0 }];
             judged(tags, Account { steps: vec![step(StepStatus::Passed)], oracles, ..Account::default() }).0
         };
         assert_eq!(of(&["breaks:silence"], &["a spoke"]), Verdict::Passed);

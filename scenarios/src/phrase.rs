@@ -232,6 +232,11 @@ impl Matches {
         self
     }
 
+    /// What hangs below the step, as one text: equal for equal tables and texts.
+    pub(crate) fn hanging(&self) -> String {
+        format!("{:?} {:?}", self.table, self.text)
+    }
+
     /// With what hangs below the step.
     pub fn below(mut self, table: Option<&gherkin::Table>, text: Option<&str>) -> Matches {
         self.table = table.map(|table| table.rows.clone());

@@ -13,6 +13,7 @@ use busyhour_trace::SimTime;
 
 use crate::outcome::{ScenarioResult, StepStatus, Verdict};
 use crate::paint::{Paint, Tone};
+use crate::partition::Partition;
 use crate::run::{Job, Plan};
 use crate::script::Case;
 use crate::tally::Tally;
@@ -46,6 +47,7 @@ pub struct Report<W> {
     paint: Paint,
     launcher: Launcher,
     seeds: Range<u64>,
+    partition: Option<Partition>,
     name_width: usize,
     case_count: usize,
     heading: Option<String>,
@@ -62,8 +64,9 @@ impl<W: Write> Report<W> {
             paint,
             launcher,
             seeds: plan.seeds.clone(),
+            partition: plan.partition,
             name_width: widths.max().unwrap_or(0).min(NAME_WIDTH_MAX),
-            case_count: plan.cases.len(),
+            case_count: plan.case_count(),
             heading: None,
             current: None,
             told: Vec::new(),
@@ -76,8 +79,8 @@ impl<W: Write> Report<W> {
 
     /// Takes in one result. True if a line is due: all seeds of its scenario are done.
     pub fn add(&mut self, job: &Job, result: &ScenarioResult) -> bool {
-        let seeds = usize::try_from(self.seeds_count()).unwrap_or(usize::MAX);
-        let (_, tally) = self.current.get_or_insert_with(|| (Arc::clone(&job.case), Tally::of(seeds)));
+        let fresh = || (Arc::clone(&job.case), Tally::of(job.seeds).in_part(self.partition.is_some()));
+        let (_, tally) = self.current.get_or_insert_with(fresh);
         tally.add(job, result);
         tally.is_whole()
     }
@@ -114,6 +117,7 @@ impl<W: Write> Report<W> {
             return time;
         }
         let seeds = match tally.runs as u64 {
+            some if self.partition.is_some() && tally.is_whole() => counted(some as usize, "seed"),
             all if all == self.seeds_count() => format!("{all} seeds"),
             some => format!("{some} of {} seeds", self.seeds_count()),
         };
@@ -182,6 +186,8 @@ impl<W: Write> Report<W> {
             1 => format!("seed {}", self.seeds.start),
             _ => format!("seeds {}..{}", self.seeds.start, self.seeds.end),
         };
+        let part = self.partition.map(|partition| format!(", part {} of {}", partition.part, partition.of));
+        let seeds = format!("{seeds}{}", part.unwrap_or_default());
         let packets = told.iter().filter_map(|(_, tally)| tally.packets).reduce(|sum, more| sum + more);
         let packets = packets.map(|packets| format!("; {} packets", grouped(packets))).unwrap_or_default();
         let time = told.iter().map(|(_, tally)| tally.sim_time).sum();

@@ -13,6 +13,7 @@ use busyhour::media::Cadence;
 
 use crate::determinism;
 use crate::outcome::ScenarioResult;
+use crate::partition::Partition;
 use crate::play;
 use crate::script::Case;
 use crate::stage::Stage;
@@ -28,6 +29,8 @@ pub struct Job {
     pub scenario_seed: u64,
     /// Where its record belongs. Nobody has made the folder yet.
     pub record_folder: PathBuf,
+    /// With how many seeds the scenario is run in this run.
+    pub seeds: usize,
     /// Whether the record stays if the scenario passes.
     pub keep_if_passed: bool,
     /// Where to leave a trail of all that went into the run's hash, for the check of determinism.
@@ -48,6 +51,7 @@ impl Job {
             case,
             seed,
             record_folder,
+            seeds: 1,
             keep_if_passed: true,
             trail: None,
             cadence: Cadence::Auto,
@@ -73,7 +77,7 @@ pub fn records_of_tests() -> PathBuf {
 }
 
 /// The folder of a scenario: readable, and no other scenario's.
-fn folder_of(case: &Case) -> PathBuf {
+pub(crate) fn folder_of(case: &Case) -> PathBuf {
     let slug = |text: &str| {
         let mut slug = String::new();
         for sign in text.chars() {
@@ -106,6 +110,8 @@ pub struct Plan {
     pub trails: bool,
     /// Which frames of audio are sent.
     pub cadence: Cadence,
+    /// The part of all this that is run; nothing if it's the whole.
+    pub partition: Option<Partition>,
     /// Whether they're played on real sockets, in real time.
     pub live: bool,
 }
@@ -113,7 +119,22 @@ pub struct Plan {
 impl Plan {
     /// How many jobs there are.
     pub fn job_count(&self) -> usize {
-        self.cases.len() * self.seeds_count()
+        self.part().count(self.cases.len() * self.seeds_count())
+    }
+
+    fn part(&self) -> Partition {
+        self.partition.unwrap_or(Partition::WHOLE)
+    }
+
+    /// How many scenarios have a job in this run: a part of a run needn't have one of each.
+    pub fn case_count(&self) -> usize {
+        (0..self.cases.len()).filter(|case| self.seeds_of(*case) > 0).count()
+    }
+
+    /// How many seeds of the scenario at that place are run.
+    fn seeds_of(&self, case: usize) -> usize {
+        let per_case = self.seeds_count();
+        self.part().count_between(case * per_case, (case + 1) * per_case)
     }
 
     /// How many seeds there are.
@@ -122,11 +143,13 @@ impl Plan {
     }
 
     /// The job at a place in the order: all seeds of the first scenario, then all of the second.
-    fn job(&self, index: usize) -> Job {
+    fn job(&self, place: usize) -> Job {
         let per_case = self.seeds_count();
+        let index = self.part().job(place);
         let seed = self.seeds.start + (index % per_case) as u64;
         let mut job = Job::new(&self.cases[index / per_case], seed, &self.out);
         // One seed is somebody looking; of many, those are of interest that didn't pass.
+        job.seeds = self.seeds_of(index / per_case);
         job.keep_if_passed = per_case == 1;
         job.cadence = self.cadence;
         job.live = self.live;
@@ -247,6 +270,7 @@ pub(crate) mod tests {
             out: "out".into(),
             trails: false,
             cadence: Cadence::Auto,
+            partition: None,
             live: false,
         }
     }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use busyhour::world::audio::wav;
-use busyhour::world::{Host, Tap};
+use busyhour::world::{Host, Tap, thread_cpu_time};
 use busyhour::{DEFAULT_BIRTH, Outcome, Universe};
 use busyhour_oracle::Panel;
 use busyhour_oracle::decryption::Decryption;
@@ -137,6 +137,17 @@ impl Tap for Ears {
     }
 }
 
+/// Reads off what a universe has cost when its scenario ends, whichever way: the thread is the universe's own.
+struct Meter(Arc<Mutex<Duration>>);
+
+impl Drop for Meter {
+    fn drop(&mut self) {
+        if let Ok(mut taken) = self.0.lock() {
+            *taken = thread_cpu_time();
+        }
+    }
+}
+
 /// Writes each step into the universe's log, tells the time, and keeps what was played where it outlives the universe.
 struct Narrator {
     universe: Universe,
@@ -224,6 +235,8 @@ impl Stage for UniverseStage {
         let playing = Arc::clone(&played);
         let heard: Arc<Mutex<Vec<Recording>>> = Arc::default();
         let hearing = Arc::clone(&heard);
+        let taken: Arc<Mutex<Duration>> = Arc::default();
+        let meter = Meter(Arc::clone(&taken));
         let cadence = job.cadence;
         let universe = if self.is_live {
             Universe::live().files(job.record_folder.join("files"))
@@ -235,6 +248,7 @@ impl Stage for UniverseStage {
         let universe = universe.tap(Arc::clone(&ears)).tap(Arc::clone(&wiretap));
         let outcome = universe.born_at(born_at).deadline(DEADLINE).profiles(profiles).hash(hash).run(
             move |universe| async move {
+                let _meter = meter;
                 let mut world = World::new().await.map_err(|error| format!("no world can be made: {error}"))?;
                 busyhour::media::cadence::set(cadence);
                 world.fill(Scene::with_server(universe.clone(), server).tapped(wiretap).with_senders(contracts));
@@ -249,7 +263,9 @@ impl Stage for UniverseStage {
         let ears = std::mem::replace(&mut *ears.lock().expect("no tap panics"), deaf);
         let steps = std::mem::take(&mut *played.lock().expect("nobody panics while holding the steps"));
         let heard = std::mem::take(&mut *heard.lock().expect("nobody panics while holding what was heard"));
-        conclude(job, outcome, ears, steps, &heard, record)
+        let mut result = conclude(job, outcome, ears, steps, &heard, record);
+        result.account.cpu_time = *taken.lock().expect("nobody panics while reading a clock");
+        result
     }
 }
 
@@ -475,6 +491,7 @@ impl From<&record::Oracle> for OracleOutcome {
             judged: oracle.judged,
             breaches: breaches.collect(),
             breach_count: oracle.violations.len() as u64 + oracle.unlisted,
+            exempt: oracle.exemptions.iter().map(|exemption| exemption.count).sum(),
         }
     }
 }

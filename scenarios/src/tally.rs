@@ -33,6 +33,7 @@ pub struct Tally {
     /// What chance spared, in the first run in which it did, each in a sentence.
     pub spared: Vec<String>,
     seeds: usize,
+    of_part: bool,
     bugs: usize,
     chances: Vec<Chance>,
 }
@@ -42,6 +43,7 @@ impl Tally {
     pub fn of(seeds: usize) -> Tally {
         Tally {
             seeds,
+            of_part: false,
             runs: 0,
             failed: Vec::new(),
             not_exercised: Vec::new(),
@@ -53,6 +55,14 @@ impl Tally {
             bugs: 0,
             chances: Vec::new(),
         }
+    }
+
+    /// The same in a part of a run: what chance spared here it may have struck in another part, so nothing is held
+    /// against it before the parts are merged.
+    #[must_use]
+    pub fn in_part(mut self, of_part: bool) -> Tally {
+        self.of_part = of_part;
+        self
     }
 
     /// Counts one more result.
@@ -104,7 +114,7 @@ impl Tally {
     /// The random faults that chance spared with every seed: over several seeds each must have hit at least once (law 6).
     /// Nothing is said before the last seed was run.
     pub fn never_hit(&self) -> Vec<String> {
-        if self.seeds < 2 || !self.is_whole() {
+        if self.of_part || self.seeds < 2 || !self.is_whole() {
             return Vec::new();
         }
         let never = self.chances.iter().filter(|chance| chance.hits == 0 && chance.seen > 0);
@@ -168,6 +178,11 @@ mod tests {
     #[test]
     fn a_run_that_was_cut_short_is_not_held_against_chance() {
         assert_eq!(tally_of(3, &[0, 0]).never_hit(), [""; 0]);
+    }
+
+    #[test]
+    fn a_part_of_a_run_is_not_held_against_chance() {
+        assert_eq!(tally(&[0, 0]).in_part(true).never_hit(), [""; 0]);
     }
 
     #[test]

@@ -172,9 +172,18 @@ pub(crate) fn nanos_since_birth() -> u64 {
 /// CPU time that this process has taken so far: what a bench measures. It is no universe's business, so it's never
 /// simulated.
 pub fn process_cpu_time() -> std::time::Duration {
+    cpu_time(libc::CLOCK_PROCESS_CPUTIME_ID)
+}
+
+/// CPU time that this thread has taken so far: what a universe has cost, for it has its thread for itself.
+pub fn thread_cpu_time() -> std::time::Duration {
+    cpu_time(libc::CLOCK_THREAD_CPUTIME_ID)
+}
+
+fn cpu_time(clock: clockid_t) -> std::time::Duration {
     let mut time = timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: `time` is writable.
-    let result = unsafe { clock_gettime(libc::CLOCK_PROCESS_CPUTIME_ID, &mut time) };
+    let result = unsafe { clock_gettime(clock, &mut time) };
     assert_eq!(result, 0, "every Linux has this clock");
     std::time::Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
 }

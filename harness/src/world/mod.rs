@@ -28,7 +28,7 @@ pub use fault::{Fault, FaultId, FaultKind, FaultOutcome, Faults, in_words};
 pub use files::Disk;
 pub(crate) use host::crashed;
 pub use host::{Host, HostState, Power};
-pub use interpose::process_cpu_time;
+pub use interpose::{process_cpu_time, thread_cpu_time};
 pub use kernel::{CastError, Cause, Kernel, Lifecycle, Mode, Tap};
 pub use random::Random;
 pub use sound::{HostMicrophone, HostSpeaker, Room};

@@ -11,6 +11,7 @@ use clap::{Parser, Subcommand};
 
 use crate::bench;
 use crate::build;
+use crate::results::{self, Results};
 use crate::stage::{Stage, UniverseStage};
 
 /// Every scenario passed.
@@ -19,6 +20,8 @@ pub const EXIT_PASSED: u8 = 0;
 pub const EXIT_FAILED: u8 = 1;
 /// The command was used wrongly, or a feature file can't be read or holds a step that nobody knows.
 pub const EXIT_USAGE: u8 = 2;
+/// The gate refuses a run.
+pub const EXIT_REFUSED: u8 = 3;
 /// There are scenarios, and none was chosen.
 pub const EXIT_NOTHING_CHOSEN: u8 = 4;
 /// A scenario was not the same when it was run again.
@@ -69,6 +72,17 @@ pub fn main_on(stage: Arc<dyn Stage>) -> ExitCode {
         Verb::Run(arguments) => run::run_features(&arguments, &*stage),
         Verb::Steps => steps::list_steps(),
         Verb::Bench(bench) => bench::run(&bench),
+    }
+}
+
+/// The number for what a run came to, be it one or merged of parts.
+fn exit_code_of(results: &Results) -> u8 {
+    match results.verdict {
+        results::Verdict::Bug => EXIT_BUG,
+        _ if results.interrupted => EXIT_INTERRUPTED,
+        results::Verdict::Nondeterministic => EXIT_NOT_DETERMINISTIC,
+        results::Verdict::Failed => EXIT_FAILED,
+        results::Verdict::NotRun | results::Verdict::Passed | results::Verdict::NotExercised => EXIT_PASSED,
     }
 }
 

@@ -16,16 +16,16 @@ use busyhour::media::Cadence;
 use clap::Args;
 use regex::Regex;
 
-use super::{
-    EXIT_BUG, EXIT_FAILED, EXIT_INTERRUPTED, EXIT_NOT_DETERMINISTIC, EXIT_NOTHING_CHOSEN, EXIT_PASSED, EXIT_USAGE,
-    exit_unless_read,
-};
+use super::{EXIT_BUG, EXIT_INTERRUPTED, EXIT_NOTHING_CHOSEN, EXIT_PASSED, EXIT_USAGE, exit_code_of, exit_unless_read};
 use crate::determinism::{self, Twin};
 use crate::format::{self, Format, Formats};
 use crate::live;
+use crate::lock::Lock;
 use crate::outcome::Verdict;
+use crate::partition::Partition;
 use crate::progress::Progress;
 use crate::report::{self, Launcher, Report};
+use crate::results::Gathering;
 use crate::run::{self, Event, Job, Plan};
 use crate::scene::Elsewhere;
 use crate::stage::Stage;
@@ -50,6 +50,10 @@ pub(super) struct RunArgs {
     /// Run so many scenarios at once; it changes nothing but the time it takes [default: all cores, 16 with --live, 1 with --server]
     #[arg(long, value_name = "N", value_parser = jobs)]
     jobs: Option<NonZeroUsize>,
+
+    /// Run this part of the whole: the first of three is 1/3; `busyhour merge` puts them together
+    #[arg(long, value_name = "I/N", conflicts_with = "live")]
+    partition: Option<Partition>,
 
     /// Run on real sockets and in real time [default features: registration and calls]
     #[arg(long, conflicts_with_all = ["seed", "seeds", "check_determinism", "fingerprints"])]
@@ -205,6 +209,7 @@ fn run_on(arguments: &RunArgs, paths: &[PathBuf], stage: &dyn Stage) -> ExitCode
         out: arguments.out.clone(),
         trails,
         cadence: arguments.cadence,
+        partition: arguments.partition,
         live: arguments.live,
     };
     if let Err(error) = try_out(&plan.out) {
@@ -214,6 +219,13 @@ fn run_on(arguments: &RunArgs, paths: &[PathBuf], stage: &dyn Stage) -> ExitCode
         );
         return ExitCode::from(EXIT_USAGE);
     }
+    let _lock = match Lock::take(&plan.out) {
+        Ok(lock) => lock,
+        Err(error) => {
+            eprintln!("busyhour: {error}");
+            return ExitCode::from(EXIT_USAGE);
+        }
+    };
     let interrupted = Arc::new(AtomicBool::new(false));
     if let Err(error) = listen_for_interrupts(&interrupted, !arguments.fingerprints) {
         eprintln!("busyhour: interrupts can't be listened for: {error}");
@@ -253,7 +265,9 @@ fn try_out(out: &Path) -> io::Result<()> {
 /// The first interrupt ends the run behind the scenarios that are under way, and says so if `aloud`; the second ends the
 /// program at once.
 fn listen_for_interrupts(interrupted: &Arc<AtomicBool>, aloud: bool) -> io::Result<()> {
-    use signal_hook::consts::SIGINT;
+    use signal_hook::consts::{SIGINT, SIGXFSZ};
+    // A file that may grow no further is an error of whoever writes it, and no reason to be killed.
+    signal_hook::flag::register(SIGXFSZ, Arc::default())?;
     // In this order: at the first interrupt the first action finds the flag down, and the second raises it.
     signal_hook::flag::register_conditional_shutdown(SIGINT, i32::from(EXIT_INTERRUPTED), Arc::clone(interrupted))?;
     signal_hook::flag::register(SIGINT, Arc::clone(interrupted))?;
@@ -298,15 +312,17 @@ fn print_report(
     let (mut out, paint) = formats.take_pretty();
     let mut report = Report::new(&mut out, paint, launcher, plan);
     let mut progress = Progress::new(plan.job_count());
-    let mut done: Vec<(Job, u64)> = Vec::new();
+    let mut gathering = Gathering::of(plan, twin.is_some());
+    let mut done: Vec<Done> = Vec::new();
     let mut written = Ok(());
     let told = run::run(plan, stage, interrupted, |event| match event {
         Event::TakenUp(job) => progress.draw(&job.case.title()),
         Event::Done(job, result) => {
             progress.step(result);
             formats.add(job, result);
+            gathering.add(job, result);
             if twin.is_some() {
-                done.push((job.clone(), result.fingerprint()));
+                done.push(Done { job: job.clone(), verdict: result.verdict, fingerprint: result.fingerprint() });
             }
             if report.add(job, result) {
                 progress.clear();
@@ -318,7 +334,6 @@ fn print_report(
     progress.end();
     let cut_short = told < plan.job_count();
     let mut finished = report.finish(cut_short);
-    let verdict = report.verdict();
     let sim_time = report.sim_time();
     drop(report);
     let mut different = Vec::new();
@@ -328,6 +343,9 @@ fn print_report(
         Some(twin) => match compare(twin, &done, launcher) {
             Ok((said, those)) => {
                 different = those;
+                for (index, said) in &different {
+                    gathering.different(&done[*index].job, done[*index].verdict, said);
+                }
                 if different.is_empty() {
                     // The same records again; one that can't be swept away is in nobody's way.
                     let _ = fs::remove_dir_all(second_out(plan));
@@ -345,14 +363,16 @@ fn print_report(
     // Live, scenarios that wait side by side aren't faster than time.
     let sim_time = if arguments.live { Duration::ZERO } else { sim_time };
     eprintln!("{}", wall_time_shown(began.elapsed(), sim_time));
-    let code = match verdict {
-        Verdict::Bug => EXIT_BUG,
-        _ if cut_short => EXIT_INTERRUPTED,
-        _ if !different.is_empty() => EXIT_NOT_DETERMINISTIC,
-        Verdict::Failed => EXIT_FAILED,
-        Verdict::Passed | Verdict::NotExercised => EXIT_PASSED,
+    let results = gathering.finish(cut_short);
+    let code = match results.write(&plan.out) {
+        Ok(_) => exit_code_of(&results),
+        Err(error) => {
+            eprintln!("busyhour: {error}");
+            EXIT_BUG
+        }
     };
-    let told = formats.finish(&different.into_iter().collect(), &format::End { cut_short, results: "" });
+    let end = format::End { cut_short, results: &results.to_json() };
+    let told = formats.finish(&different.into_iter().collect(), &end);
     exit_unless_read(written.and(finished).and(told), code)
 }
 
@@ -361,10 +381,18 @@ fn second_out(plan: &Plan) -> PathBuf {
     plan.out.join(".second")
 }
 
+/// A job that is done, as far as the second run is compared with it.
+struct Done {
+    job: Job,
+    verdict: Verdict,
+    fingerprint: u64,
+}
+
 fn start_twin(arguments: &RunArgs, plan: &Plan) -> Result<Twin, determinism::TwinError> {
     let mut flags = vec![format!("--seeds={}..{}", plan.seeds.start, plan.seeds.end)];
     flags.push(format!("--jobs={}", plan.workers));
     flags.push(format!("--cadence={}", arguments.cadence.as_str()));
+    flags.extend(arguments.partition.iter().map(|partition| format!("--partition={partition}")));
     flags.extend(arguments.tags.iter().map(|tags| format!("--tags={}", tags.typed)));
     flags.extend(arguments.name.iter().map(|name| format!("--name={}", name.typed)));
     Twin::start(&flags, &arguments.paths, &second_out(plan))
@@ -373,14 +401,14 @@ fn start_twin(arguments: &RunArgs, plan: &Plan) -> Result<Twin, determinism::Twi
 /// Compares both runs; returns what is to be printed of it, and those that differ by their places, with how.
 fn compare(
     twin: Twin,
-    done: &[(Job, u64)],
+    done: &[Done],
     launcher: Launcher,
 ) -> Result<(String, Vec<(usize, String)>), determinism::TwinError> {
     let told = twin.finish(done.len())?;
     let different: Vec<(usize, String)> = done
         .iter()
         .enumerate()
-        .filter_map(|(index, (job, fingerprint))| Some((index, told.compare(index, job, *fingerprint, launcher)?)))
+        .filter_map(|(index, one)| Some((index, told.compare(index, &one.job, one.fingerprint, launcher)?)))
         .collect();
     let summary = match different.len() {
         0 => format!("Deterministic: the same in two processes ({}).", report::counted(done.len(), "run")),
