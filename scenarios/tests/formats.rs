@@ -7,6 +7,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use busyhour_scenarios::results::Results;
 use home::{Home, busyhour, own_steps, shown};
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus};
 use serde_json::Value;
@@ -325,4 +326,52 @@ fn a_disk_that_is_full_is_said_and_is_no_success() {
     let told = home.told(&own_steps(), &["run", "--name", "fine", "--format", "junit=/dev/full"]);
     assert!(told.starts_with("exit 70"), "{told}");
     assert!(told.contains("busyhour: the output can't be written: "), "{told}");
+}
+
+#[test]
+fn results_on_standard_output_are_the_document_and_nothing_else() {
+    let home = Home::new("json").with("features/mixed.feature", MIXED);
+    let output =
+        home.command(&own_steps(), &["run", "--format", "json", "--format", "pretty=run.txt"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let stdout = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(stdout, read(&home, "target/busyhour/results.json"));
+    let results: Results = serde_json::from_str(&stdout).unwrap();
+    assert_eq!((results.runs(), results.scenarios[1].failed), (2, 1));
+    assert!(read(&home, "run.txt").contains("2 scenarios: 1 passed, 1 failed"));
+}
+
+/// A reader in another language has this page alone.
+#[test]
+fn the_documented_results_are_those_that_are_written() {
+    let page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/results.md")).unwrap();
+    let example = page.split_once("```json\n").unwrap().1.split_once("```").unwrap().0;
+    let results: Results = serde_json::from_str(example).unwrap();
+    assert_eq!(results.to_json(), example, "every key stands in the example, in its order");
+    let home = Home::new("documented").with("features/calls.feature", CALL).with("features/chance.feature", SPARED);
+    home.told(&busyhour(), &["run", "--check-determinism", "--format", "json=r.json"]);
+    let mut keys = std::collections::BTreeSet::new();
+    let documents = [example.to_owned(), read(&home, "r.json")];
+    for document in documents {
+        keys_of(&serde_json::from_str(&document).unwrap(), &mut keys);
+    }
+    assert!(keys.len() > 40, "{keys:?}");
+    let told = |key: &String| {
+        page.contains(&format!("`{key}`")) || page.contains(&format!("{key}, ")) || page.contains(&format!("{key}}}"))
+    };
+    let untold: Vec<&String> = keys.iter().filter(|key| !told(key)).collect();
+    assert!(untold.is_empty(), "docs/results.md doesn't tell of {untold:?}");
+}
+
+fn keys_of(value: &Value, keys: &mut std::collections::BTreeSet<String>) {
+    match value {
+        Value::Object(fields) => {
+            for (key, value) in fields {
+                keys.insert(key.clone());
+                keys_of(value, keys);
+            }
+        }
+        Value::Array(values) => values.iter().for_each(|value| keys_of(value, keys)),
+        _ => {}
+    }
 }

@@ -38,7 +38,10 @@ fn lines(text: &str) -> Vec<Vec<String>> {
         .filter_map(|line| {
             let mut words = line.split_whitespace().map(|word| word.trim_matches('"').to_owned());
             let first = words.find(|word| word != "exec")?;
-            (Path::new(&first).file_name()? == "busyhour").then(|| [first].into_iter().chain(words).collect())
+            let rest: Vec<String> = words.collect();
+            // The name alone is somebody's name.
+            let starts = Path::new(&first).file_name()? == "busyhour" && !rest.is_empty();
+            starts.then(|| [first].into_iter().chain(rest).collect())
         })
         .collect()
 }

@@ -23,8 +23,8 @@ const SUMMARY_MAX: usize = 1 << 20;
 /// So many bytes of it are for one thing: a row's sentence, the diagram.
 const SENTENCE_MAX: usize = 300;
 const DIAGRAM_MAX: usize = 60_000;
-/// So many scenarios have a row.
-const ROWS_MAX: usize = 200;
+/// Rows are written up to so many bytes.
+const ROWS_MAX: usize = 400_000;
 
 /// What is kept of a scenario's worst run.
 struct Shown {
@@ -99,7 +99,7 @@ impl Github {
             summary,
             launcher,
             seeds: plan.seeds.clone(),
-            planned: plan.cases.len(),
+            planned: plan.case_count(),
             entries: Vec::new(),
             worst: None,
             whole: Counts::default(),
@@ -195,7 +195,12 @@ impl Github {
         if !rows.is_empty() {
             text.push_str("\n| Scenario | Place | Verdict | Seeds | Why |\n|---|---|---|---|---|\n");
         }
-        for entry in rows.iter().take(ROWS_MAX) {
+        let mut rows_shown = 0;
+        for entry in &rows {
+            if text.len() > ROWS_MAX {
+                break;
+            }
+            rows_shown += 1;
             let place = format!("{}:{}", entry.case.feature.file, entry.line());
             text.push_str(&format!(
                 "| {} | `{}` | {} | {} | {} |\n",
@@ -210,11 +215,15 @@ impl Github {
                 cell(&entry.why())
             ));
         }
-        if rows.len() > ROWS_MAX {
-            text.push_str(&format!("\n{} more are in `results.json`.\n", rows.len() - ROWS_MAX));
+        if rows_shown < rows.len() {
+            text.push_str(&format!("\n{} more are in `results.json`.\n", rows.len() - rows_shown));
         }
         if let Some(first) = bad.first() {
-            text.push_str(&format!("\n### {}\n\n{}", heading(&first.case.title()), self.at_length(first)));
+            text.push_str(&format!(
+                "\n### {}\n\n{}",
+                heading(&cut(&first.case.title(), SENTENCE_MAX)),
+                self.at_length(first)
+            ));
         }
         assert!(text.len() <= SUMMARY_MAX, "the parts of a summary are bounded: {} bytes", text.len());
         text

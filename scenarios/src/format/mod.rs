@@ -208,16 +208,21 @@ impl Choice {
         let stdout_alone = self.pretty.iter().all(|outlet| *outlet == Outlet::Stdout);
         let paint = if stdout_alone { Paint::on(&io::stdout()) } else { Paint::OFF };
         let pretty = self.pretty.iter().map(|outlet| open(Kind::Pretty, outlet)).collect::<Result<_, _>>()?;
-        let mut writers: Vec<Box<dyn Writer>> = Vec::new();
+        let mut writers: Vec<Named> = Vec::new();
         for (kind, outlet) in &self.others {
             let out = open(*kind, outlet)?;
-            writers.push(match kind {
+            let name = match outlet {
+                Outlet::Stdout => kind.to_string(),
+                Outlet::File(file) => format!("{kind}, to `{}`", file.display()),
+            };
+            let writer: Box<dyn Writer> = match kind {
                 Kind::Pretty => unreachable!("what people read was set apart"),
                 Kind::Junit => Box::new(junit::Junit::new(out, launcher)),
                 Kind::Messages => Box::new(messages::Messages::new(out, plan, launcher)?),
                 Kind::Github => Box::new(github::Github::new(out, plan, launcher)),
                 Kind::Json => Box::new(Json(out)),
-            });
+            };
+            writers.push(Named { name, writer });
         }
         let telling = Telling::of(plan);
         Ok(Formats {
@@ -326,6 +331,28 @@ impl Writer for Json {
     }
 }
 
+/// A writer, and what it's called where it fails.
+struct Named {
+    name: String,
+    writer: Box<dyn Writer>,
+}
+
+impl Named {
+    fn named(&self, written: io::Result<()>) -> io::Result<()> {
+        written.map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", self.name)))
+    }
+
+    fn tell(&mut self, told: &Told<'_>) -> io::Result<()> {
+        let written = self.writer.tell(told);
+        self.named(written)
+    }
+
+    fn finish(&mut self, end: &End<'_>) -> io::Result<()> {
+        let written = self.writer.finish(end);
+        self.named(written)
+    }
+}
+
 /// Several places that get the same; nowhere, if there are none.
 pub struct Everywhere(Vec<Box<dyn Write>>);
 
@@ -345,7 +372,7 @@ impl Write for Everywhere {
 /// The formats of a run.
 pub struct Formats {
     pretty: Option<(Everywhere, Paint)>,
-    writers: Vec<Box<dyn Writer>>,
+    writers: Vec<Named>,
     telling: Telling,
     /// What came of each run, kept until it's known whether it was the same a second time.
     held: Option<Vec<(Job, ScenarioResult)>>,

@@ -162,14 +162,14 @@ type Tell<'a> = &'a mut dyn FnMut(&Told<'_>) -> io::Result<()>;
 #[derive(Debug)]
 pub struct Telling {
     whole: bool,
-    seeds: usize,
+    of_part: bool,
     current: Option<(Tally, Closed)>,
 }
 
 impl Telling {
     /// Of the runs of that plan.
     pub fn of(plan: &Plan) -> Telling {
-        Telling { whole: plan.job_count() <= EACH_UP_TO, seeds: plan.seeds_count(), current: None }
+        Telling { whole: plan.job_count() <= EACH_UP_TO, of_part: plan.partition.is_some(), current: None }
     }
 
     /// Whether each run is told by itself.
@@ -199,7 +199,7 @@ impl Telling {
                 sim_time: Duration::ZERO,
                 packets: 0,
             };
-            (Tally::of(self.seeds), closed)
+            (Tally::of(job.seeds).in_part(self.of_part), closed)
         });
         tally.add(job, result);
         let word = Word::of(result.verdict, different.is_some());
@@ -248,7 +248,7 @@ mod tests {
         };
         for case in &plan.cases {
             for seed in 0..seeds {
-                let job = Job::new(case, seed, Path::new("out"));
+                let job = Job { seeds: seeds as usize, ..Job::new(case, seed, Path::new("out")) };
                 let account = crate::outcome::Account::default();
                 let mut result = account.conclude(&job);
                 if seed % 2 == 1 {

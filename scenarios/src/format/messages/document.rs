@@ -4,24 +4,82 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::sync::Arc;
 
-use gherkin::{Background, Examples, Feature, GherkinEnv, Rule, Scenario, Span, Step, Table};
+use gherkin::{Background, Examples, Feature, GherkinEnv, Scenario, Span, Step, Table};
 use serde_json::{Value, json};
 
 use super::Ids;
 use crate::phrase;
 use crate::play;
 
-/// A feature file, and the numbers of its nodes by their lines.
+/// A feature file as it was read, and the nodes that were made of it so far.
+///
+/// A page shows one run of each node, so each run has nodes of its own: with several seeds a scenario stands in the tree
+/// once for each of them, by the names of which they're told apart. What wasn't run has no node.
 #[derive(Debug)]
 pub(super) struct Document {
     file: Arc<str>,
     text: String,
-    ast: Value,
     language: String,
+    feature: Feature,
+    /// The tree but for its scenarios.
+    tree: Tree,
+    /// The nodes of the scenarios, in the order in which they ran.
+    made: Vec<Made>,
+    /// Their places, by the scenario's line and the name of the run.
+    places: BTreeMap<(usize, String), usize>,
+}
+
+/// What doesn't differ from run to run.
+#[derive(Debug, Default)]
+struct Tree {
+    feature_tags: Vec<Value>,
+    rule_tags: Vec<Vec<Value>>,
+    background: Option<Value>,
+    rule_backgrounds: Vec<Option<Value>>,
+    rule_ids: Vec<String>,
     steps: BTreeMap<usize, String>,
-    /// Scenarios and rows, each with the nodes that a pickle of it is made of.
-    scenarios: BTreeMap<usize, Vec<String>>,
     tags: BTreeMap<String, String>,
+}
+
+/// The nodes of one scenario for one run of it.
+#[derive(Debug)]
+struct Made {
+    line: usize,
+    node: Value,
+    id: String,
+    steps: BTreeMap<usize, String>,
+    rows: BTreeMap<usize, String>,
+    tags: BTreeMap<String, String>,
+}
+
+/// What a pickle refers to.
+pub(super) struct Nodes<'a> {
+    document: &'a Document,
+    made: &'a Made,
+    row: Option<&'a str>,
+}
+
+impl Nodes<'_> {
+    /// Of the scenario, and its row.
+    pub(super) fn scenario(&self) -> Vec<&str> {
+        std::iter::once(self.made.id.as_str()).chain(self.row).collect()
+    }
+
+    /// Of the step in a line. What was written elsewhere stands for the step before it: its lines aren't in this file.
+    pub(super) fn step(&self, line: usize, background: bool) -> Vec<&str> {
+        let steps = if background { &self.document.tree.steps } else { &self.made.steps };
+        let step = steps.range(..=line).next_back().or_else(|| steps.iter().next());
+        step.map(|(_, id)| id.as_str()).into_iter().chain(self.row.filter(|_| !background)).collect()
+    }
+
+    /// The tags of those names.
+    pub(super) fn tags(&self, names: &[String]) -> Vec<Value> {
+        let tag = |name: &String| {
+            let id = self.made.tags.get(name).or_else(|| self.document.tree.tags.get(name))?;
+            Some(json!({ "name": format!("@{name}"), "astNodeId": id }))
+        };
+        names.iter().filter_map(tag).collect()
+    }
 }
 
 impl Document {
@@ -39,20 +97,25 @@ impl Document {
             play::quietly(|| Feature::parse(&closed, GherkinEnv::default()).map_err(|error| error.to_string()));
         let feature = parsed.map_err(|failure| failure.to_string()).and_then(|parsed| parsed)?;
         let language = language_of(&closed);
-        let mut builder = Builder {
-            lines: closed.lines().collect(),
-            text: &closed,
-            ids,
-            steps: BTreeMap::new(),
-            scenarios: BTreeMap::new(),
-            tags: BTreeMap::new(),
-        };
-        let mut ast = builder.feature(&feature);
-        ast["language"] = json!(language);
-        // Comments are of no use to those who look at what ran.
-        let ast = json!({ "uri": &**file, "feature": ast, "comments": [] });
-        let Builder { steps, scenarios, tags, .. } = builder;
-        Ok(Document { file: Arc::clone(file), text, ast, language, steps, scenarios, tags })
+        let mut builder = Builder::over(&closed, ids);
+        let feature_tags = builder.tags_above(builder.line(feature.span), &feature.tags);
+        let background = feature.background.as_ref().map(|background| builder.background(background));
+        let mut tree = Tree { feature_tags, background, ..Tree::default() };
+        for rule in &feature.rules {
+            tree.rule_tags.push(builder.tags_above(builder.line(rule.span), &rule.tags));
+            tree.rule_backgrounds.push(rule.background.as_ref().map(|background| builder.background(background)));
+            tree.rule_ids.push(builder.ids.next());
+        }
+        (tree.steps, tree.tags) = (builder.steps, builder.tags);
+        Ok(Document {
+            file: Arc::clone(file),
+            text: closed,
+            language,
+            feature,
+            tree,
+            made: Vec::new(),
+            places: BTreeMap::new(),
+        })
     }
 
     /// The message that holds its text.
@@ -60,37 +123,83 @@ impl Document {
         json!({ "uri": &*self.file, "data": self.text, "mediaType": "text/x.cucumber.gherkin+plain" })
     }
 
-    /// The message that holds its tree; it is asked for once.
-    pub(super) fn ast(&mut self) -> Value {
-        self.ast.take()
-    }
-
     /// The language that it's written in.
     pub(super) fn language(&self) -> &str {
         &self.language
     }
 
-    /// The step of a line. What stands for a step that was written elsewhere is the step before it: its lines aren't in
-    /// this file.
-    pub(super) fn step(&self, line: usize) -> Option<&str> {
-        self.steps.range(..=line).next_back().map(|(_, id)| id.as_str())
+    fn scenarios(&self) -> impl Iterator<Item = &Scenario> {
+        self.feature.scenarios.iter().chain(self.feature.rules.iter().flat_map(|rule| &rule.scenarios))
     }
 
-    /// The row of a line.
-    pub(super) fn row(&self, line: usize) -> Option<&str> {
-        self.scenarios.get(&line).filter(|nodes| nodes.len() > 1).and_then(|nodes| nodes.last()).map(String::as_str)
+    /// The nodes of the scenario that begins on that line, or of which that line is a row, for the run of that name.
+    pub(super) fn nodes(&mut self, line: usize, run: &str, ids: &mut Ids) -> Option<Nodes<'_>> {
+        // A row stands below its scenario, and above the next.
+        let begins = |scenario: &Scenario| line_of(&self.text, scenario.span);
+        let at = self.scenarios().map(begins).filter(|begins| *begins <= line).max()?;
+        let key = (at, run.to_owned());
+        if !self.places.contains_key(&key) {
+            let scenario = self.scenarios().find(|scenario| begins(scenario) == at)?;
+            let mut builder = Builder::over(&self.text, ids);
+            let (id, node) = builder.scenario(scenario, run);
+            let Builder { steps, rows, tags, .. } = builder;
+            self.made.push(Made { line: at, node, id, steps, rows, tags });
+            self.places.insert(key.clone(), self.made.len() - 1);
+        }
+        let made = &self.made[self.places[&key]];
+        Some(Nodes { document: self, made, row: made.rows.get(&line).map(String::as_str) })
     }
 
-    /// The nodes that the scenario or the row of a line is made of.
-    pub(super) fn scenario(&self, line: usize) -> Vec<String> {
-        self.scenarios.get(&line).cloned().unwrap_or_default()
+    /// The message that holds the tree of all nodes that were made.
+    pub(super) fn ast(&self) -> Value {
+        let beginning = |span: Span| line_of(&self.text, span);
+        let of = |scenarios: &[Scenario]| -> Vec<Value> {
+            let lines = scenarios.iter().map(|scenario| beginning(scenario.span));
+            let made = lines.flat_map(|line| self.made.iter().filter(move |made| made.line == line));
+            made.map(|made| json!({ "scenario": made.node })).collect()
+        };
+        let background =
+            |background: &Option<Value>| background.iter().map(|node| json!({ "background": node })).collect();
+        let mut children: Vec<Value> = background(&self.tree.background);
+        children.extend(of(&self.feature.scenarios));
+        for (index, rule) in self.feature.rules.iter().enumerate() {
+            let ruled = of(&rule.scenarios);
+            if ruled.is_empty() {
+                continue;
+            }
+            let mut of_rule: Vec<Value> = background(&self.tree.rule_backgrounds[index]);
+            of_rule.extend(ruled);
+            children.push(json!({ "rule": {
+                "id": self.tree.rule_ids[index],
+                "location": location(&self.text, beginning(rule.span)),
+                "tags": self.tree.rule_tags[index],
+                "keyword": rule.keyword.trim(),
+                "name": rule.name,
+                "description": rule.description.clone().unwrap_or_default(),
+                "children": of_rule,
+            }}));
+        }
+        // Comments are of no use to those who look at what ran.
+        json!({ "uri": &*self.file, "comments": [], "feature": {
+            "location": location(&self.text, beginning(self.feature.span)),
+            "tags": self.tree.feature_tags,
+            "language": self.language,
+            "keyword": self.feature.keyword.trim(),
+            "name": self.feature.name,
+            "description": self.feature.description.clone().unwrap_or_default(),
+            "children": children,
+        }})
     }
+}
 
-    /// The tags of those names.
-    pub(super) fn tags(&self, names: &[String]) -> Vec<Value> {
-        let tag = |name: &String| Some(json!({ "name": format!("@{name}"), "astNodeId": self.tags.get(name)? }));
-        names.iter().filter_map(tag).collect()
-    }
+/// The line on which something begins. The reader's own positions are not used: it loses count behind tables.
+fn line_of(text: &str, span: Span) -> usize {
+    text[..span.start.min(text.len())].matches('\n').count() + 1
+}
+
+fn location(text: &str, line: usize) -> Value {
+    let text = text.lines().nth(line.saturating_sub(1)).unwrap_or_default();
+    json!({ "line": line, "column": text.chars().take_while(|sign| sign.is_whitespace()).count() + 1 })
 }
 
 fn language_of(text: &str) -> String {
@@ -104,20 +213,22 @@ struct Builder<'a> {
     text: &'a str,
     ids: &'a mut Ids,
     steps: BTreeMap<usize, String>,
-    scenarios: BTreeMap<usize, Vec<String>>,
+    rows: BTreeMap<usize, String>,
     tags: BTreeMap<String, String>,
 }
 
-impl Builder<'_> {
-    /// The line on which something begins. The reader's own positions are not used: it loses count behind tables.
+impl<'a> Builder<'a> {
+    fn over(text: &'a str, ids: &'a mut Ids) -> Builder<'a> {
+        let lines = text.lines().collect();
+        Builder { lines, text, ids, steps: BTreeMap::new(), rows: BTreeMap::new(), tags: BTreeMap::new() }
+    }
+
     fn line(&self, span: Span) -> usize {
-        let before = &self.text[..span.start.min(self.text.len())];
-        before.matches('\n').count() + 1
+        line_of(self.text, span)
     }
 
     fn location(&self, line: usize) -> Value {
-        let text = self.lines.get(line.saturating_sub(1)).copied().unwrap_or_default();
-        json!({ "line": line, "column": text.chars().take_while(|sign| sign.is_whitespace()).count() + 1 })
+        location(self.text, line)
     }
 
     /// The tags that stand above a line.
@@ -148,73 +259,39 @@ impl Builder<'_> {
         tags
     }
 
-    fn feature(&mut self, feature: &Feature) -> Value {
-        let line = self.line(feature.span);
-        let tags = self.tags_above(line, &feature.tags);
-        let mut children: Vec<Value> = Vec::new();
-        children.extend(feature.background.as_ref().map(|background| self.background(background)));
-        children.extend(feature.scenarios.iter().map(|scenario| self.scenario(scenario)));
-        children.extend(feature.rules.iter().map(|rule| self.rule(rule)));
-        json!({
-            "location": self.location(line),
-            "tags": tags,
-            "keyword": feature.keyword.trim(),
-            "name": feature.name,
-            "description": feature.description.clone().unwrap_or_default(),
-            "children": children,
-        })
-    }
-
-    fn rule(&mut self, rule: &Rule) -> Value {
-        let line = self.line(rule.span);
-        let tags = self.tags_above(line, &rule.tags);
-        let mut children: Vec<Value> = Vec::new();
-        children.extend(rule.background.as_ref().map(|background| self.background(background)));
-        children.extend(rule.scenarios.iter().map(|scenario| self.scenario(scenario)));
-        json!({ "rule": {
-            "id": self.ids.next(),
-            "location": self.location(line),
-            "tags": tags,
-            "keyword": rule.keyword.trim(),
-            "name": rule.name,
-            "description": rule.description.clone().unwrap_or_default(),
-            "children": children,
-        }})
-    }
-
     fn background(&mut self, background: &Background) -> Value {
         let line = self.line(background.span);
         let steps: Vec<Value> = background.steps.iter().map(|step| self.step(step)).collect();
-        json!({ "background": {
+        json!({
             "id": self.ids.next(),
             "location": self.location(line),
             "keyword": background.keyword.trim(),
             "name": background.name,
             "description": background.description.clone().unwrap_or_default(),
             "steps": steps,
-        }})
+        })
     }
 
-    fn scenario(&mut self, scenario: &Scenario) -> Value {
+    fn scenario(&mut self, scenario: &Scenario, run: &str) -> (String, Value) {
         let line = self.line(scenario.span);
         let id = self.ids.next();
-        self.scenarios.insert(line, vec![id.clone()]);
         let tags = self.tags_above(line, &scenario.tags);
         let steps: Vec<Value> = scenario.steps.iter().map(|step| self.step(step)).collect();
-        let examples: Vec<Value> = scenario.examples.iter().map(|examples| self.examples(examples, &id)).collect();
-        json!({ "scenario": {
+        let examples: Vec<Value> = scenario.examples.iter().map(|examples| self.examples(examples)).collect();
+        let node = json!({
             "id": id,
             "location": self.location(line),
             "tags": tags,
             "keyword": scenario.keyword.trim(),
-            "name": scenario.name,
+            "name": super::named(&scenario.name, run),
             "description": scenario.description.clone().unwrap_or_default(),
             "steps": steps,
             "examples": examples,
-        }})
+        });
+        (id, node)
     }
 
-    fn examples(&mut self, examples: &Examples, scenario: &str) -> Value {
+    fn examples(&mut self, examples: &Examples) -> Value {
         let line = self.line(examples.span);
         let tags = self.tags_above(line, &examples.tags);
         let rows = examples.table.as_ref().map(|table| self.rows(table, line)).unwrap_or_default();
@@ -223,7 +300,7 @@ impl Builder<'_> {
         let mut body = Vec::new();
         for (line, row) in rows {
             let id = row["id"].as_str().unwrap_or_default().to_owned();
-            self.scenarios.insert(line, vec![scenario.to_owned(), id]);
+            self.rows.insert(line, id);
             body.push(row);
         }
         let mut message = json!({
@@ -316,7 +393,6 @@ Feature: Calls
     Examples: few
       | count |
       | 1     |
-
       | 2     |
 
   Rule: a rule
@@ -324,43 +400,64 @@ Feature: Calls
       Given nobody
 ";
 
-    fn document() -> (Document, Value) {
-        let mut document = Document::of(&"f.feature".into(), FEATURE.to_owned(), &mut Ids::default()).unwrap();
+    fn document(runs: &[(usize, &str)]) -> (Document, Value) {
+        let mut ids = Ids::default();
+        let mut document = Document::of(&"f.feature".into(), FEATURE.to_owned(), &mut ids).unwrap();
+        for (line, run) in runs {
+            document.nodes(*line, run, &mut ids).unwrap();
+        }
         let ast = document.ast();
         (document, ast)
     }
 
     #[test]
     fn every_node_has_the_line_that_it_stands_in() {
-        let (document, ast) = document();
+        let (mut document, ast) = document(&[(23, ""), (24, ""), (27, "")]);
         let feature = &ast["feature"];
         assert_eq!(feature["tags"][0]["location"], json!({ "line": 2, "column": 1 }));
         assert_eq!(feature["location"]["line"], 3);
         let background = &feature["children"][0]["background"];
         assert_eq!(background["steps"][0]["dataTable"]["rows"][1]["location"]["line"], 9);
         let outline = &feature["children"][1]["scenario"];
-        assert_eq!(
-            outline["tags"][1],
-            json!({ "id": outline["tags"][1]["id"], "name": "@nightly", "location": { "line": 12, "column": 8 } })
-        );
+        assert_eq!(outline["tags"][1]["name"], "@nightly");
+        assert_eq!(outline["tags"][1]["location"], json!({ "line": 12, "column": 8 }));
         assert_eq!(outline["location"], json!({ "line": 13, "column": 3 }));
         assert_eq!(outline["steps"][1]["docString"]["content"], "hello\n  there");
         assert_eq!(outline["steps"][1]["docString"]["location"]["line"], 16);
         let rows = outline["examples"][0]["tableBody"].as_array().unwrap();
-        assert_eq!([&rows[0]["location"]["line"], &rows[1]["location"]["line"]], [24, 26]);
-        assert_eq!(document.scenario(26), [outline["id"].as_str().unwrap(), rows[1]["id"].as_str().unwrap()]);
-        assert_eq!(document.row(24), rows[0]["id"].as_str());
+        assert_eq!([&rows[0]["location"]["line"], &rows[1]["location"]["line"]], [23, 24]);
         let ruled = &feature["children"][2]["rule"]["children"][0]["scenario"];
-        assert_eq!(document.scenario(29), [ruled["id"].as_str().unwrap()]);
-        assert_eq!(document.row(29), None);
-        assert_eq!(document.step(30), ruled["steps"][0]["id"].as_str());
+        let mut ids = Ids(1_000);
+        let nodes = document.nodes(24, "", &mut ids).unwrap();
+        assert_eq!(json!(nodes.scenario()), json!([outline["id"], rows[1]["id"]]));
+        assert_eq!(json!(nodes.step(14, false)), json!([outline["steps"][0]["id"], rows[1]["id"]]));
+        assert_eq!(json!(nodes.step(7, true)), json!([background["steps"][0]["id"]]));
+        let nodes = document.nodes(27, "", &mut ids).unwrap();
+        assert_eq!(json!(nodes.scenario()), json!([ruled["id"]]));
+        assert_eq!(json!(nodes.step(28, false)), json!([ruled["steps"][0]["id"]]));
+        assert_eq!(ids.next(), "1001", "nothing was made anew");
+    }
+
+    #[test]
+    fn each_run_has_nodes_of_its_own_and_what_was_not_run_has_none() {
+        let (_, ast) = document(&[(23, "seed 1"), (23, "seed 0"), (24, "seed 0")]);
+        let children = ast["feature"]["children"].as_array().unwrap();
+        let names: Vec<&Value> = children[1..].iter().map(|child| &child["scenario"]["name"]).collect();
+        assert_eq!(names, ["One calls (seed 1)", "One calls (seed 0)"]);
+        let step = |child: usize| &children[child]["scenario"]["steps"][0]["id"];
+        assert_ne!(step(1), step(2));
     }
 
     #[test]
     fn tags_are_named_with_their_sign() {
-        let (document, ast) = document();
-        let tags = document.tags(&["slow".to_owned(), "unknown".to_owned()]);
-        assert_eq!(tags, [json!({ "name": "@slow", "astNodeId": ast["feature"]["tags"][0]["id"] })]);
+        let (mut document, ast) = document(&[(23, "")]);
+        let nodes = document.nodes(23, "", &mut Ids::default()).unwrap();
+        let tags = nodes.tags(&["slow".to_owned(), "sip".to_owned(), "unknown".to_owned()]);
+        let feature = &ast["feature"];
+        let sip = &feature["children"][1]["scenario"]["tags"][0]["id"];
+        let slow = &feature["tags"][0]["id"];
+        let wanted = [json!({ "name": "@slow", "astNodeId": slow }), json!({ "name": "@sip", "astNodeId": sip })];
+        assert_eq!(tags, wanted);
     }
 
     #[test]

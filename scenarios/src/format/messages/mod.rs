@@ -1,9 +1,11 @@
 //! Cucumber's messages: an object a line, of which Cucumber's own HTML formatter makes a page.
 //!
-//! A run of a scenario with a seed is a pickle and a test case of its own. It is never a second attempt: the same seed
-//! gives the same, and another seed is another test. Behind the steps stands a hook for what is judged when a scenario
-//! has ended: the invariants, the faults, and whether the run was the same a second time. Times are simulated, counted
-//! from the birth of each scenario's universe, so that the same run leaves the same bytes.
+//! A run of a scenario with a seed is a scenario, a pickle and a test case of its own. It is never a second attempt: the
+//! same seed gives the same, and another seed is another test. Behind the steps stands a hook for what is judged when a scenario
+//! has ended: the invariants, the faults, and whether the run was the same a second time. Times are simulated: each
+//! scenario begins when universes are born if nothing else is said, so the same run leaves the same bytes.
+//!
+//! A feature file's messages are written when all of it was told: the tree of what ran stands before what came of it.
 
 mod document;
 
@@ -11,6 +13,7 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::sync::Arc;
 
+use busyhour::DEFAULT_BIRTH;
 use busyhour_trace::SimTime;
 use gherkin::StepType;
 use serde_json::{Value, json};
@@ -48,6 +51,10 @@ struct Playing<'a> {
     /// The test steps, as the test case lists them.
     steps: Vec<Value>,
     pickle_steps: Vec<Value>,
+    /// What tells it from the scenario's other runs; nothing if there are none.
+    run: String,
+    nodes: Vec<String>,
+    tags: Vec<Value>,
 }
 
 /// Writes messages as the run goes on.
@@ -56,8 +63,12 @@ pub struct Messages {
     launcher: Launcher,
     many_seeds: bool,
     ids: Ids,
-    /// The feature files by their names, and whether they were told.
-    documents: BTreeMap<Arc<str>, (Document, bool)>,
+    /// The feature files that weren't told yet, by their names.
+    documents: BTreeMap<Arc<str>, Document>,
+    /// The feature file that is being told.
+    current: Option<Arc<str>>,
+    /// What came of it, which is written behind its tree.
+    behind: Vec<u8>,
     /// The phrases that were told, by their expressions.
     definitions: BTreeMap<String, String>,
     /// The hooks that were told, by their names.
@@ -87,6 +98,8 @@ impl Messages {
             many_seeds: plan.seeds_count() > 1,
             ids: Ids::default(),
             documents: BTreeMap::new(),
+            current: None,
+            behind: Vec::new(),
             definitions: BTreeMap::new(),
             hooks: BTreeMap::new(),
             success: true,
@@ -97,17 +110,30 @@ impl Messages {
             if !messages.documents.contains_key(file) {
                 let document = Document::read(file, &mut messages.ids)
                     .map_err(|why| FormatError::Source { file: file.to_string(), why })?;
-                messages.documents.insert(Arc::clone(file), (document, false));
+                messages.documents.insert(Arc::clone(file), document);
             }
         }
         Ok(messages)
     }
 
+    /// Says something of the feature file that is being told.
     fn say(&mut self, kind: &str, message: Value) -> io::Result<()> {
-        let mut envelope = serde_json::Map::new();
-        envelope.insert(kind.to_owned(), message);
-        serde_json::to_writer(&mut self.out, &envelope)?;
-        self.out.write_all(b"\n")
+        write_message(&mut self.behind, kind, message)
+    }
+
+    /// Turns to a feature file: what was said of the one before is written.
+    fn turn_to(&mut self, file: Option<&Arc<str>>) -> io::Result<()> {
+        if self.current.as_ref() == file {
+            return Ok(());
+        }
+        if let Some(document) = self.current.take().and_then(|file| self.documents.remove(&file)) {
+            write_message(&mut self.out, "source", document.source())?;
+            write_message(&mut self.out, "gherkinDocument", document.ast())?;
+        }
+        self.out.write_all(&self.behind)?;
+        self.behind.clear();
+        self.current = file.cloned();
+        Ok(())
     }
 
     /// What stands before the first test case.
@@ -120,14 +146,20 @@ impl Messages {
             "meta",
             json!({
                 "protocolVersion": PROTOCOL,
-                "implementation": product("busyhour", build::VERSION),
-                "runtime": product("busyhour", env!("CARGO_PKG_VERSION")),
+                "implementation": product("busyhour", env!("CARGO_PKG_VERSION")),
+                "runtime": product("commit", build::COMMIT),
                 "os": { "name": std::env::consts::OS },
                 "cpu": { "name": std::env::consts::ARCH },
             }),
         )?;
         self.hook(AT_THE_END)?;
-        self.say("testRunStarted", json!({ "id": RUN, "timestamp": time(SimTime::ZERO) }))
+        self.say("testRunStarted", json!({ "id": RUN, "timestamp": clock(SimTime::ZERO) }))?;
+        self.turn_to_nothing()
+    }
+
+    /// What doesn't belong to any feature file is written at once.
+    fn turn_to_nothing(&mut self) -> io::Result<()> {
+        self.out.write_all(&std::mem::take(&mut self.behind))
     }
 
     fn ids_of_run_told(&self) -> bool {
@@ -143,16 +175,6 @@ impl Messages {
         let hook = json!({ "id": id, "name": name, "type": "AFTER_TEST_CASE", "sourceReference": {} });
         self.say("hook", hook)?;
         Ok(id)
-    }
-
-    fn document(&mut self, file: &Arc<str>) -> io::Result<()> {
-        let Some((document, told)) = self.documents.get_mut(file) else { return Ok(()) };
-        if std::mem::replace(told, true) {
-            return Ok(());
-        }
-        let (source, ast) = (document.source(), document.ast());
-        self.say("source", source)?;
-        self.say("gherkinDocument", ast)
     }
 
     /// The phrase behind a step; nothing for a step of another crate, of which no expression is known.
@@ -179,13 +201,22 @@ impl Messages {
     }
 
     /// Makes the steps of a test case, each a pickle step and a test step.
-    fn steps<'a>(&mut self, case: &'a Case) -> io::Result<Playing<'a>> {
+    fn steps<'a>(&mut self, case: &'a Case, run: String) -> io::Result<Playing<'a>> {
         self.begin()?;
-        self.document(&case.feature.file)?;
+        self.turn_to(Some(&case.feature.file))?;
         let (mut steps, mut pickle_steps) = (Vec::new(), Vec::new());
-        for step in &case.script.steps {
+        let (mut nodes_of_steps, mut nodes_of_scenario, mut tags) = (Vec::new(), Vec::new(), Vec::new());
+        let document = self.documents.get_mut(&case.feature.file);
+        if let Some(nodes) = document.and_then(|document| document.nodes(case.line, &run, &mut self.ids)) {
+            let owned = |ids: Vec<&str>| ids.into_iter().map(str::to_owned).collect::<Vec<String>>();
+            nodes_of_scenario = owned(nodes.scenario());
+            tags = nodes.tags(&case.tags);
+            nodes_of_steps =
+                case.script.steps.iter().map(|step| owned(nodes.step(step.line, step.background))).collect();
+        }
+        for (index, step) in case.script.steps.iter().enumerate() {
             let definition = self.definition(step)?;
-            let nodes = self.nodes(case, step);
+            let nodes = nodes_of_steps.get(index).cloned().unwrap_or_default();
             let pickle_step = self.ids.next();
             let mut pickled = json!({
                 "id": pickle_step,
@@ -208,14 +239,7 @@ impl Messages {
             }
             steps.push(test_step);
         }
-        Ok(Playing { case, started: self.ids.next(), steps, pickle_steps })
-    }
-
-    /// The nodes of the feature file that a step was made of.
-    fn nodes(&self, case: &Case, step: &ScriptStep) -> Vec<String> {
-        let Some((document, _)) = self.documents.get(&case.feature.file) else { return Vec::new() };
-        let row = case.row.as_ref().filter(|_| !step.background).and_then(|_| document.row(case.line));
-        document.step(step.line).into_iter().chain(row).map(str::to_owned).collect()
+        Ok(Playing { case, started: self.ids.next(), steps, pickle_steps, run, nodes: nodes_of_scenario, tags })
     }
 
     fn hook_step(&mut self, playing: &mut Playing<'_>, name: &'static str) -> io::Result<String> {
@@ -225,22 +249,19 @@ impl Messages {
     }
 
     /// Tells of the pickle and its test case, and that it began.
-    fn start(&mut self, playing: &mut Playing<'_>, name: &str) -> io::Result<()> {
+    fn start(&mut self, playing: &mut Playing<'_>) -> io::Result<()> {
         let case = playing.case;
         let (pickle, test_case) = (self.ids.next(), self.ids.next());
-        let (nodes, tags, language) = match self.documents.get(&case.feature.file) {
-            Some((document, _)) => (document.scenario(case.line), document.tags(&case.tags), document.language()),
-            None => (Vec::new(), Vec::new(), "en"),
-        };
+        let language = self.documents.get(&case.feature.file).map_or("en", Document::language);
         let message = json!({
             "id": pickle,
             "uri": &*case.feature.file,
             "location": { "line": case.line },
-            "name": name,
+            "name": named(&case.title(), &playing.run),
             "language": language,
             "steps": std::mem::take(&mut playing.pickle_steps),
-            "tags": tags,
-            "astNodeIds": nodes,
+            "tags": std::mem::take(&mut playing.tags),
+            "astNodeIds": std::mem::take(&mut playing.nodes),
         });
         self.say("pickle", message)?;
         let steps = std::mem::take(&mut playing.steps);
@@ -252,7 +273,7 @@ impl Messages {
                 "id": playing.started,
                 "testCaseId": test_case,
                 "attempt": 0,
-                "timestamp": time(SimTime::ZERO),
+                "timestamp": clock(SimTime::ZERO),
             }),
         )
     }
@@ -261,7 +282,7 @@ impl Messages {
         let (from, to) = at;
         self.say(
             "testStepStarted",
-            json!({ "testCaseStartedId": started, "testStepId": id, "timestamp": time(from) }),
+            json!({ "testCaseStartedId": started, "testStepId": id, "timestamp": clock(from) }),
         )?;
         for (media_type, file_name, body) in &came_to.attachments {
             let mut attachment = json!({
@@ -270,7 +291,7 @@ impl Messages {
                 "body": body,
                 "contentEncoding": "IDENTITY",
                 "mediaType": media_type,
-                "timestamp": time(to),
+                "timestamp": clock(to),
             });
             if let Some(file_name) = file_name {
                 attachment["fileName"] = json!(file_name);
@@ -287,7 +308,7 @@ impl Messages {
                 "testCaseStartedId": started,
                 "testStepId": id,
                 "testStepResult": result,
-                "timestamp": time(to),
+                "timestamp": clock(to),
             }),
         )
     }
@@ -296,7 +317,7 @@ impl Messages {
         self.last = self.last.max(at);
         self.say(
             "testCaseFinished",
-            json!({ "testCaseStartedId": playing.started, "willBeRetried": false, "timestamp": time(at) }),
+            json!({ "testCaseStartedId": playing.started, "willBeRetried": false, "timestamp": clock(at) }),
         )
     }
 
@@ -304,16 +325,15 @@ impl Messages {
         let One { job, result, different, .. } = *one;
         let word = one.word();
         self.success &= !word.is_bad();
-        let mut playing = self.steps(&job.case)?;
+        let run = if self.many_seeds { format!("seed {}", job.seed) } else { String::new() };
+        let mut playing = self.steps(&job.case, run)?;
         let ids: Vec<String> = playing.steps.iter().map(id_of).collect();
         let at_the_end = self.hook_step(&mut playing, AT_THE_END)?;
         let second = match different {
             Some(_) => Some(self.hook_step(&mut playing, A_SECOND_TIME)?),
             None => None,
         };
-        let title = job.case.title();
-        let name = if self.many_seeds { format!("{title} (seed {})", job.seed) } else { title };
-        self.start(&mut playing, &name)?;
+        self.start(&mut playing)?;
         let mut at = SimTime::ZERO;
         let mut step_failed = false;
         for (index, id) in ids.iter().enumerate() {
@@ -387,10 +407,10 @@ impl Messages {
     }
 
     fn sum(&mut self, case: &Case, hook: &'static str, counts: &Counts, came_to: &CameTo) -> io::Result<()> {
-        let mut playing = self.steps(case)?;
+        let mut playing = self.steps(case, hook.to_owned())?;
         let ids: Vec<String> = playing.steps.iter().map(id_of).collect();
         let id = self.hook_step(&mut playing, hook)?;
-        self.start(&mut playing, &format!("{} ({hook}: {})", case.title(), counts.all()))?;
+        self.start(&mut playing)?;
         let steps = if counts.worst() == Word::Passed { CameTo::passed() } else { CameTo::skipped(None) };
         for step in &ids {
             self.step(&playing.started, step, (SimTime::ZERO, SimTime::ZERO), &steps)?;
@@ -413,14 +433,28 @@ impl Writer for Messages {
         let mut message = json!({
             "testRunStartedId": RUN,
             "success": self.success && !end.cut_short,
-            "timestamp": time(self.last),
+            "timestamp": clock(self.last),
         });
         if end.cut_short {
             message["message"] = json!("interrupted before all scenarios were run");
         }
-        self.say("testRunFinished", message)?;
+        self.turn_to(None)?;
+        write_message(&mut self.out, "testRunFinished", message)?;
         self.out.flush()
     }
+}
+
+/// Writes a message as a line.
+fn write_message(out: &mut dyn Write, kind: &str, message: Value) -> io::Result<()> {
+    let mut envelope = serde_json::Map::new();
+    envelope.insert(kind.to_owned(), message);
+    serde_json::to_writer(&mut *out, &envelope)?;
+    out.write_all(b"\n")
+}
+
+/// A scenario's name with what tells one of its runs from the others.
+fn named(name: &str, run: &str) -> String {
+    if run.is_empty() { name.to_owned() } else { format!("{name} ({run})") }
 }
 
 /// Media type, file name, body.
@@ -475,6 +509,11 @@ fn why(step: &StepOutcome) -> String {
 fn time(at: SimTime) -> Value {
     let nanos = at.as_nanos();
     json!({ "seconds": nanos / 1_000_000_000, "nanos": nanos % 1_000_000_000 })
+}
+
+/// What the clocks of a universe show then, if nothing was said of the time.
+fn clock(at: SimTime) -> Value {
+    time(SimTime(DEFAULT_BIRTH * 1_000_000_000 + at.as_nanos()))
 }
 
 /// What hangs below a step.
