@@ -143,6 +143,7 @@ impl Scene {
 
     /// Whether a tone is what the server hears in the next 100 ms.
     pub async fn server_hears(&self, hz: f64) -> bool {
+        cadence::attend(self.u.now() + SECOND);
         let from = self.u.now();
         self.pass(100 * MS).await;
         goertzel(&self.server.host.room().heard(from, self.u.now()).unwrap(), hz) > 0.0005

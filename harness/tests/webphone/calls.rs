@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use busyhour::Universe;
+use busyhour::media::cadence;
 use busyhour::media::tone::{Voice, present};
 use busyhour::phone::{AutoAnswer, LineState, Phone, PhoneSettings, TransferState};
 use busyhour::simulate;
@@ -29,6 +30,8 @@ async fn talking(u: &Universe) -> (Relay, Phone, Phone) {
 
 /// Who is heard at a phone in the next half second.
 async fn heard(u: &Universe, at: &Phone, voices: &[Voice]) -> Vec<Voice> {
+    cadence::attend(u.now() + Duration::from_secs(1));
+    millis(u, 200).await;
     let from = u.now();
     millis(u, 500).await;
     present(&at.host().room().heard(from, u.now()).unwrap_or_default(), voices)

@@ -82,6 +82,7 @@ async fn heard(u: &Universe, phones: &[(&Phone, u32)]) -> Vec<Vec<u32>> {
     for (phone, number) in phones {
         phone.host().room().say(voice(*number).sound());
     }
+    cadence::attend(u.now() + Duration::from_secs(2));
     millis(u, 500).await;
     let from = u.now();
     seconds(u, 1).await;

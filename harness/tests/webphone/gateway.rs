@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use busyhour::Universe;
+use busyhour::media::cadence;
 use busyhour::media::tone::{Voice, present};
 use busyhour::pbx::Server;
 use busyhour::phone::{LineState, Phone, PhoneSettings};
@@ -30,6 +31,8 @@ pub(crate) async fn talking(u: &Universe) -> (Server, Phone, Phone) {
 }
 
 async fn heard(u: &Universe, at: &Phone, voices: &[Voice]) -> Vec<Voice> {
+    cadence::attend(u.now() + Duration::from_secs(1));
+    millis(u, 200).await;
     let from = u.now();
     millis(u, 500).await;
     present(&at.host().room().heard(from, u.now()).unwrap_or_default(), voices)
