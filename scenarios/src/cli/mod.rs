@@ -1,7 +1,9 @@
 //! The `busyhour` command: its verbs, and the numbers that it exits with. A verb is a module.
 
+mod check;
 mod run;
 mod steps;
+mod watch;
 
 use std::io;
 use std::process::ExitCode;
@@ -49,8 +51,17 @@ enum Verb {
         4 nothing chosen, 5 not deterministic, 70 a bug of busyhour, 130 interrupted."
     )]
     Run(Box<run::RunArgs>),
-    /// List every phrase that a scenario may be written with
-    Steps,
+    /// Find what's wrong with feature files without running them
+    #[command(
+        after_help = "Exit codes: 0 no problems, 2 problems, usage, or a feature file that can't be read. What can't be told \
+        without running: whether a lead, a customer or a call is there when a step speaks of it, and who is there at all in a \
+        scenario with a step of another crate."
+    )]
+    Check(check::CheckArgs),
+    /// List the phrases that a scenario may be written with
+    Steps(steps::StepsArgs),
+    /// Run the scenarios of each feature file that is saved
+    Watch(Box<watch::WatchArgs>),
     /// Measure this build on this machine
     #[command(subcommand)]
     Bench(bench::Bench),
@@ -66,7 +77,9 @@ pub fn main_on(stage: Arc<dyn Stage>) -> ExitCode {
     let command = Command::parse();
     match command.verb {
         Verb::Run(arguments) => run::run_features(&arguments, &*stage),
-        Verb::Steps => steps::list_steps(),
+        Verb::Check(arguments) => check::check_features(&arguments),
+        Verb::Steps(arguments) => steps::list_steps(&arguments),
+        Verb::Watch(arguments) => watch::watch_features(&arguments, &*stage),
         Verb::Bench(bench) => bench::run(&bench),
     }
 }
