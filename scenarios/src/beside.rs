@@ -43,6 +43,11 @@ pub(crate) enum BesideError {
 pub(crate) struct Shelf(Mutex<BTreeMap<PathBuf, Beside>>);
 
 impl Shelf {
+    /// Forgets all that was read.
+    pub(crate) fn clear(&self) {
+        self.0.lock().expect("nobody panics while folders are read").clear();
+    }
+
     /// What stands beside that feature file.
     pub(crate) fn of(&self, feature: &str) -> Result<Beside, BesideError> {
         let folder = Path::new(feature).parent().unwrap_or(Path::new(""));
@@ -74,16 +79,21 @@ pub(crate) fn files(folder: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// The folders of that name that are in force for the feature files of `folder`: its own, and before it those of the
-/// folders around it, up to the one that is named `features`.
+/// The folders of that name that are in force for the feature files of `folder`.
 fn folders(folder: &Path, name: &str) -> Vec<PathBuf> {
+    in_force(folder, name, Path::is_dir)
+}
+
+/// The files or folders of that name that are in force for the feature files of `folder`: its own, and before it those of
+/// the folders around it, up to the one that is named `features`.
+pub(crate) fn in_force(folder: &Path, name: &str, is_one: fn(&Path) -> bool) -> Vec<PathBuf> {
     let here = std::env::current_dir().and_then(|here| here.canonicalize()).unwrap_or_default();
     // From wherever the run was started: the folders around it needn't be in the path that was given.
     let whole = here.join(folder).canonicalize().unwrap_or_else(|_| folder.to_owned());
     let is_features = |folder: &Path| folder.file_name().is_some_and(|name| name == FEATURES);
     let up_to = whole.ancestors().position(is_features).unwrap_or(0);
     let mut folders: Vec<PathBuf> = whole.ancestors().take(up_to + 1).map(|folder| folder.join(name)).collect();
-    folders.retain(|folder| folder.is_dir());
+    folders.retain(|folder| is_one(folder));
     folders.reverse();
     // An error names the file as a person there would.
     folders.into_iter().map(|path| path.strip_prefix(&here).map(Path::to_owned).unwrap_or(path)).collect()

@@ -99,6 +99,20 @@ pub fn find(paths: &[PathBuf]) -> Result<Vec<FeatureText>, FindError> {
     Ok(texts)
 }
 
+/// The feature files of some paths, as far as they're there and their folders can be read.
+pub(crate) fn files(paths: &[PathBuf]) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for path in paths {
+        if path.is_dir() {
+            // What was found before the trouble is as good as without it.
+            let _ = walk(path, &mut found);
+        } else if path.is_file() && is_feature(path) {
+            found.push(path.clone());
+        }
+    }
+    found
+}
+
 fn is_feature(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension == "feature")
 }

@@ -5,9 +5,9 @@
 //! - [`feature`] finds and reads the files, and unfolds outlines into scenarios; [`suite`] holds what was read, and
 //!   chooses from it by name and by [`tags`].
 //! - [`lint`] finds all that's wrong before anything runs ([`problem`] says it), with [`similar`] to guess what was
-//!   meant, and binds each step to what it does: a [`script`].
+//!   meant, and binds each step to what it does: a [`script`]. [`check`] asks for more, and runs nothing.
 //! - [`vocabulary`] holds the phrases, a file a subject; a [`phrase`] is declared in one place, and each of its gaps is an
-//!   [`argument`] that reads itself.
+//!   [`argument`] that reads itself. A [`phrasebook`] holds those that QA made of others.
 //! - [`run`] makes a job of each scenario and seed, and performs them on a [`stage`], with what stands [`beside`] the
 //!   feature: there the step loop, [`play`], runs
 //!   inside a universe against a [`World`] with a [`scene`].
@@ -20,14 +20,16 @@
 //! - [`records`] finds what a run has left; a [`chart`] is made of one record, and drawn as text, SVG and Mermaid;
 //!   [`report_html`] is a page of all.
 //!
-//! Three front ends stand before the same jobs: [`cli`] (the `busyhour` command, with [`steps`] and [`mod@bench`]),
+//! Three front ends stand before the same jobs: [`cli`] (the `busyhour` command, with [`steps`], [`watch`] and [`mod@bench`]),
 //! [`libtest`] (each scenario a test) and [`cucumber_runner`] (cucumber's own writers).
 
 pub mod argument;
 pub mod bench;
 pub mod beside;
+mod binder;
 pub mod build;
 pub mod chart;
+pub mod check;
 pub mod cli;
 pub mod config;
 pub mod cucumber_runner;
@@ -37,6 +39,7 @@ pub mod feature;
 pub mod format;
 pub mod gate;
 pub mod keys;
+mod keywords;
 pub mod libtest;
 pub mod lint;
 pub mod live;
@@ -46,6 +49,7 @@ pub mod outcome;
 pub mod paint;
 pub mod partition;
 pub mod phrase;
+pub mod phrasebook;
 pub mod play;
 pub mod problem;
 pub mod progress;
@@ -65,6 +69,7 @@ pub mod tags;
 pub mod tally;
 pub mod traffic;
 pub mod vocabulary;
+pub mod watch;
 mod wiretap;
 pub mod world;
 

@@ -7,16 +7,17 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use gherkin::{GherkinEnv, StepType};
+use gherkin::GherkinEnv;
 
+use crate::binder::{Binder, Misfit};
 use crate::feature::{self, FeatureText, Unfolded};
-use crate::phrase::{Attachment, Kind, Matches, Phrase, keyword_word};
+use crate::keywords::Keywords;
+use crate::phrasebook::Phrasebook;
 use crate::play;
 use crate::problem::{Lead, Place, Problem};
 use crate::scan::{self, Slip};
 use crate::script::{Case, FeatureHead, Script, ScriptStep};
-use crate::similar::Nearest;
-use crate::vocabulary::{self, Bound, Found, Vocabulary};
+use crate::vocabulary::Vocabulary;
 
 /// A feature file that was read.
 #[derive(Debug, Clone)]
@@ -27,21 +28,49 @@ pub struct ReadFeature {
     pub cases: Vec<Arc<Case>>,
 }
 
-/// Reads one feature file, or says all that's wrong with it.
+/// Reads one feature file by the phrases of this build, or says all that's wrong with it.
 pub fn read(text: &FeatureText, vocabulary: &Vocabulary) -> Result<ReadFeature, Vec<Problem>> {
-    let known = |words: &str| {
-        ["Given", "When", "Then"].iter().any(|keyword| {
-            !matches!(vocabulary.find(&vocabulary::step_of(&format!("{keyword} {words}"))), Found::Nothing)
-        })
-    };
-    let scan = scan::scan(&text.text, &known);
+    read_with(text, vocabulary, &Phrasebook::default())
+}
+
+/// Reads one feature file by the phrases of this build and of a book, or says all that's wrong with it.
+pub fn read_with(
+    text: &FeatureText,
+    vocabulary: &Vocabulary,
+    phrasebook: &Phrasebook,
+) -> Result<ReadFeature, Vec<Problem>> {
+    let look = look(text, vocabulary, phrasebook);
+    match look.read {
+        Some(read) if look.problems.is_empty() => Ok(read),
+        _ => Err(look.problems),
+    }
+}
+
+/// All that was seen in a feature file.
+pub(crate) struct Look {
+    /// The feature, as far as it could be read.
+    pub(crate) read: Option<ReadFeature>,
+    /// Whether all steps of each case could be bound, in the order of cases.
+    pub(crate) whole: Vec<bool>,
+    /// What makes a run of it meaningless.
+    pub(crate) problems: Vec<Problem>,
+    /// What else is wrong with it.
+    pub(crate) remarks: Vec<Problem>,
+}
+
+/// Looks through one feature file.
+pub(crate) fn look(text: &FeatureText, vocabulary: &Vocabulary, phrasebook: &Phrasebook) -> Look {
+    let binder = Binder::new(vocabulary, phrasebook);
+    let scan = scan::scan(&text.text, &|words| binder.knows(words));
     let mut lint = Lint {
         text,
         lines: text.text.lines().collect(),
         mended: &scan.mended,
-        vocabulary,
-        nearest: Nearest::of(vocabulary::built_in()),
+        binder,
+        keywords: scan.keywords,
         problems: Vec::new(),
+        remarks: Vec::new(),
+        whole: Vec::new(),
     };
     for slip in &scan.slips {
         lint.slip(slip);
@@ -49,25 +78,28 @@ pub fn read(text: &FeatureText, vocabulary: &Vocabulary) -> Result<ReadFeature, 
     let slipped: Vec<usize> = scan.slips.iter().map(|slip| slip.line).collect();
     let feature = lint.parse();
     let read = feature.map(|feature| lint.bind(feature, &slipped));
-    let mut problems = lint.problems;
-    problems.sort();
-    problems.dedup();
-    match read {
-        Some(read) if problems.is_empty() => Ok(read),
-        _ => {
-            assert!(!problems.is_empty(), "{} could not be read, and nothing is said to be wrong with it", text.shown);
-            Err(problems)
-        }
+    let Lint { mut problems, mut remarks, whole, .. } = lint;
+    for all in [&mut problems, &mut remarks] {
+        all.sort();
+        all.dedup();
     }
+    assert!(
+        read.is_some() || !problems.is_empty(),
+        "{} could not be read, and nothing is said to be wrong",
+        text.shown
+    );
+    Look { read, whole, problems, remarks }
 }
 
 struct Lint<'a> {
     text: &'a FeatureText,
     lines: Vec<&'a str>,
     mended: &'a str,
-    vocabulary: &'a Vocabulary,
-    nearest: Nearest,
+    binder: Binder<'a>,
+    keywords: Keywords,
     problems: Vec<Problem>,
+    remarks: Vec<Problem>,
+    whole: Vec<bool>,
 }
 
 impl Lint<'_> {
@@ -76,22 +108,32 @@ impl Lint<'_> {
     }
 
     fn tell(&mut self, line: usize, column: usize, sentence: String, lead: Lead, offers: Vec<String>) {
+        let problem = self.problem(line, column, sentence, lead, offers);
+        self.problems.push(problem);
+    }
+
+    fn problem(&self, line: usize, column: usize, sentence: String, lead: Lead, offers: Vec<String>) -> Problem {
+        let offers = offers.into_iter().map(|offer| self.in_language(offer)).collect();
         let source = self.lines.get(line.saturating_sub(1)).copied().unwrap_or_default().to_owned();
         let place = Place { file: self.text.shown.clone(), line, column };
-        self.problems.push(Problem { place, source, sentence, lead, offers });
+        Problem { place, source, sentence, lead, offers }
+    }
+
+    /// An offer under the keyword of this file's language.
+    fn in_language(&self, offer: String) -> String {
+        match offer.split_once(' ') {
+            Some((keyword, rest)) if !self.keywords.are_english() => format!("{} {rest}", self.keywords.step(keyword)),
+            _ => offer,
+        }
     }
 
     fn slip(&mut self, slip: &Slip) {
         let (lead, offers) = match (&slip.offer, &slip.meant) {
             (Some(offer), _) => (Lead::Write, vec![offer.clone()]),
-            (None, Some(meant)) => (Lead::Nearest, self.offers(meant)),
+            (None, Some(meant)) => (Lead::Nearest, self.binder.offers(meant)),
             (None, None) => (Lead::Write, Vec::new()),
         };
         self.tell(slip.line, slip.column, slip.sentence.clone(), lead, offers);
-    }
-
-    fn offers(&self, meant: &str) -> Vec<String> {
-        self.nearest.to(meant).iter().map(|phrase| phrase.example.to_owned()).collect()
     }
 
     /// Line and column of a place in the mended text, which has its lines where the original has them. The reader's own
@@ -130,7 +172,7 @@ impl Lint<'_> {
     }
 
     fn bind(&mut self, mut feature: gherkin::Feature, slipped: &[usize]) -> ReadFeature {
-        self.look_at_structure(&feature, slipped);
+        let named_twice = self.look_at_structure(&feature, slipped);
         let unfolded = {
             let rows = rows_of(self.mended);
             feature::unfold(&feature, &|heading, row| {
@@ -147,12 +189,19 @@ impl Lint<'_> {
         let mut cases = Vec::new();
         for one in &unfolded {
             let case = self.case(&feature, one, &head);
-            if let Some(row) = &one.row {
-                let title = case.title();
-                if let Some(earlier) = titles.insert(title, row.line) {
-                    let sentence = format!("this row is the same as the one in line {earlier}, and would run the same");
-                    self.say(row.line, self.column_of(row.line), sentence, Vec::new());
-                }
+            if let Some(earlier) = titles.insert(case.title(), case.line)
+                && !named_twice.contains(&case.line)
+            {
+                let sentence = match &one.row {
+                    Some(_) if self.is_row(earlier) => {
+                        format!("this row is the same as the one in line {earlier}, and would run the same")
+                    }
+                    _ => format!(
+                        "with its row it's called `{}`, as in line {earlier}: each needs a name of its own",
+                        case.title()
+                    ),
+                };
+                self.say(case.line, self.column_of(case.line), sentence, Vec::new());
             }
             cases.push(Arc::new(case));
         }
@@ -167,7 +216,8 @@ impl Lint<'_> {
     }
 
     /// All that can be wrong with a feature apart from the words of its steps.
-    fn look_at_structure(&mut self, feature: &gherkin::Feature, slipped: &[usize]) {
+    /// Returns the lines of scenarios that have the name of an earlier one.
+    fn look_at_structure(&mut self, feature: &gherkin::Feature, slipped: &[usize]) -> Vec<usize> {
         let scenarios: Vec<&gherkin::Scenario> =
             feature.scenarios.iter().chain(feature.rules.iter().flat_map(|rule| &rule.scenarios)).collect();
         let rule_backgrounds = feature.rules.iter().filter_map(|rule| rule.background.as_ref());
@@ -193,6 +243,7 @@ impl Lint<'_> {
             }
         }
         let mut names: BTreeMap<&str, usize> = BTreeMap::new();
+        let mut named_twice = Vec::new();
         for scenario in scenarios {
             let (line, column) = self.place(scenario.span.start);
             if scenario.name.is_empty() {
@@ -200,16 +251,22 @@ impl Lint<'_> {
             } else if let Some(earlier) = names.insert(&scenario.name, line) {
                 let sentence = format!("line {earlier} has a scenario of the same name: each needs one of its own");
                 self.say(line, column, sentence, Vec::new());
+                named_twice.push(line);
             }
             if scenario.steps.is_empty() && !slip_in(&scenario.span, self) {
                 self.say(line, column, "this scenario has no steps, so it would pass without a question", Vec::new());
             }
             self.look_at_examples(scenario, line, column, slip_in(&scenario.span, self));
         }
+        named_twice
+    }
+
+    fn is_row(&self, line: usize) -> bool {
+        self.lines.get(line.saturating_sub(1)).is_some_and(|text| text.trim_start().starts_with('|'))
     }
 
     fn look_at_examples(&mut self, scenario: &gherkin::Scenario, line: usize, column: usize, slipped: bool) {
-        let outline = ["Scenario Outline", "Scenario Template"].contains(&scenario.keyword.trim());
+        let outline = self.keywords.opens_outline(scenario.keyword.trim());
         let names: Vec<String> = feature::placeholders(&scenario.name).into_iter().map(str::to_owned).collect();
         if scenario.examples.is_empty() {
             if outline && !slipped {
@@ -238,7 +295,38 @@ impl Lint<'_> {
                 let sentence = format!("the examples in line {examples_line} have no column `{name}`");
                 self.say(line, column, sentence, Vec::new());
             }
+            let in_steps: Vec<String> = scenario.steps.iter().flat_map(placeholders_of).collect();
+            let unused = heading.iter().filter(|name| !names.contains(name) && !in_steps.contains(name));
+            let heading_line = self.heading_below(examples_line);
+            for name in unused.cloned().collect::<Vec<_>>() {
+                let column = self.column_of_cell(heading_line, &name);
+                let sentence = format!("no step uses the column `{name}`: `<{name}>` stands nowhere above");
+                let remark = self.problem(heading_line, column, sentence, Lead::Write, Vec::new());
+                self.remarks.push(remark);
+            }
         }
+    }
+
+    /// The line of the first row below a line.
+    fn heading_below(&self, line: usize) -> usize {
+        let rows = self.mended.lines().enumerate().skip(line);
+        rows.map(|(at, text)| (at + 1, text))
+            .find(|(_, text)| text.trim_start().starts_with('|'))
+            .map_or(line, |(at, _)| at)
+    }
+
+    /// The column of a cell in a row.
+    fn column_of_cell(&self, line: usize, cell: &str) -> usize {
+        let text = self.lines.get(line.saturating_sub(1)).copied().unwrap_or_default();
+        let mut from = 0;
+        for part in text.split('|') {
+            if part.trim() == cell {
+                let blank = part.len() - part.trim_start().len();
+                return text[..from + blank].chars().count() + 1;
+            }
+            from += part.len() + 1;
+        }
+        self.column_of(line)
     }
 
     fn case(&mut self, feature: &gherkin::Feature, unfolded: &Unfolded, head: &Arc<FeatureHead>) -> Case {
@@ -246,7 +334,10 @@ impl Lint<'_> {
         let backgrounds = feature.background.iter().chain(rule.and_then(|rule| rule.background.as_ref()));
         let before = backgrounds.flat_map(|background| &background.steps).map(|step| (step, true));
         let all = before.chain(unfolded.scenario.steps.iter().map(|step| (step, false)));
-        let steps = all.filter_map(|(step, background)| self.step(step, background, head)).collect();
+        let all: Vec<(&gherkin::Step, bool)> = all.collect();
+        let steps: Vec<ScriptStep> =
+            all.iter().filter_map(|(step, background)| self.step(step, *background, head)).collect();
+        self.whole.push(steps.len() == all.len());
         Case {
             feature: Arc::clone(head),
             rule: rule.map(|rule| rule.name.clone()),
@@ -260,30 +351,13 @@ impl Lint<'_> {
 
     fn step(&mut self, step: &gherkin::Step, background: bool, head: &Arc<FeatureHead>) -> Option<ScriptStep> {
         let (line, column) = self.place(step.span.start);
-        // The same line comes by once for each row of its outline; what is wrong with it is said once.
-        let said = self.problems.iter().any(|problem| problem.place.line == line);
-        let bound = match self.vocabulary.find(step) {
-            Found::One(bound) => *bound,
-            Found::Nothing => {
-                if !said {
-                    self.undefined(step, line, column);
-                }
-                return None;
-            }
-            Found::Several(names) => {
-                if !said {
-                    let sentence = "several phrases read like this, and it must be one".to_owned();
-                    self.tell(line, column, sentence, Lead::Either, names);
-                }
+        let bound = match self.binder.bind(step, background) {
+            Ok(bound) => bound,
+            Err(misfits) => {
+                self.misfits(misfits, step, line, column);
                 return None;
             }
         };
-        if let Bound::Phrase(phrase, matches) = &bound {
-            let fits = self.stands(step, phrase, line, column, said) && self.is_in_order(step, matches, line, said);
-            if !fits || !self.hangs_together(step, phrase, line, column) {
-                return None;
-            }
-        }
         Some(ScriptStep {
             keyword: step.keyword.trim().to_owned(),
             counts_as: step.ty,
@@ -296,79 +370,16 @@ impl Lint<'_> {
         })
     }
 
-    fn undefined(&mut self, step: &gherkin::Step, line: usize, column: usize) {
-        let words = step.value.as_str();
-        if !feature::placeholders(words).is_empty() {
-            let outline = "a placeholder is filled from the examples of a `Scenario Outline`";
-            let sentence = format!("no phrase reads like this; {outline}");
-            let offers = self.offers(words);
-            return self.tell(line, column, sentence, Lead::Nearest, offers);
+    fn misfits(&mut self, misfits: Vec<Misfit>, step: &gherkin::Step, line: usize, column: usize) {
+        // The same line comes by once for each row of its outline; what is wrong with it is said once.
+        if self.problems.iter().any(|problem| problem.place.line == line) {
+            return;
         }
-        if let Some((before, _)) = words.split_once(" #")
-            && !matches!(self.vocabulary.find(&with_words(step, before.trim_end())), Found::Nothing)
-        {
-            let offers = vec![format!("{} {}", step.keyword.trim(), before.trim_end())];
-            return self.say(line, column, "a comment stands on a line of its own, not behind a step", offers);
+        for Misfit { sentence, lead, offers, at, of_words } in misfits {
+            let column = at.map_or(column, |at| self.column_in(line, &step.value, at));
+            let as_filled = if of_words { self.as_filled(line, &step.value) } else { String::new() };
+            self.tell(line, column, format!("{sentence}{as_filled}"), lead, offers);
         }
-        // A step of another crate is registered under one keyword alone.
-        for other in [StepType::Given, StepType::When, StepType::Then] {
-            let moved = gherkin::Step { ty: other, ..step.clone() };
-            if !matches!(self.vocabulary.find(&moved), Found::Nothing) {
-                let sentence = format!(
-                    "this step is known under {} alone, and here it stands under {}",
-                    keyword_word(other),
-                    keyword_word(step.ty)
-                );
-                return self.say(line, column, sentence, vec![format!("{} {words}", keyword_word(other))]);
-            }
-        }
-        let offers = self.offers(words);
-        let sentence = match offers.is_empty() {
-            true => "no phrase reads like this; `busyhour steps` lists them all",
-            false => "no phrase reads like this",
-        };
-        let sentence = format!("{sentence}{}", self.as_filled(line, words));
-        self.tell(line, column, sentence, Lead::Nearest, offers);
-    }
-
-    fn stands(&mut self, step: &gherkin::Step, phrase: &Phrase, line: usize, column: usize, said: bool) -> bool {
-        if phrase.kind.stands_under(step.ty) {
-            return true;
-        }
-        if said {
-            return false;
-        }
-        let under = keyword_word(step.ty);
-        let sentence = match (phrase.kind, step.ty) {
-            (Kind::Checks, _) => format!("this phrase checks, and checks stand under Then, not under {under}"),
-            (kind, StepType::Then) => {
-                format!("this phrase {}: under Then it would make it so instead of asking whether it is", kind.word())
-            }
-            (kind, _) => format!("this phrase {} the scene, and stands under Given, not under {under}", kind.word()),
-        };
-        let twin = phrase.twin.map(str::to_owned);
-        let moved = format!("{} {}", keyword_word(phrase.kind.home()), step.value);
-        self.say(line, column, sentence, twin.into_iter().chain([moved]).collect());
-        false
-    }
-
-    /// Reads every argument once, so that a bad one is told with its column before anything runs.
-    fn is_in_order(&mut self, step: &gherkin::Step, matches: &Matches, line: usize, said: bool) -> bool {
-        let mut fine = true;
-        let mut from = 0;
-        for (kind, words) in matches.arguments() {
-            let at = step.value[from..].find(words).map_or(from, |at| from + at);
-            from = at + words.len();
-            let Err(error) = (kind.read)(words) else { continue };
-            fine = false;
-            if !said {
-                let blank = words.len() - words.trim_start().len();
-                let column = self.column_in(line, &step.value, at + blank);
-                let sentence = format!("{error}{}", self.as_filled(line, &step.value));
-                self.say(line, column, sentence, Vec::new());
-            }
-        }
-        fine
     }
 
     /// What a step of an outline reads like once a row has filled it, for the line in the file doesn't show it.
@@ -386,23 +397,6 @@ impl Lint<'_> {
             None => self.column_of(line),
         }
     }
-
-    fn hangs_together(&mut self, step: &gherkin::Step, phrase: &Phrase, line: usize, column: usize) -> bool {
-        let sentence = match (phrase.attachment, step.table.is_some(), step.docstring.is_some()) {
-            (Attachment::None, true, _) => "this phrase has no use for a table below it",
-            (Attachment::None | Attachment::Table, _, true) => "this phrase has no use for a text below it",
-            (Attachment::Text, true, _) => "this phrase has no use for a table below it",
-            (Attachment::Table, false, _) => "this phrase needs a table below it",
-            (Attachment::Text, _, false) => "this phrase needs a text below it",
-            _ => return true,
-        };
-        self.say(line, column, sentence, Vec::new());
-        false
-    }
-}
-
-fn with_words(step: &gherkin::Step, words: &str) -> gherkin::Step {
-    gherkin::Step { value: words.to_owned(), ..step.clone() }
 }
 
 fn placeholders_of(step: &gherkin::Step) -> Vec<String> {

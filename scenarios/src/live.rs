@@ -26,7 +26,7 @@ pub fn playable(cases: Vec<Arc<Case>>, named: bool) -> Result<(Vec<Arc<Case>>, O
     let (mut playable, mut faulty, mut long) = (Vec::new(), 0, 0);
     let mut problems: Vec<String> = Vec::new();
     for case in cases {
-        let faults: Vec<&ScriptStep> = case.script.steps.iter().filter(|step| is_fault(step)).collect();
+        let faults: Vec<&ScriptStep> = case.script.leaves().filter(|step| is_fault(step)).collect();
         if !faults.is_empty() {
             faulty += 1;
             let told = faults.iter().map(|step| {
@@ -34,7 +34,7 @@ pub fn playable(cases: Vec<Arc<Case>>, named: bool) -> Result<(Vec<Arc<Case>>, O
                 format!("{file}:{line}: `{keyword} {text}` is a fault, and live mode has none")
             });
             problems.extend(told);
-        } else if !named && case.script.steps.iter().filter_map(passes).sum::<Duration>() > LONGEST {
+        } else if !named && case.script.leaves().filter_map(passes).sum::<Duration>() > LONGEST {
             long += 1;
         } else {
             playable.push(case);

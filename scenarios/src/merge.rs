@@ -286,6 +286,7 @@ mod tests {
                 started: None,
                 ended: None,
                 failure: failed.then(|| StepFailure::differs("yes", format!("no, with {seed}"))),
+                inner: Vec::new(),
             };
             let hits = match job.case.scenario.as_str() {
                 "spared" => 0,

@@ -69,6 +69,22 @@ pub struct StepOutcome {
     pub ended: Option<SimTime>,
     /// Why it failed.
     pub failure: Option<StepFailure>,
+    /// What came of the steps that it's made of, if its phrase is made of others.
+    pub inner: Vec<StepOutcome>,
+}
+
+impl StepOutcome {
+    /// The innermost step that failed: itself, or one that it's made of.
+    pub fn culprit(&self) -> &StepOutcome {
+        let inner = self.inner.iter().find(|step| step.status == StepStatus::Failed);
+        inner.map_or(self, StepOutcome::culprit)
+    }
+
+    /// The step and all that it's made of, each with how deep it lies; the step itself lies at 0.
+    pub fn unfolded(&self) -> Vec<(usize, &StepOutcome)> {
+        let inner = self.inner.iter().flat_map(StepOutcome::unfolded).map(|(depth, step)| (depth + 1, step));
+        std::iter::once((0, self)).chain(inner).collect()
+    }
 }
 
 /// A fault that a scenario installed, and what it met.
@@ -197,7 +213,9 @@ impl Account {
     /// failed, nothing could have met it.
     pub fn conclude(self, job: &Job) -> ScenarioResult {
         let said_by_step = |why: &&String| {
-            self.steps.iter().any(|step| step.failure.as_ref().is_some_and(|failure| failure.message == **why))
+            self.steps
+                .iter()
+                .any(|step| step.culprit().failure.as_ref().is_some_and(|failure| failure.message == **why))
         };
         let mut reasons: Vec<String> = self.ruin.iter().filter(|why| !said_by_step(why)).cloned().collect();
         let step_failed = self.steps.iter().any(|step| step.status != StepStatus::Passed);
@@ -306,6 +324,7 @@ mod tests {
             started: None,
             ended: None,
             failure: None,
+            inner: Vec::new(),
         }
     }
 

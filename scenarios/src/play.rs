@@ -11,6 +11,7 @@ use std::sync::Once;
 use std::task::Poll;
 
 use busyhour_trace::SimTime;
+use futures::future::LocalBoxFuture;
 
 use crate::World;
 use crate::outcome::{StepOutcome, StepStatus};
@@ -27,37 +28,94 @@ pub trait Observer {
 
     /// A step has ended.
     fn ended(&mut self, _index: usize, _outcome: &StepOutcome) {}
+
+    /// A step that another is made of is about to begin.
+    fn begins_within(&mut self, _step: &ScriptStep) {}
+
+    /// One of those that the running step is made of has ended.
+    fn ended_within(&mut self, _outcome: &StepOutcome) {}
 }
 
 /// Plays the steps in their order up to the first that fails; the outcome has an entry for each of them.
 pub async fn play(world: &mut World, script: &Script, observer: &mut dyn Observer) -> Vec<StepOutcome> {
-    let mut outcomes: Vec<StepOutcome> = Vec::with_capacity(script.steps.len());
-    let mut failed = false;
-    for (index, step) in script.steps.iter().enumerate() {
-        let mut outcome = unreached(step);
-        if !failed {
-            observer.begins(index, step);
-            outcome.started = Some(observer.now());
-            outcome.failure = caught(async { step.bound.perform(world).await }).await.err();
-            outcome.ended = Some(observer.now());
-            failed = outcome.failure.is_some();
-            outcome.status = if failed { StepStatus::Failed } else { StepStatus::Passed };
-            observer.ended(index, &outcome);
+    play_all(world, &script.steps, observer, 0).await
+}
+
+/// Plays steps that lie so deep: those of a script lie at 0, those that one of them is made of at 1.
+fn play_all<'a>(
+    world: &'a mut World,
+    steps: &'a [ScriptStep],
+    observer: &'a mut dyn Observer,
+    depth: usize,
+) -> LocalBoxFuture<'a, Vec<StepOutcome>> {
+    Box::pin(async move {
+        let mut outcomes: Vec<StepOutcome> = Vec::with_capacity(steps.len());
+        let mut failed = false;
+        for (index, step) in steps.iter().enumerate() {
+            let mut outcome = unreached(step);
+            if !failed {
+                match depth {
+                    0 => observer.begins(index, step),
+                    _ => observer.begins_within(step),
+                }
+                outcome.started = Some(observer.now());
+                if step.inner().is_empty() {
+                    outcome.failure = caught(async { step.bound.perform(world).await }).await.err();
+                } else {
+                    outcome.inner = play_all(world, step.inner(), &mut *observer, depth + 1).await;
+                    outcome.failure = failure_within(&outcome.inner);
+                }
+                outcome.ended = Some(observer.now());
+                failed = outcome.failure.is_some();
+                outcome.status = if failed { StepStatus::Failed } else { StepStatus::Passed };
+                match depth {
+                    0 => observer.ended(index, &outcome),
+                    1 => observer.ended_within(&outcome),
+                    _ => {}
+                }
+            }
+            outcomes.push(outcome);
         }
-        outcomes.push(outcome);
-    }
-    outcomes
+        outcomes
+    })
+}
+
+/// Why a step failed that is made of these: for the one of them that did, which is named with its place.
+fn failure_within(inner: &[StepOutcome]) -> Option<StepFailure> {
+    let failed = inner.iter().find(|step| step.status == StepStatus::Failed)?;
+    let culprit = failed.culprit();
+    let failure = culprit.failure.clone()?;
+    let StepOutcome { keyword, text, file, line, .. } = culprit;
+    Some(StepFailure { message: format!("in `{keyword} {text}` ({file}:{line}): {}", failure.message), ..failure })
 }
 
 /// What is known of the steps when the universe has ended before the last of them: the one that ran failed with it, and
-/// for the same reason.
-pub fn broken_off(mut outcomes: Vec<StepOutcome>, script: &Script, why: &str) -> Vec<StepOutcome> {
-    for step in script.steps.iter().skip(outcomes.len()) {
+/// for the same reason. `within` is what's known of those that the running step is made of.
+pub fn broken_off(
+    outcomes: Vec<StepOutcome>,
+    within: Vec<StepOutcome>,
+    script: &Script,
+    why: &str,
+) -> Vec<StepOutcome> {
+    broken_off_at(outcomes, within, &script.steps, why)
+}
+
+fn broken_off_at(
+    mut outcomes: Vec<StepOutcome>,
+    mut within: Vec<StepOutcome>,
+    steps: &[ScriptStep],
+    why: &str,
+) -> Vec<StepOutcome> {
+    for step in steps.iter().skip(outcomes.len()) {
         let running = outcomes.iter().all(|outcome| outcome.status == StepStatus::Passed);
         let mut outcome = unreached(step);
         if running {
             outcome.status = StepStatus::Failed;
             outcome.failure = Some(StepFailure::because(why));
+            if !step.inner().is_empty() {
+                outcome.inner = broken_off_at(std::mem::take(&mut within), Vec::new(), step.inner(), why);
+                outcome.failure = failure_within(&outcome.inner).or(outcome.failure);
+            }
         }
         outcomes.push(outcome);
     }
@@ -75,6 +133,7 @@ fn unreached(step: &ScriptStep) -> StepOutcome {
         started: None,
         ended: None,
         failure: None,
+        inner: step.inner().iter().map(unreached).collect(),
     }
 }
 
@@ -138,7 +197,6 @@ mod tests {
     use super::*;
     use crate::run::tests::script_of;
     use futures::FutureExt as _;
-    use futures::future::LocalBoxFuture;
 
     struct Clock(u64);
 

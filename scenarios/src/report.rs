@@ -216,10 +216,14 @@ impl<W: Write> Report<W> {
 pub fn failure_shown(job: &Job, result: &ScenarioResult, paint: Paint, launcher: Launcher) -> String {
     let mut lines = Vec::new();
     let account = &result.account;
-    let said = |step: &crate::outcome::StepOutcome| format!("{} {}", step.keyword, step.text);
-    let width = account.steps.iter().map(|step| said(step).chars().count()).max().unwrap_or(0).min(NAME_WIDTH_MAX);
-    for step in &account.steps {
-        let said = said(step);
+    let said = |depth: usize, step: &crate::outcome::StepOutcome| {
+        format!("{}{} {}", "  ".repeat(depth), step.keyword, step.text)
+    };
+    let steps: Vec<_> = account.steps.iter().flat_map(|step| step.unfolded()).collect();
+    let width = steps.iter().map(|(depth, step)| said(*depth, step).chars().count()).max().unwrap_or(0);
+    let width = width.min(NAME_WIDTH_MAX);
+    for (depth, step) in steps {
+        let said = said(depth, step);
         let at = step.ended.map(clock_shown).unwrap_or_default();
         lines.push(match step.status {
             StepStatus::Passed => format!("    {said:width$}  {at}"),
@@ -232,7 +236,7 @@ pub fn failure_shown(job: &Job, result: &ScenarioResult, paint: Paint, launcher:
             }
         });
     }
-    if let Some(failure) = result.failed_step().and_then(|step| step.failure.as_ref()) {
+    if let Some(failure) = result.failed_step().and_then(|step| step.culprit().failure.as_ref()) {
         match (&failure.expected, &failure.seen) {
             (Some(expected), Some(seen)) => {
                 lines.push(format!("  expected  {expected}"));
@@ -363,6 +367,7 @@ mod tests {
             started: Some(SimTime(index * 1_500_000_000)),
             ended: Some(SimTime((index + 1) * 1_500_000_000)),
             failure: None,
+            inner: Vec::new(),
         };
         let mut steps = vec![
             step(0, "Given", "machines a and b"),

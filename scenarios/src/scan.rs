@@ -3,49 +3,18 @@
 //! The reader of Gherkin is lenient where it hurts: it takes a misspelt `Givn` for prose and leaves the scenario without
 //! steps, cuts a row that is too long down to the width of its table, and tells of an error a line or a table late.
 //! This look finds those with the line they stand in, and hands on a mended text, so that all other problems of the file
-//! can be found in the same run. Keywords are known in English; of other languages only tables and texts are looked at.
+//! can be found in the same run. It knows the keywords of every language that the reader knows.
 
+use crate::keywords::{Keywords, Section};
 use crate::similar::distance;
 
-/// The keywords of steps.
-const STEP_KEYWORDS: &[&str] = &["Given", "When", "Then", "And", "But"];
-
-/// The keywords of sections with what each opens.
-const SECTION_KEYWORDS: &[(&str, Section)] = &[
-    ("Feature", Section::Feature),
-    ("Business Need", Section::Feature),
-    ("Ability", Section::Feature),
-    ("Background", Section::Background),
-    ("Rule", Section::Rule),
-    ("Scenario Outline", Section::Steps),
-    ("Scenario Template", Section::Steps),
-    ("Scenario", Section::Steps),
-    ("Examples", Section::Examples),
-    ("Scenarios", Section::Examples),
-    ("Example", Section::Steps),
-];
-
-/// Words that begin a line of prose and are nearly a keyword.
+/// Words that begin a line of English prose and are nearly a keyword.
 const ORDINARY_WORDS: &[&str] = &[
     "the", "they", "them", "there", "these", "this", "that", "than", "thus", "thin", "an", "any", "ant", "add", "end",
     "all", "as", "at", "what", "who", "why", "where", "while", "were", "went", "hen", "men", "ten", "bus", "buy",
     "bug", "cut", "out", "put", "our", "give", "gives", "giving", "even", "seven", "driven", "hand", "band", "land",
     "sand", "even", "both", "bit", "by", "be",
 ];
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Section {
-    /// Before the first keyword, and the prose below `Feature:`.
-    Feature,
-    /// The prose below `Rule:`.
-    Rule,
-    /// A background.
-    Background,
-    /// A scenario or an outline.
-    Steps,
-    /// The rows of an outline.
-    Examples,
-}
 
 /// What the first look found wrong in one line.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,13 +38,15 @@ pub struct Scan {
     pub slips: Vec<Slip>,
     /// The text with each of those lines mended or taken out; it has as many lines as the original.
     pub mended: String,
+    /// The keywords of its language.
+    pub keywords: Keywords,
 }
 
 /// Looks through the text of a feature file. `known` tells whether a step without its keyword is a known phrase.
 pub fn scan(source: &str, known: &dyn Fn(&str) -> bool) -> Scan {
     let mut scanner = Scanner {
         known,
-        english: true,
+        keywords: Keywords::english(),
         section: Section::Feature,
         seen_feature: false,
         scenario_before: false,
@@ -104,12 +75,20 @@ pub fn scan(source: &str, known: &dyn Fn(&str) -> bool) -> Scan {
         mended.push_str(fence);
         mended.push('\n');
     }
-    Scan { slips: scanner.slips, mended }
+    Scan { slips: scanner.slips, mended, keywords: scanner.keywords }
+}
+
+/// A keyword that somebody may have meant.
+struct Near<'l> {
+    distance: usize,
+    keyword: &'static str,
+    written: &'l str,
+    rest: &'l str,
 }
 
 struct Scanner<'a> {
     known: &'a dyn Fn(&str) -> bool,
-    english: bool,
+    keywords: Keywords,
     section: Section,
     seen_feature: bool,
     /// Whether a scenario stands before this line in the same rule or, outside of rules, in the same feature.
@@ -148,7 +127,7 @@ impl Scanner<'_> {
             return None;
         }
         for fence in ["\"\"\"", "```"] {
-            if let Some(rest) = said.strip_prefix(fence).filter(|_| self.step_may_have_text || !self.english) {
+            if let Some(rest) = said.strip_prefix(fence).filter(|_| self.step_may_have_text) {
                 if !rest.contains(fence) {
                     self.fence = Some((fence, number, column));
                 }
@@ -156,10 +135,7 @@ impl Scanner<'_> {
                 return None;
             }
         }
-        if !self.english {
-            return None;
-        }
-        if let Some(section) = section_of(said) {
+        if let Some(section) = self.keywords.section_of(said) {
             let misplaced = self.misplaced(section);
             self.section = section;
             self.seen_feature = true;
@@ -171,7 +147,7 @@ impl Scanner<'_> {
         }
         if let Some(slip) = self.misspelt_section(number, column, said) {
             let instead = slip.offer.clone();
-            if let Some(section) = instead.as_deref().and_then(section_of) {
+            if let Some(section) = instead.as_deref().and_then(|line| self.keywords.section_of(line)) {
                 self.section = section;
                 self.steps_in_section = 0;
             }
@@ -179,7 +155,7 @@ impl Scanner<'_> {
             self.slips.push(slip);
             return instead;
         }
-        let is_step = said.starts_with("* ") || step_keyword(said).is_some();
+        let is_step = said.starts_with("* ") || self.keywords.behind(said).is_some();
         match self.section {
             Section::Background | Section::Steps if is_step => {
                 self.steps_in_section += 1;
@@ -223,7 +199,8 @@ impl Scanner<'_> {
             });
             return Some(String::new());
         }
-        self.english = language == "en";
+        // A language that the reader knows, and the list doesn't, is read as English: then nothing is taken for prose.
+        self.keywords = Keywords::of(language).unwrap_or_else(Keywords::english);
         None
     }
 
@@ -259,9 +236,10 @@ impl Scanner<'_> {
     fn misspelt_section(&self, number: usize, column: usize, said: &str) -> Option<Slip> {
         let (word, rest) = said.split_once(':')?;
         let allowed = if word.len() > 5 { 2 } else { 1 };
-        let (_, keyword) = SECTION_KEYWORDS
-            .iter()
-            .map(|(keyword, _)| (distance(&word.to_lowercase(), &keyword.to_lowercase()), *keyword))
+        let (_, keyword) = self
+            .keywords
+            .sections()
+            .map(|keyword| (distance(&word.to_lowercase(), &keyword.to_lowercase()), keyword))
             .filter(|(distance, _)| *distance <= allowed)
             .min_by_key(|(distance, _)| *distance)?;
         let offer = format!("{keyword}:{rest}");
@@ -285,7 +263,7 @@ impl Scanner<'_> {
         self.slips.push(Slip {
             line: number,
             column,
-            sentence: "this line is no step: a step begins with Given, When, Then, And, But or *".to_owned(),
+            sentence: format!("this line is no step: a step begins with {}", self.keywords.listed()),
             offer: None,
             meant: Some(said.to_owned()),
         });
@@ -302,30 +280,43 @@ impl Scanner<'_> {
             offer: keyword.map(|keyword| format!("{keyword} {rest}")),
             meant: Some(rest.to_owned()),
         };
-        let no_keyword =
-            |word: &str| format!("`{word}` is no keyword: a step begins with Given, When, Then, And, But or *");
+        let begins = self.keywords.listed();
+        let no_keyword = |word: &str| format!("`{word}` is no keyword: a step begins with {begins}");
         let (word, rest) = said.split_once(char::is_whitespace).unwrap_or((said, ""));
         let rest = rest.trim();
         let bare = word.trim_end_matches([':', ',']);
-        if rest.is_empty() && STEP_KEYWORDS.contains(&bare) {
+        if rest.is_empty() && self.keywords.is_step_keyword(bare) {
             return Some(slip(format!("nothing stands after `{word}`"), None, said));
         }
-        let near = STEP_KEYWORDS
-            .iter()
-            .map(|keyword| (distance(&bare.to_lowercase(), &keyword.to_lowercase()), *keyword))
-            .filter(|(distance, keyword)| *distance <= if keyword.len() > 3 { 2 } else { 1 })
-            .min_by_key(|(distance, _)| *distance);
+        let near = self.nearest_keyword(said);
         if (self.known)(rest) {
-            return Some(slip(no_keyword(word), Some(near.map_or("Given", |(_, keyword)| keyword)), rest));
+            let keyword = near.as_ref().map_or(self.keywords.given(), |near| near.keyword);
+            return Some(slip(no_keyword(word), Some(keyword), rest));
         }
         if (self.known)(said) {
-            return Some(slip("this step has no keyword before it".to_owned(), Some("Given"), said));
+            return Some(slip("this step has no keyword before it".to_owned(), Some(self.keywords.given()), said));
         }
-        let (distance, keyword) = near?;
+        let near = near?;
         // In a line of prose that is wrapped, `when` or `and` may well come first; among steps nothing is prose.
         let prose = self.steps_in_section == 0
-            && ((distance == 0 && bare == word) || ORDINARY_WORDS.contains(&bare.to_lowercase().as_str()));
-        (!prose).then(|| slip(no_keyword(word), Some(keyword), rest))
+            && self.keywords.are_english()
+            && ((near.distance == 0 && bare == word) || ORDINARY_WORDS.contains(&bare.to_lowercase().as_str()));
+        (!prose).then(|| slip(no_keyword(near.written), Some(near.keyword), near.rest))
+    }
+
+    /// The keyword that the first words of a line are nearly: as many words as it has.
+    fn nearest_keyword<'l>(&self, said: &'l str) -> Option<Near<'l>> {
+        let near = self.keywords.steps().filter_map(|keyword| {
+            let words = keyword.split(' ').count();
+            let end = said.match_indices(' ').nth(words - 1).map_or(said.len(), |(at, _)| at);
+            let (written, rest) = (&said[..end], said[end..].trim());
+            let bare = written.trim_end_matches([':', ',']);
+            let distance = distance(&bare.to_lowercase(), &keyword.to_lowercase());
+            let allowed = if keyword.chars().count() > 3 { 2 } else { 1 };
+            // A keyword of one sign is near to everything.
+            (distance <= allowed && keyword.chars().count() > 2).then_some(Near { distance, keyword, written, rest })
+        });
+        near.min_by_key(|near| near.distance)
     }
 
     fn prose_among_examples(&mut self, number: usize, column: usize, said: &str, is_step: bool) -> Option<String> {
@@ -335,7 +326,7 @@ impl Scanner<'_> {
                 column,
                 sentence: "a step can't stand below Examples: the steps of an outline stand before them".to_owned(),
                 offer: None,
-                meant: said.split_once(' ').map(|(_, rest)| rest.to_owned()),
+                meant: self.keywords.behind(said).map(str::to_owned),
             });
             return Some(String::new());
         }
@@ -344,12 +335,15 @@ impl Scanner<'_> {
 
     /// A line below `Feature:` or `Rule:`, where prose stands, and before `Feature:`, where nothing does.
     fn prose(&mut self, number: usize, column: usize, said: &str, is_step: bool) -> Option<String> {
-        let rest = said.split_once(' ').map_or("", |(_, rest)| rest.trim());
-        if is_step && (self.known)(rest) {
+        let rest = self.keywords.behind(said).or_else(|| said.strip_prefix("* ")).unwrap_or_default();
+        if is_step && (self.known)(rest.trim()) {
             self.slips.push(Slip {
                 line: number,
                 column,
-                sentence: "this step belongs to no scenario: a line `Scenario: …` must stand before it".to_owned(),
+                sentence: format!(
+                    "this step belongs to no scenario: a line `{}: …` must stand before it",
+                    self.keywords.scenario()
+                ),
                 offer: None,
                 meant: None,
             });
@@ -359,7 +353,7 @@ impl Scanner<'_> {
             self.slips.push(Slip {
                 line: number,
                 column,
-                sentence: "a feature file begins with `Feature:` and a title".to_owned(),
+                sentence: format!("a feature file begins with `{}:` and a title", self.keywords.feature()),
                 offer: None,
                 meant: None,
             });
@@ -371,21 +365,6 @@ impl Scanner<'_> {
 
 fn of_cells(count: usize) -> String {
     if count == 1 { "1 cell".to_owned() } else { format!("{count} cells") }
-}
-
-fn section_of(said: &str) -> Option<Section> {
-    SECTION_KEYWORDS
-        .iter()
-        .find(|(keyword, _)| said.strip_prefix(keyword).is_some_and(|rest| rest.starts_with(':')))
-        .map(|(_, section)| *section)
-}
-
-fn step_keyword(said: &str) -> Option<&'static str> {
-    let begins = |keyword: &&&str| {
-        // A keyword is followed by a blank and words.
-        said.strip_prefix(**keyword).is_some_and(|rest| rest.starts_with(' ') && !rest.trim().is_empty())
-    };
-    STEP_KEYWORDS.iter().find(begins).copied()
 }
 
 /// How many cells a row has; `None` if its last cell isn't closed. `\|` is a bar inside a cell.
@@ -505,5 +484,17 @@ mod tests {
     fn an_unknown_language_is_a_slip_and_a_known_one_keeps_its_keywords() {
         assert_eq!(slips("# language: xx\nFeature: f\n").len(), 1);
         assert_eq!(slips("# language: tr\nÖzellik: a\nSenaryo: b\nDiyelim ki x\n"), [""; 0]);
+    }
+
+    #[test]
+    fn a_misspelt_keyword_of_another_language_is_a_slip_and_never_taken_for_prose() {
+        let german = |lines: &str| slips(&format!("# language: de\nFunktion: f\nSzenario: s\n{lines}\n"));
+        let begins = "a step begins with Angenommen, Wenn, Dann, Und, Aber or *";
+        assert_eq!(german("Angenommen x\nWenn y\nDann z"), [""; 0]);
+        assert_eq!(german("Angenomen es regnet\nWenn y"), [format!("4:1 `Angenomen` is no keyword: {begins}")]);
+        assert_eq!(german("Gegeben sein Maschinen\nWenn y"), [format!("4:1 `Gegeben sein` is no keyword: {begins}")]);
+        assert_eq!(german("Given machines a and b\nWenn y"), [format!("4:1 `Given` is no keyword: {begins}")]);
+        assert_eq!(german("Der Kunde legt auf.\nWenn y"), [""; 0], "prose");
+        assert_eq!(slips("# language: de\nFunktion: f\nSzenrio: s\nWenn y"), ["3:1 `Szenrio:` is no keyword"]);
     }
 }

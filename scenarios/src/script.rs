@@ -17,7 +17,7 @@ pub struct ScriptStep {
     pub counts_as: StepType,
     /// The words behind the keyword.
     pub text: String,
-    /// The feature file.
+    /// The feature file; of a step within a phrase that's made of others, the book of phrases.
     pub file: Arc<str>,
     /// Its line.
     pub line: usize,
@@ -29,11 +29,37 @@ pub struct ScriptStep {
     pub bound: Bound,
 }
 
+impl ScriptStep {
+    /// The steps that it's made of, if its phrase is made of others.
+    pub fn inner(&self) -> &[ScriptStep] {
+        match &self.bound {
+            Bound::Composed(composed) => &composed.steps,
+            Bound::Phrase(..) | Bound::Foreign(..) => &[],
+        }
+    }
+}
+
 /// The steps of one scenario in their order, those of the backgrounds first.
 #[derive(Debug, Clone, Default)]
 pub struct Script {
     /// The steps.
     pub steps: Vec<ScriptStep>,
+}
+
+impl Script {
+    /// The steps that do something themselves, those within phrases that are made of others included, in the order in which
+    /// they're done.
+    pub fn leaves(&self) -> impl Iterator<Item = &ScriptStep> {
+        leaves(&self.steps)
+    }
+}
+
+/// The steps that do something themselves.
+pub(crate) fn leaves(steps: &[ScriptStep]) -> Box<dyn Iterator<Item = &ScriptStep> + '_> {
+    Box::new(steps.iter().flat_map(|step| match step.inner() {
+        [] => Box::new(std::iter::once(step)),
+        inner => leaves(inner),
+    }))
 }
 
 /// A feature, as far as its scenarios need to know it.

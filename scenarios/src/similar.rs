@@ -58,8 +58,10 @@ fn words(text: &str) -> Vec<String> {
 
 /// Looks for the phrases that are nearest to what somebody wrote.
 pub struct Nearest {
-    /// Each wording by which a phrase may be looked for, and the phrase.
-    wordings: Vec<(Vec<String>, &'static Phrase)>,
+    /// Each wording by which a phrase may be looked for, and the phrase by its place among the offers.
+    wordings: Vec<(Vec<String>, usize)>,
+    /// How each phrase is offered.
+    offers: Vec<String>,
     /// In how many phrases a word occurs: a word that all have tells nothing.
     phrases_with: BTreeMap<String, usize>,
 }
@@ -67,39 +69,52 @@ pub struct Nearest {
 impl Nearest {
     /// Of these phrases.
     pub fn of(phrases: impl Iterator<Item = &'static Phrase>) -> Nearest {
-        let mut wordings = Vec::new();
-        let mut phrases_with: BTreeMap<String, usize> = BTreeMap::new();
+        let mut nearest = Nearest { wordings: Vec::new(), offers: Vec::new(), phrases_with: BTreeMap::new() };
         for phrase in phrases {
             // An example stands behind its keyword, a wording that people look for doesn't.
             let examples = phrase.examples().filter_map(|example| example.split_once(' ').map(|(_, rest)| rest));
-            let of_phrase: Vec<_> = examples.chain(phrase.sought_as.iter().copied()).map(words).collect();
-            let mut distinct: Vec<_> = of_phrase.iter().flatten().collect();
-            distinct.sort();
-            distinct.dedup();
-            for word in distinct {
-                *phrases_with.entry(word.clone()).or_default() += 1;
-            }
-            wordings.extend(of_phrase.into_iter().map(|words| (words, phrase)));
+            nearest
+                .add(examples.chain(phrase.sought_as.iter().copied()).map(words).collect(), phrase.example.to_owned());
         }
-        Nearest { wordings, phrases_with }
+        nearest
     }
 
-    /// The phrases most like `text` (a step without its keyword), the likest first, each once.
-    pub fn to(&self, text: &str) -> Vec<&'static Phrase> {
+    /// And of these, each a wording and how it's offered.
+    pub fn and(mut self, others: impl Iterator<Item = (String, String)>) -> Nearest {
+        for (wording, offer) in others {
+            self.add(vec![words(&wording)], offer);
+        }
+        self
+    }
+
+    fn add(&mut self, wordings: Vec<Vec<String>>, offer: String) {
+        let mut distinct: Vec<_> = wordings.iter().flatten().collect();
+        distinct.sort();
+        distinct.dedup();
+        for word in distinct {
+            *self.phrases_with.entry(word.clone()).or_default() += 1;
+        }
+        let at = self.offers.len();
+        self.offers.push(offer);
+        self.wordings.extend(wordings.into_iter().map(|words| (words, at)));
+    }
+
+    /// The phrases most like `text` (a step without its keyword), the likest first, each once and as it's offered.
+    pub fn to(&self, text: &str) -> Vec<&str> {
         let asked = words(text);
-        let mut found: Vec<(f64, &'static Phrase)> = Vec::new();
+        let mut found: Vec<(f64, usize)> = Vec::new();
         for (wording, phrase) in &self.wordings {
             let likeness = self.likeness(&asked, wording);
-            match found.iter_mut().find(|(_, other)| other.declared == phrase.declared) {
+            match found.iter_mut().find(|(_, other)| other == phrase) {
                 Some((best, _)) => *best = best.max(likeness),
-                None => found.push((likeness, phrase)),
+                None => found.push((likeness, *phrase)),
             }
         }
         // The sort is stable: phrases that are equally near stay in the order of the lists.
         found.sort_by(|(one, _), (other, _)| other.total_cmp(one));
         let best = found.first().map_or(0.0, |(likeness, _)| *likeness);
         let near = found.into_iter().filter(|(likeness, _)| *likeness >= LIKENESS_MIN && *likeness >= best * 0.75);
-        near.map(|(_, phrase)| phrase).take(OFFERS_MAX).collect()
+        near.map(|(_, phrase)| self.offers[phrase].as_str()).take(OFFERS_MAX).collect()
     }
 
     fn weight(&self, word: &str) -> f64 {
@@ -157,7 +172,7 @@ mod tests {
         ]
         .iter()
         .map(|text| {
-            let offers: Vec<_> = nearest.to(text).iter().map(|phrase| format!("\n    {}", phrase.example)).collect();
+            let offers: Vec<_> = nearest.to(text).iter().map(|offer| format!("\n    {offer}")).collect();
             format!("{text}{}", offers.concat())
         })
         .collect();

@@ -56,6 +56,9 @@ pub trait Stage: Send + Sync {
         None
     }
 
+    /// Forgets what it has read of what stands beside feature files: it may have changed since.
+    fn forget(&self) {}
+
     /// Runs the scenario of this job.
     fn perform(&self, job: &Job) -> ScenarioResult;
 }
@@ -151,7 +154,16 @@ impl Drop for Meter {
 /// Writes each step into the universe's log, tells the time, and keeps what was played where it outlives the universe.
 struct Narrator {
     universe: Universe,
-    played: Arc<Mutex<Vec<StepOutcome>>>,
+    played: Arc<Mutex<Played>>,
+}
+
+/// What was played.
+#[derive(Default)]
+struct Played {
+    /// The steps that have ended.
+    steps: Vec<StepOutcome>,
+    /// Of those that the running step is made of, the ones that have ended.
+    within: Vec<StepOutcome>,
 }
 
 impl Observer for Narrator {
@@ -160,7 +172,20 @@ impl Observer for Narrator {
     }
 
     fn ended(&mut self, _: usize, outcome: &StepOutcome) {
-        self.played.lock().expect("nobody panics while holding the steps").push(outcome.clone());
+        let mut played = self.played.lock().expect("nobody panics while holding the steps");
+        played.within.clear();
+        played.steps.push(outcome.clone());
+    }
+
+    fn ended_within(&mut self, outcome: &StepOutcome) {
+        self.played.lock().expect("nobody panics while holding the steps").within.push(outcome.clone());
+    }
+
+    fn begins_within(&mut self, step: &ScriptStep) {
+        self.universe.note("step", |event| {
+            let text = format!("{} {}", step.keyword, step.text);
+            event.with("file", &*step.file).with("line", step.line).with("text", text)
+        });
     }
 
     fn begins(&mut self, _: usize, step: &ScriptStep) {
@@ -205,6 +230,10 @@ impl Stage for UniverseStage {
         Some(Box::new(UniverseStage { server, is_live: true, ..UniverseStage::default() }))
     }
 
+    fn forget(&self) {
+        self.shelf.clear();
+    }
+
     fn perform(&self, job: &Job) -> ScenarioResult {
         let Beside { profiles, contracts } = match self.shelf.of(&job.case.feature.file) {
             Ok(beside) => beside,
@@ -231,7 +260,7 @@ impl Stage for UniverseStage {
         let hash = if job.trail.is_some() { RunHash::with_trail() } else { RunHash::default() };
         let script = job.case.script.clone();
         // Shared with the universe, so that steps that were played are known even if it ends before its time.
-        let played: Arc<Mutex<Vec<StepOutcome>>> = Arc::default();
+        let played: Arc<Mutex<Played>> = Arc::default();
         let playing = Arc::clone(&played);
         let heard: Arc<Mutex<Vec<Recording>>> = Arc::default();
         let hearing = Arc::clone(&heard);
@@ -261,9 +290,9 @@ impl Stage for UniverseStage {
         );
         let deaf = Ears::new(Panel::new(Vec::new()));
         let ears = std::mem::replace(&mut *ears.lock().expect("no tap panics"), deaf);
-        let steps = std::mem::take(&mut *played.lock().expect("nobody panics while holding the steps"));
+        let played = std::mem::take(&mut *played.lock().expect("nobody panics while holding the steps"));
         let heard = std::mem::take(&mut *heard.lock().expect("nobody panics while holding what was heard"));
-        let mut result = conclude(job, outcome, ears, steps, &heard, record);
+        let mut result = conclude(job, outcome, ears, played, &heard, record);
         result.account.cpu_time = *taken.lock().expect("nobody panics while reading a clock");
         result
     }
@@ -271,7 +300,7 @@ impl Stage for UniverseStage {
 
 /// When the universe of a scenario is born, in seconds since 1970: what the first step says that tells the time.
 fn birth(script: &Script) -> Result<u64, String> {
-    let told = script.steps.iter().find_map(|step| match &step.bound {
+    let told = script.leaves().find_map(|step| match &step.bound {
         Bound::Phrase(phrase, matches) if phrase.expression == IT_IS => Some(matches),
         _ => None,
     });
@@ -286,7 +315,7 @@ fn conclude(
     job: &Job,
     mut outcome: Outcome<Result<(), String>>,
     mut ears: Ears,
-    steps: Vec<StepOutcome>,
+    played: Played,
     heard: &[Recording],
     record: RecordWriter,
 ) -> ScenarioResult {
@@ -296,7 +325,7 @@ fn conclude(
         Err(cause) => Some(cause.to_string()),
     };
     let why = ruin.as_deref().unwrap_or("the universe ended while this step ran");
-    let steps = play::broken_off(steps, &job.case.script, why);
+    let steps = play::broken_off(played.steps, played.within, &job.case.script, why);
     if let Some(trail) = outcome.hash.take_trail()
         && let Some(file) = &job.trail
         && let Err(error) = trail.save(file)
@@ -346,7 +375,8 @@ fn conclude(
 fn focus(job: &Job, result: &ScenarioResult, oracles: &[record::Oracle]) -> Focus {
     let end = SimTime::ZERO + result.account.sim_time;
     if let Some(step) = result.failed_step() {
-        return Focus { at: step.ended.unwrap_or(end), text: step.text.clone(), packets: Vec::new() };
+        let culprit = step.culprit();
+        return Focus { at: step.ended.unwrap_or(end), text: culprit.text.clone(), packets: Vec::new() };
     }
     let breaks: Vec<String> = job.case.breaks().collect();
     let broken = oracles.iter().filter(|oracle| !breaks.contains(&oracle.name));
@@ -461,7 +491,8 @@ fn describe<T>(
         .account
         .steps
         .iter()
-        .map(|step| record::Step {
+        .flat_map(|step| step.unfolded())
+        .map(|(depth, step)| record::Step {
             keyword: step.keyword.clone(),
             text: step.text.clone(),
             file: step.file.to_string(),
@@ -474,6 +505,7 @@ fn describe<T>(
             started_at: step.started,
             ended_at: step.ended,
             message: step.failure.as_ref().map(ToString::to_string),
+            depth: depth as u64,
         })
         .collect();
     about.faults = faults;

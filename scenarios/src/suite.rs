@@ -7,6 +7,7 @@ use regex::Regex;
 
 use crate::feature::{self, FindError};
 use crate::lint::{self, ReadFeature};
+use crate::phrasebook::Bookshelf;
 use crate::problem::{self, Problem};
 use crate::script::Case;
 use crate::tags::TagExpression;
@@ -35,8 +36,11 @@ impl Suite {
     pub fn load(paths: &[PathBuf], vocabulary: &Vocabulary) -> Result<Suite, LoadError> {
         let mut features = Vec::new();
         let mut problems = Vec::new();
+        let mut books = Bookshelf::default();
         for text in feature::find(paths)? {
-            match lint::read(&text, vocabulary) {
+            let (book, amiss) = books.of(&text.path, vocabulary);
+            problems.extend(amiss);
+            match lint::read_with(&text, vocabulary, book) {
                 Ok(feature) => features.push(feature),
                 Err(more) => problems.extend(more),
             }

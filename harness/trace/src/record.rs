@@ -237,6 +237,9 @@ pub struct Step {
     /// What is to be said of it: why it failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
+    /// How deep it lies within a step that's made of others and stands before it; a step of a feature file lies at 0.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub depth: u64,
 }
 
 /// How a step ended.

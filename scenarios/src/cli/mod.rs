@@ -1,5 +1,6 @@
 //! The `busyhour` command: its verbs, and the numbers that it exits with. A verb is a module.
 
+mod check;
 mod completions;
 mod config;
 #[cfg(test)]
@@ -10,6 +11,7 @@ mod merge;
 mod run;
 mod show;
 mod steps;
+mod watch;
 
 use std::io;
 use std::process::ExitCode;
@@ -77,12 +79,21 @@ enum Verb {
     Completions(completions::CompletionsArgs),
     /// Print a manual page
     Man(completions::ManArgs),
-    /// List every phrase that a scenario may be written with
-    Steps,
     /// Show what a run has left: a scenario as text, SVG or Mermaid, or all in one page
     Show(show::ShowArgs),
     /// Make a folder with scenarios that work at once, to begin from
     Init(init::InitArgs),
+    /// Find what's wrong with feature files without running them
+    #[command(
+        after_help = "Exit codes: 0 no problems, 2 problems, usage, or a feature file that can't be read. What can't be told \
+        without running: whether a lead, a customer or a call is there when a step speaks of it, and who is there at all in a \
+        scenario with a step of another crate."
+    )]
+    Check(check::CheckArgs),
+    /// List the phrases that a scenario may be written with
+    Steps(steps::StepsArgs),
+    /// Run the scenarios of each feature file that is saved
+    Watch(Box<watch::WatchArgs>),
     /// Measure this build on this machine
     #[command(subcommand)]
     Bench(bench::Bench),
@@ -106,9 +117,11 @@ pub fn main_on(stage: Arc<dyn Stage>) -> ExitCode {
         Verb::Config(_) => config::show(),
         Verb::Completions(arguments) => completions::complete(&arguments),
         Verb::Man(arguments) => completions::man(&arguments),
-        Verb::Steps => steps::list_steps(),
         Verb::Show(arguments) => show::show(&arguments),
         Verb::Init(arguments) => init::init(&arguments),
+        Verb::Check(arguments) => check::check_features(&arguments),
+        Verb::Steps(arguments) => steps::list_steps(&arguments),
+        Verb::Watch(arguments) => watch::watch_features(&arguments, &*stage),
         Verb::Bench(bench) => bench::run(&bench),
     }
 }

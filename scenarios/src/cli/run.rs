@@ -7,8 +7,8 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::str::FromStr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -35,10 +35,10 @@ use crate::tags::TagExpression;
 use crate::vocabulary::Vocabulary;
 
 /// What `run` is told.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(super) struct RunArgs {
     /// Feature files and folders of them [default: features]
-    paths: Vec<PathBuf>,
+    pub(super) paths: Vec<PathBuf>,
 
     /// Run each scenario with this seed [default: 0]
     #[arg(long, value_name = "N", conflicts_with = "seeds", value_parser = one_seed)]
@@ -91,6 +91,13 @@ pub(super) struct RunArgs {
     /// Print a fingerprint for each job and nothing else
     #[arg(long, hide = true)]
     fingerprints: bool,
+}
+
+impl RunArgs {
+    /// The same for other paths.
+    pub(super) fn with_paths(&self, paths: Vec<PathBuf>) -> RunArgs {
+        RunArgs { paths, ..self.clone() }
+    }
 }
 
 /// What was read of an argument, and what was typed: an expression can't be written back from what was read.
@@ -227,11 +234,13 @@ fn run_on(arguments: &RunArgs, paths: &[PathBuf], stage: &dyn Stage) -> ExitCode
             return ExitCode::from(EXIT_USAGE);
         }
     };
-    let interrupted = Arc::new(AtomicBool::new(false));
-    if let Err(error) = listen_for_interrupts(&interrupted, !arguments.fingerprints) {
-        eprintln!("busyhour: interrupts can't be listened for: {error}");
-        return ExitCode::from(EXIT_BUG);
-    }
+    let interrupted = match interrupts(!arguments.fingerprints) {
+        Ok(interrupted) => interrupted,
+        Err(error) => {
+            eprintln!("busyhour: interrupts can't be listened for: {error}");
+            return ExitCode::from(EXIT_BUG);
+        }
+    };
     if arguments.fingerprints {
         print_fingerprints(&plan, stage, &interrupted)
     } else {
@@ -261,6 +270,17 @@ fn try_out(out: &Path) -> io::Result<()> {
     let probe = out.join(format!(".probe-{}", std::process::id()));
     fs::write(&probe, b"")?;
     fs::remove_file(&probe)
+}
+
+/// Whether this process was interrupted. It's listened for from the first call on, whoever asks later.
+pub(super) fn interrupts(aloud: bool) -> io::Result<Arc<AtomicBool>> {
+    static INTERRUPTED: OnceLock<Arc<AtomicBool>> = OnceLock::new();
+    if let Some(interrupted) = INTERRUPTED.get() {
+        return Ok(Arc::clone(interrupted));
+    }
+    let interrupted = Arc::new(AtomicBool::new(false));
+    listen_for_interrupts(&interrupted, aloud)?;
+    Ok(Arc::clone(INTERRUPTED.get_or_init(|| interrupted)))
 }
 
 /// The first interrupt ends the run behind the scenarios that are under way, and says so if `aloud`; the second ends the

@@ -15,6 +15,7 @@ use crate::outcome::{self, ScenarioResult};
 use crate::report;
 use crate::run::{Job, Plan, folder_of};
 use crate::script::Case;
+use crate::script::ScriptStep;
 use crate::vocabulary::Bound;
 
 /// The results of a run that is under way.
@@ -223,6 +224,20 @@ fn line(line: usize) -> u32 {
     u32::try_from(line).unwrap_or(u32::MAX)
 }
 
+/// Hands on what a step says, those that it's made of included.
+fn take_step(step: &ScriptStep, take: &mut impl FnMut(&[u8])) {
+    take(step.keyword.trim().as_bytes());
+    take(step.text.as_bytes());
+    match &step.bound {
+        Bound::Phrase(_, matches) => take(matches.hanging().as_bytes()),
+        Bound::Foreign(_, context) => {
+            let table = context.step.table.as_ref().map(|table| &table.rows);
+            take(format!("{table:?} {:?}", context.step.docstring).as_bytes());
+        }
+        Bound::Composed(composed) => composed.steps.iter().for_each(|step| take_step(step, take)),
+    }
+}
+
 /// A hash over everything that scenarios are made of.
 fn digest(plan: &Plan) -> String {
     let mut hash = xxhash_rust::xxh3::Xxh3::new();
@@ -235,17 +250,7 @@ fn digest(plan: &Plan) -> String {
     for case in &plan.cases {
         take(case.to_string().as_bytes());
         case.tags.iter().for_each(|tag| take(tag.as_bytes()));
-        for step in &case.script.steps {
-            take(step.keyword.trim().as_bytes());
-            take(step.text.as_bytes());
-            match &step.bound {
-                Bound::Phrase(_, matches) => take(matches.hanging().as_bytes()),
-                Bound::Foreign(_, context) => {
-                    let table = context.step.table.as_ref().map(|table| &table.rows);
-                    take(format!("{table:?} {:?}", context.step.docstring).as_bytes());
-                }
-            }
-        }
+        case.script.steps.iter().for_each(|step| take_step(step, &mut take));
         folders.insert(Path::new(&*case.feature.file).parent().unwrap_or(Path::new("")).to_owned());
     }
     for file in folders.iter().flat_map(|folder| beside::files(folder)) {

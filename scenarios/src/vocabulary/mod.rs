@@ -20,6 +20,7 @@ mod webhooks;
 mod webrtc;
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 pub(crate) use floor::IT_IS;
 pub(crate) use time::PASSES;
@@ -36,6 +37,7 @@ use regex::Regex;
 use crate::World;
 use crate::argument::{self, ArgumentKind};
 use crate::phrase::{Matches, Phrase, StepResult};
+use crate::phrasebook::Composed;
 
 /// The phrases of one subject.
 #[derive(Debug, Clone, Copy)]
@@ -83,6 +85,8 @@ pub enum Bound {
     Phrase(&'static Phrase, Matches),
     /// The step of another crate.
     Foreign(step::Step<World>, step::Context),
+    /// A phrase that is made of others.
+    Composed(Arc<Composed>),
 }
 
 impl Bound {
@@ -91,6 +95,16 @@ impl Bound {
         match self {
             Bound::Phrase(phrase, matches) => (phrase.step)(world, matches.clone()),
             Bound::Foreign(step, context) => step(world, context.clone()).map(Ok).boxed_local(),
+            Bound::Composed(composed) => {
+                let steps = composed.steps.clone();
+                async move {
+                    for step in steps {
+                        step.bound.perform(world).await?;
+                    }
+                    Ok(())
+                }
+                .boxed_local()
+            }
         }
     }
 }
@@ -269,7 +283,7 @@ mod tests {
         match vocabulary.find(&step_of(line)) {
             Found::One(bound) => match *bound {
                 Bound::Phrase(phrase, matches) => (phrase, matches),
-                Bound::Foreign(..) => panic!("`{line}` is a step of another crate"),
+                other => panic!("`{line}` is {other:?}"),
             },
             other => panic!("`{line}` found {other:?}"),
         }

@@ -61,6 +61,7 @@ fn story() -> (Record, Log) {
             started_at: Some(SimTime(0)),
             ended_at: Some(SimTime(5_000_000_000)),
             message: Some("no answer within 5 s".to_owned()),
+            depth: 0,
         },
         Step {
             keyword: "Then".to_owned(),
@@ -71,6 +72,7 @@ fn story() -> (Record, Log) {
             started_at: None,
             ended_at: None,
             message: None,
+            depth: 0,
         },
     ];
     record.faults = vec![Fault {

@@ -523,6 +523,8 @@ fn argument(bound: &Bound) -> Option<Value> {
         Bound::Foreign(_, context) => {
             (context.step.table.as_ref().map(|table| table.rows.clone()), context.step.docstring.clone())
         }
+        // Nothing hangs below what's made of others.
+        Bound::Composed(_) => (None, None),
     };
     if let Some(text) = text {
         return Some(json!({ "docString": { "content": text } }));

@@ -1,0 +1,7 @@
+//! What QA writes, and what stands by them while they do: `check`, `steps`, phrases of their own, other languages, `watch`.
+
+mod check;
+mod composites;
+mod home;
+mod steps;
+mod watch;
