@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use gherkin::GherkinEnv;
+use rustc_hash::FxHashSet;
 
 use crate::binder::{Binder, Misfit};
 use crate::feature::{self, FeatureText, Unfolded};
@@ -32,6 +33,9 @@ pub struct ReadFeature {
 pub fn read(text: &FeatureText, vocabulary: &Vocabulary) -> Result<ReadFeature, Vec<Problem>> {
     read_with(text, vocabulary, &Phrasebook::default())
 }
+
+/// So many problems of a file are told; whoever has mended those looks again.
+const PROBLEMS_MAX: usize = 100;
 
 /// Reads one feature file by the phrases of this build and of a book, or says all that's wrong with it.
 pub fn read_with(
@@ -68,7 +72,9 @@ pub(crate) fn look(text: &FeatureText, vocabulary: &Vocabulary, phrasebook: &Phr
         mended: &scan.mended,
         binder,
         keywords: scan.keywords,
+        line_starts: std::iter::once(0).chain(scan.mended.match_indices('\n').map(|(at, _)| at + 1)).collect(),
         problems: Vec::new(),
+        faulty: FxHashSet::default(),
         remarks: Vec::new(),
         whole: Vec::new(),
     };
@@ -82,6 +88,11 @@ pub(crate) fn look(text: &FeatureText, vocabulary: &Vocabulary, phrasebook: &Phr
     for all in [&mut problems, &mut remarks] {
         all.sort();
         all.dedup();
+    }
+    if let Some(next) = problems.get_mut(PROBLEMS_MAX) {
+        next.sentence = format!("there is more wrong from here on; {PROBLEMS_MAX} problems are enough to begin with");
+        next.offers.clear();
+        problems.truncate(PROBLEMS_MAX + 1);
     }
     assert!(
         read.is_some() || !problems.is_empty(),
@@ -97,7 +108,11 @@ struct Lint<'a> {
     mended: &'a str,
     binder: Binder<'a>,
     keywords: Keywords,
+    /// Where each line of the mended text begins.
+    line_starts: Vec<usize>,
     problems: Vec<Problem>,
+    /// The lines of those.
+    faulty: FxHashSet<usize>,
     remarks: Vec<Problem>,
     whole: Vec<bool>,
 }
@@ -108,8 +123,17 @@ impl Lint<'_> {
     }
 
     fn tell(&mut self, line: usize, column: usize, sentence: String, lead: Lead, offers: Vec<String>) {
+        if self.is_full() {
+            return;
+        }
         let problem = self.problem(line, column, sentence, lead, offers);
+        self.faulty.insert(line);
         self.problems.push(problem);
+    }
+
+    /// So much was found that nobody would read more.
+    fn is_full(&self) -> bool {
+        self.problems.len() > PROBLEMS_MAX
     }
 
     fn problem(&self, line: usize, column: usize, sentence: String, lead: Lead, offers: Vec<String>) -> Problem {
@@ -139,12 +163,12 @@ impl Lint<'_> {
     /// Line and column of a place in the mended text, which has its lines where the original has them. The reader's own
     /// positions are not used: it loses count of lines behind tables and texts.
     fn place(&self, offset: usize) -> (usize, usize) {
-        let before = &self.mended[..offset.min(self.mended.len())];
-        let line_start = before.rfind('\n').map_or(0, |at| at + 1);
-        let rest = &self.mended[line_start..];
-        let indent = rest.chars().take_while(|sign| *sign == ' ' || *sign == '\t').count();
-        let column = before[line_start..].chars().count().max(indent);
-        (before.matches('\n').count() + 1, column + 1)
+        let offset = offset.min(self.mended.len());
+        let line = self.line_starts.partition_point(|start| *start <= offset);
+        let line_start = self.line_starts[line - 1];
+        let indent = self.mended[line_start..].chars().take_while(|sign| *sign == ' ' || *sign == '\t').count();
+        let column = self.mended[line_start..offset].chars().count().max(indent);
+        (line, column + 1)
     }
 
     fn parse(&mut self) -> Option<gherkin::Feature> {
@@ -351,6 +375,10 @@ impl Lint<'_> {
 
     fn step(&mut self, step: &gherkin::Step, background: bool, head: &Arc<FeatureHead>) -> Option<ScriptStep> {
         let (line, column) = self.place(step.span.start);
+        // The same line comes by once for each row of its outline; what is wrong with it is said once.
+        if self.faulty.contains(&line) || self.is_full() {
+            return None;
+        }
         let bound = match self.binder.bind(step, background) {
             Ok(bound) => bound,
             Err(misfits) => {
@@ -371,10 +399,6 @@ impl Lint<'_> {
     }
 
     fn misfits(&mut self, misfits: Vec<Misfit>, step: &gherkin::Step, line: usize, column: usize) {
-        // The same line comes by once for each row of its outline; what is wrong with it is said once.
-        if self.problems.iter().any(|problem| problem.place.line == line) {
-            return;
-        }
         for Misfit { sentence, lead, offers, at, of_words } in misfits {
             let column = at.map_or(column, |at| self.column_in(line, &step.value, at));
             let as_filled = if of_words { self.as_filled(line, &step.value) } else { String::new() };
