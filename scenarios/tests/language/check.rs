@@ -20,6 +20,7 @@ const AMISS: &str = r#"Feature: Amiss
     And carol is on "4G"
     And a webhook receiver crm
     And a campaign renewals
+    And bob is ready in renewal
     And renewals sends "sale.closed" to crn by the "standart" sender
     When alicia calls bob
     And bob's phone rings
@@ -29,7 +30,6 @@ const AMISS: &str = r#"Feature: Amiss
     And sam listens in on alice
     And sam hangs up
     Then alice hears sam
-    And alice is ready in renewal
 
   Scenario: Tables
     Given a campaign renewals
