@@ -1,4 +1,4 @@
-//! HTTP out of TCP: requests and their replies as arrows, each try of them that the network saw.
+//! HTTP out of TCP: requests and their replies, with each try of them that the network saw.
 //!
 //! A connection's two directions are matched by their SYNs, not by their addresses: a NAT box may stand between the two,
 //! and a capture has each packet as it arrived.
@@ -17,7 +17,7 @@ use busyhour_trace::{HostId, Loss, PacketId, PacketSeen, SimTime, Stage};
 use rustc_hash::FxHashMap;
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::{Arrow, Fate, Protocol};
+use super::{Fate, Protocol};
 
 /// What stands behind this in a message isn't shown.
 const TEXT_MAX: usize = 16 * 1024;
@@ -28,71 +28,71 @@ const MESSAGES_BACK: usize = 32;
 /// The methods that webhooks, pages and pollers use.
 const METHODS: [&[u8]; 7] = [b"GET /", b"POST /", b"PUT /", b"HEAD /", b"OPTIONS /", b"DELETE /", b"PATCH /"];
 
-const CLIENT: usize = 0;
-const SERVER: usize = 1;
+pub(super) const CLIENT: usize = 0;
+pub(super) const SERVER: usize = 1;
 
 /// A message's way over the wire: once, or again.
 #[derive(Debug, Clone, Copy)]
-struct Try {
-    packet: PacketId,
-    sent: SimTime,
-    fate: Fate,
+pub(super) struct Try {
+    pub packet: PacketId,
+    pub sent: SimTime,
+    pub fate: Fate,
 }
 
 /// A whole message.
 #[derive(Debug)]
-struct Message {
+pub(super) struct Message {
     /// Where its bytes begin and end in the stream.
-    begin: u32,
-    end: u32,
-    tries: Vec<Try>,
+    pub begin: u32,
+    pub end: u32,
+    pub tries: Vec<Try>,
     /// Packets of it that were lost, apart from its last.
-    lost: Vec<Loss>,
-    what: What,
-    text: String,
+    pub lost: Vec<Loss>,
+    pub what: What,
+    pub text: String,
 }
 
 #[derive(Debug)]
-enum What {
+pub(super) enum What {
     Request { protocol: Protocol, label: String, key: u64, screen: Option<Screen>, reply: Option<usize> },
     Reply { protocol: Protocol, status: u16, reason: String, body: Vec<u8>, to: usize },
 }
 
 /// What a screen asks.
 #[derive(Debug, Clone)]
-struct Screen {
-    session: String,
-    user: String,
+pub(super) struct Screen {
+    pub session: String,
+    pub user: String,
 }
 
 /// One direction of a connection.
 #[derive(Debug, Default)]
-struct Half {
-    begun: bool,
-    ended: bool,
+pub(super) struct Half {
+    pub begun: bool,
+    pub ended: bool,
     /// The sequence number of the first of `bytes`.
-    next: u32,
-    bytes: Vec<u8>,
+    pub next: u32,
+    pub bytes: Vec<u8>,
     /// Where the packets of `bytes` begin.
-    marks: VecDeque<(u32, SimTime, PacketId)>,
-    messages: Vec<Message>,
+    pub marks: VecDeque<(u32, SimTime, PacketId)>,
+    pub messages: Vec<Message>,
 }
 
 #[derive(Debug)]
-struct Connection {
-    client: Option<HostId>,
-    server: Option<HostId>,
-    port: u16,
-    first: u32,
+pub(super) struct Connection {
+    pub client: Option<HostId>,
+    pub server: Option<HostId>,
+    pub port: u16,
+    pub first: u32,
     /// Its SYNs.
-    knocks: Vec<Try>,
+    pub knocks: Vec<Try>,
     /// The server wouldn't.
-    refusal: Option<Try>,
+    pub refusal: Option<Try>,
     /// One side gave up before all was answered.
-    reset: Option<(usize, Try)>,
-    is_http: Option<bool>,
-    halves: [Half; 2],
-    waiting: VecDeque<usize>,
+    pub reset: Option<(usize, Try)>,
+    pub is_http: Option<bool>,
+    pub halves: [Half; 2],
+    pub waiting: VecDeque<usize>,
 }
 
 /// Reads HTTP where it's spoken. Give it every sighting of a run.
@@ -111,15 +111,6 @@ enum Carried {
     Knock(usize),
     Refusal(usize),
     Reset(usize),
-}
-
-/// What a screen showed, from then on.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Showed {
-    pub at: SimTime,
-    pub user: String,
-    pub host: Option<HostId>,
-    pub status: String,
 }
 
 impl Web {
@@ -249,19 +240,18 @@ impl Web {
         }
     }
 
-    /// All arrows, and what agents' screens showed.
-    pub(super) fn drawn(self) -> (Vec<Arrow>, Vec<Showed>) {
-        let mut drawing = Drawing::default();
-        for (number, connection) in self.connections.iter().enumerate() {
-            drawing.connection(number, connection);
-        }
-        drawing.count_attempts();
-        drawing.name_screens();
-        (drawing.arrows, drawing.showed)
+    /// The connections, in the order in which they were begun.
+    pub(super) fn connections(&self) -> &[Connection] {
+        &self.connections
     }
 }
 
 impl Connection {
+    /// True once the server has answered the SYN.
+    pub(super) fn is_up(&self) -> bool {
+        self.halves[SERVER].begun
+    }
+
     /// Takes the bytes of a segment that was sent, and reads the messages that are whole.
     fn take(&mut self, side: usize, seen: &PacketSeen<'_>, segment: &Segment<'_>) {
         let half = &mut self.halves[side];
@@ -417,172 +407,4 @@ pub(super) fn shown(bytes: &[u8]) -> String {
 fn within(from: u32, end: u32, to: u32) -> bool {
     let reach = end.wrapping_sub(from);
     reach > 0 && reach <= to.wrapping_sub(from)
-}
-
-/// What arrows are made of, request by request.
-#[derive(Debug, Default)]
-struct Drawing {
-    arrows: Vec<Arrow>,
-    showed: Vec<Showed>,
-    asked: Vec<Asked>,
-    /// Users by session.
-    users: FxHashMap<String, String>,
-}
-
-/// A request: its arrow, who asked what of whom, and how it was answered.
-#[derive(Debug)]
-struct Asked {
-    arrow: usize,
-    sent: SimTime,
-    protocol: Protocol,
-    who: (Option<HostId>, Option<HostId>),
-    key: u64,
-    reply: Option<(u16, SimTime, Option<Loss>)>,
-    screen: Option<(Screen, Vec<u8>, SimTime)>,
-}
-
-impl Drawing {
-    fn connection(&mut self, number: usize, connection: &Connection) {
-        let Connection { client, server, port, .. } = connection;
-        let call = Some(number);
-        let is_up = connection.halves[SERVER].begun;
-        if (!is_up || connection.knocks.len() > 1) && connection.is_http != Some(false) {
-            for (index, knock) in connection.knocks.iter().enumerate() {
-                let label = format!("TCP connect :{port}");
-                self.arrows.push(Arrow {
-                    repeated: index > 0,
-                    ..Arrow::new(Protocol::Tcp, *client, *server, knock.sent, knock.fate, label, knock.packet)
-                });
-            }
-        }
-        if let Some(refusal) = connection.refusal {
-            let label = "TCP refused".to_owned();
-            let Try { sent, fate, packet } = refusal;
-            self.arrows.push(Arrow::new(Protocol::Tcp, *server, *client, sent, fate, label, packet));
-        }
-        let mut first_arrows = Vec::new();
-        for message in &connection.halves[CLIENT].messages {
-            let What::Request { protocol, label, key, screen, reply } = &message.what else { continue };
-            let arrow = self.arrows.len();
-            first_arrows.push(arrow);
-            self.tries(message, *protocol, (*client, *server), label, call);
-            let reply = reply.and_then(|reply| connection.halves[SERVER].messages.get(reply));
-            let told = reply.and_then(|reply| {
-                let What::Reply { status, body, .. } = &reply.what else { return None };
-                let arrived = reply.tries.iter().find_map(|carrier| match carrier.fate {
-                    Fate::Arrived(at) => Some(at),
-                    _ => None,
-                });
-                let lost = reply.tries.iter().find_map(|carrier| match carrier.fate {
-                    Fate::Lost(loss) => Some(loss),
-                    _ => None,
-                });
-                Some((*status, reply.tries.first()?.sent, lost.filter(|_| arrived.is_none()), body, arrived))
-            });
-            if reply.is_none() && connection.is_http == Some(true) {
-                self.arrows[arrow..].iter_mut().for_each(|one| one.remarks.push("never answered".to_owned()));
-            }
-            self.asked.push(Asked {
-                arrow,
-                sent: message.tries.first().map_or(SimTime::ZERO, |first| first.sent),
-                protocol: *protocol,
-                who: (*client, *server),
-                key: *key,
-                reply: told.map(|(status, at, lost, ..)| (status, at, lost)),
-                screen: screen
-                    .clone()
-                    .zip(told)
-                    .and_then(|(screen, (.., body, arrived))| Some((screen, body.clone(), arrived?))),
-            });
-        }
-        if let Some((side, Try { sent, fate, packet })) = connection.reset {
-            let (from, to) = if side == CLIENT { (*client, *server) } else { (*server, *client) };
-            let protocol = self.arrows.last().map_or(Protocol::Http, |last| last.protocol);
-            let mut arrow = Arrow::new(protocol, from, to, sent, fate, "connection reset".to_owned(), packet);
-            arrow.reply_to = if side == SERVER { first_arrows.last().copied() } else { None };
-            self.arrows.push(arrow);
-        }
-        for message in &connection.halves[SERVER].messages {
-            let What::Reply { protocol, status, reason, to, .. } = &message.what else { continue };
-            let label = format!("{status} {reason}");
-            let from = self.arrows.len();
-            self.tries(message, *protocol, (*server, *client), label.trim_end(), call);
-            let asked = first_arrows.get(*to).copied();
-            self.arrows[from..].iter_mut().for_each(|arrow| arrow.reply_to = asked);
-        }
-    }
-
-    /// Draws every try of a message.
-    fn tries(
-        &mut self,
-        message: &Message,
-        protocol: Protocol,
-        (from, to): (Option<HostId>, Option<HostId>),
-        label: &str,
-        call: Option<usize>,
-    ) {
-        for (index, one) in message.tries.iter().enumerate() {
-            let mut arrow = Arrow::new(protocol, from, to, one.sent, one.fate, label.to_owned(), one.packet);
-            arrow.repeated = index > 0;
-            arrow.call = call;
-            arrow.text.clone_from(&message.text);
-            if index == 0 && !message.lost.is_empty() {
-                arrow.remarks.push(format!("{} of its packets lost: {}", message.lost.len(), message.lost[0]));
-            }
-            self.arrows.push(arrow);
-        }
-    }
-
-    /// The same told by the same to the same is another attempt, and of interest if one before it was taken.
-    fn count_attempts(&mut self) {
-        self.asked.sort_by_key(|asked| asked.sent);
-        let mut attempts: FxHashMap<_, Vec<usize>> = FxHashMap::default();
-        for (index, asked) in self.asked.iter().enumerate().filter(|(_, asked)| asked.protocol == Protocol::Webhook) {
-            let before = attempts.entry((asked.who, asked.key)).or_default();
-            if !before.is_empty() {
-                let arrow = &mut self.arrows[asked.arrow];
-                arrow.remarks.push(format!("attempt {}", before.len() + 1));
-                let taken = before.iter().find_map(|earlier| {
-                    let (status, at, lost) = self.asked[*earlier].reply?;
-                    ((200..300).contains(&status) && at <= asked.sent).then_some((status, lost))
-                });
-                if let Some((status, lost)) = taken {
-                    let lost = if lost.is_some() { ", and the answer was lost" } else { "" };
-                    arrow.remarks.push(format!("a duplicate: answered {status} before{lost}"));
-                }
-                arrow.repeated = true;
-            }
-            before.push(index);
-        }
-    }
-
-    /// What screens show: whose they are is known by their login.
-    fn name_screens(&mut self) {
-        let mut told: Vec<(Screen, Vec<u8>, SimTime, Option<HostId>)> = Vec::new();
-        for asked in &mut self.asked {
-            if let Some((screen, body, at)) = asked.screen.take() {
-                told.push((screen, body, at, asked.who.0));
-            }
-        }
-        told.sort_by_key(|(_, _, at, _)| *at);
-        for (screen, body, at, host) in told {
-            let Ok(json) = serde_json::from_slice::<serde_json::Value>(&body) else { continue };
-            let text = |name: &str| json.get(name).and_then(serde_json::Value::as_str).unwrap_or_default().to_owned();
-            let begun = text("session_name");
-            if !begun.is_empty() && !screen.user.is_empty() {
-                self.users.insert(begun.clone(), screen.user.clone());
-            }
-            let session = if begun.is_empty() { screen.session } else { begun };
-            let user = self.users.get(&session).cloned().unwrap_or(screen.user);
-            let (status, sub, customer) = (text("status"), text("sub_status"), text("customer"));
-            let status = match (status.as_str(), sub.as_str(), text("session").as_str()) {
-                (_, _, "disabled") => "LOGGED OUT".to_owned(),
-                ("", ..) => continue,
-                (status, "", _) if status == "INCALL" && customer == "DIALING" => "DIALING".to_owned(),
-                (status, "", _) => status.to_owned(),
-                (_, sub, _) => sub.to_owned(),
-            };
-            self.showed.push(Showed { at, user, host, status });
-        }
-    }
 }

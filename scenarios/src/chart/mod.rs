@@ -12,6 +12,7 @@
 
 mod audio;
 mod doings;
+mod exchanges;
 mod http;
 pub mod mermaid;
 mod shape;
@@ -278,7 +279,7 @@ impl Chart {
         capture.ends(|seen, sent| audio.ended(seen, sent));
         let diagram = collector.into_diagram(log);
         let (arrows, left_out) = said(&diagram);
-        let (exchanged, showed) = web.drawn();
+        let (exchanged, showed) = exchanges::drawn(&web);
         let arrows = together(arrows, exchanged);
         let end = record.simulated;
         let doings = doings::doings(&record, log, end);

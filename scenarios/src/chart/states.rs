@@ -2,7 +2,7 @@
 
 use busyhour_trace::{HostId, SimTime};
 
-use super::http::Showed;
+use super::exchanges::Showed;
 
 /// An agent's state, for as long as her screen showed it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -77,7 +77,7 @@ fn a_cut_is_a_span_with_what_it_hit_and_audio_tells_when_it_was_gone() {
     let [cut] = chart.doings.as_slice() else { panic!("{:?}", chart.doings) };
     assert_eq!(cut.what, "the network alice -> server is cut");
     assert_eq!(cut.end.unwrap().since(cut.begin).as_secs(), 10);
-    assert_eq!(cut.hosts.iter().map(|host| chart.name(*host)).collect::<Vec<_>>(), ["alice", "server"]);
+    assert_eq!(cut.hosts.iter().map(|host| chart.name(*host)).collect::<Vec<_>>(), ["server", "alice"]);
     let ways = |from: &str, to: &str| {
         chart.bands.iter().find(|band| chart.name(band.from) == from && chart.name(band.to) == to).unwrap()
     };
