@@ -247,14 +247,26 @@ mod tests {
             figures(9, 4).drawn(second, &"x".repeat(200)),
         ];
         assert!(lines.iter().all(|line| line.chars().count() <= LINE_MAX), "{lines:#?}");
-        insta::assert_snapshot!(lines.join("\n"), @"");
+        insta::assert_snapshot!(lines.join("\n"), @r#"
+        [............] 0 of 4, 0 failed, 0.0 h simulated, 0 packets, 0.0/s  A call is 
+        [######......] 2 of 4, 0 failed, 0.4 h simulated, 24k packets, 2.0/s  A call i
+        [######......] 2 of 4, 0 failed, 10 s left, 0.4 h simulated, 24k packets
+        [###.........] 120 of 400, 2 failed, 1 min 10 s left, 24.0 h simulated, 4.0/s
+        [############] 400 of 400, 8 failed, 1 s left, 80.0 h simulated, 4.9M packets
+        [#...........] 123456 of 1000000, 2469 failed, 7 h 6 min left, 1.5G packets
+        [############] 9 of 4, 0 failed, 1.8 h simulated, 111k packets, 9.0/s
+        "#);
     }
 
     #[test]
     fn a_log_is_told_all_of_it() {
         let lines = [(0, 400, 30), (120, 400, 30), (123_456, 1_000_000, 3_600)]
             .map(|(done, total, seconds)| figures(done, total).told(Duration::from_secs(seconds)));
-        insta::assert_snapshot!(lines.join("\n"), @"");
+        insta::assert_snapshot!(lines.join("\n"), @r#"
+        busyhour: 0 of 400 done, 0 failed; 0.0 h simulated, 0 packets; 0.0 seeds a second
+        busyhour: 120 of 400 done, 2 failed; 24.0 h simulated, 1,481,400 packets; 4.0 seeds a second, about 1 min 10 s left
+        busyhour: 123,456 of 1,000,000 done, 2,469 failed; 24,691 h simulated, 1,524,064,320 packets; 34 seeds a second, about 7 h 6 min left
+        "#);
     }
 
     /// Hands on each line as it's written.

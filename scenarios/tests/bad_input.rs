@@ -72,7 +72,23 @@ fn ten_megabytes_of_steps_that_nobody_knows() {
     assert!(began.elapsed().as_secs() < 60, "it took {:?}", began.elapsed());
     let lines: Vec<&str> = told.lines().collect();
     let shown = [&lines[..12], &["..."], &lines[lines.len() - 2..]].concat();
-    insta::assert_snapshot!(shown.join("\n"), @"");
+    insta::assert_snapshot!(shown.join("\n"), @r#"
+    exit 2
+    --- stdout
+    --- stderr
+    features/long.feature:4:5: no phrase reads like this
+        When the moon is full and the dialer dials nobody at all
+        ^
+        nearest phrases:
+          When the dialer runs for 2 minutes
+          When the dialer calls lead 1001
+
+    features/long.feature:5:5: no phrase reads like this
+        When the moon is full and the dialer dials nobody at all
+    ...
+
+    101 problems; nothing was run.
+    "#);
 }
 
 #[test]
@@ -85,7 +101,19 @@ fn a_table_of_a_million_rows() {
     let began = Instant::now();
     let told = home.told(&["run"]);
     assert!(began.elapsed().as_secs() < 60, "it took {:?}", began.elapsed());
-    insta::assert_snapshot!(told, @"");
+    insta::assert_snapshot!(told, @r#"
+    exit 2
+    --- stdout
+    --- stderr
+    features/table.feature:4:5: no phrase reads like this
+        Given network records
+        ^
+        nearest phrases:
+          Then the server recorded 1 answered call
+          Then alice's agent screen opened "http://crm.test/pop?phone=15551230001"
+
+    1 problem; nothing was run.
+    "#);
 }
 
 /// An outline of that many examples is that many scenarios: it's run, or refused, but the message is one that can be read.
@@ -97,7 +125,19 @@ fn an_outline_of_a_hundred_thousand_rows_with_a_typo_is_one_problem() {
         feature.push_str(&format!("      | {row} |\n"));
     }
     let home = Home::new("long-outline").with("features/outline.feature", feature);
-    insta::assert_snapshot!(home.told(&["run"]), @"");
+    insta::assert_snapshot!(home.told(&["run"]), @r#"
+    exit 2
+    --- stdout
+    --- stderr
+    features/outline.feature:4:5: no phrase reads like this; with a row it reads `0 seconds pas`
+        When <n> seconds pas
+        ^
+        nearest phrases:
+          Then alice is "READY" within 40 seconds
+          When 90 seconds pass
+
+    1 problem; nothing was run.
+    "#);
 }
 
 /// Whoever runs this may be allowed to read everything: a link to itself is a folder that nobody can read.
