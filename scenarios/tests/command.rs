@@ -280,6 +280,7 @@ fn what_chance_spared_fails_over_several_seeds_and_not_with_one() {
     1 scenario: 0 passed, 1 not exercised; seed 0; 10 packets; 1.010 s simulated
     --- stderr
     Took (wall time)
+    The report is in target/busyhour/report.html
     ");
     insta::assert_snapshot!(home.told(&busyhour(), &["run", "--seeds", "0..3"]), @r"
     exit 1
@@ -296,6 +297,7 @@ fn what_chance_spared_fails_over_several_seeds_and_not_with_one() {
     1 scenario: 0 passed, 1 failed; seeds 0..3; 30 packets; 3.030 s simulated
     --- stderr
     Took (wall time)
+    The report is in target/busyhour/report.html
     ");
 }
 

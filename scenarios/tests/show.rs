@@ -69,7 +69,7 @@ fn a_scenario_that_is_not_there_or_is_several_exits_with_what_there_is() {
 fn a_run_leaves_its_report_beside_its_records_and_says_where() {
     let home = home("report");
     let run = told(&home, &["run", "--out", "out"]);
-    assert!(run.contains("\nTo look around in it: out/report.html\n"), "{run}");
+    assert!(run.contains("\nThe report is in out/report.html\n"), "{run}");
     let page = fs::read_to_string(home.join("out/report.html")).unwrap();
     assert!(page.contains("id=\"chart-1\"") && page.contains("\"passed\":2"), "both are in it");
     let shown = told(&home, &["show", "out", "--format", "html"]);

@@ -392,7 +392,7 @@ fn print_report(
     let sim_time = if arguments.live { Duration::ZERO } else { sim_time };
     eprintln!("{}", wall_time_shown(began.elapsed(), sim_time));
     match page {
-        Ok(file) => eprintln!("To look around in it: {}", file.display()),
+        Ok(file) => eprintln!("The report is in {}", file.display()),
         Err(error) => {
             eprintln!("busyhour: the report can't be written into `{}`: {error}", plan.out.display());
             return ExitCode::from(EXIT_BUG);

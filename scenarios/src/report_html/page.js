@@ -219,7 +219,7 @@ function layout() {
   const width = Math.max(132, Math.min(250, room / Math.max(1, chart.lanes.length)));
   chart.x = new Map(chart.lanes.map((lane, place) => [lane, GUTTER + width * (place + 0.5)]));
   chart.laneWidth = width;
-  chart.width = Math.max(GUTTER + width * chart.lanes.length + 40, $('stage').clientWidth - 18);
+  chart.width = Math.max(GUTTER + width * chart.lanes.length + 40, $('stage').clientWidth);
   chart.strips = strips();
   chart.bandAt = chart.bands.map(([, , begin, end]) => [yOf(begin), yOf(end)]);
   $('canvas').style.height = `${chart.height}px`;
@@ -560,6 +560,7 @@ function showMessage(index, focus) {
   $('message-links').replaceChildren(...links.map(([name, other]) => make('button', { type: 'button', class: 'chip', onclick: () => { choose(other); showMessage(other, false); } }, `To ${name}`)));
   $('message-text').innerHTML = readable(chart.texts[words] || '(nothing to be read: this is a packet of a handshake, or a connection)');
   $('message').hidden = false;
+  document.body.classList.add('reading');
   if (focus) $('close').focus();
 }
 
@@ -575,6 +576,7 @@ function readable(words) {
 function closeMessage(focus = true) {
   if ($('message').hidden) return;
   $('message').hidden = true;
+  document.body.classList.remove('reading');
   if (focus) $('stage').focus();
 }
 $('close').addEventListener('click', () => closeMessage());
