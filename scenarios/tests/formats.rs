@@ -31,14 +31,14 @@ const CALL: &str = "\
 @calls
 Feature: Calls
   Background:
-    Given alice has a hardphone
-    And bob has a hardphone
+    Given agents alice and bob with hardphones
+    And every agent's phone registers
 
   @held
   Scenario Outline: <who> is called
     When alice calls <who>
-    Then <who>'s phone rings within 2 seconds
-    And <who> is in a call
+    Then <who>'s phone rings
+    And alice and <who> hear each other within 2 seconds
 
     Examples:
       | who |
