@@ -37,6 +37,9 @@ pub fn read(text: &FeatureText, vocabulary: &Vocabulary) -> Result<ReadFeature, 
 /// So many problems of a file are told; whoever has mended those looks again.
 const PROBLEMS_MAX: usize = 100;
 
+/// A table may have so many rows, its heading among them.
+const TABLE_MAX: usize = 150_000;
+
 /// Reads one feature file by the phrases of this build and of a book, or says all that's wrong with it.
 pub fn read_with(
     text: &FeatureText,
@@ -171,7 +174,25 @@ impl Lint<'_> {
         (line, column + 1)
     }
 
+    /// Where a table begins that is too long: the reader's time grows with the square of its rows.
+    fn line_of_endless_table(&self) -> Option<usize> {
+        let mut rows = 0;
+        for (at, line) in self.lines.iter().enumerate() {
+            rows = if line.trim_start().starts_with('|') { rows + 1 } else { 0 };
+            if rows > TABLE_MAX {
+                return Some(at + 2 - rows);
+            }
+        }
+        None
+    }
+
     fn parse(&mut self) -> Option<gherkin::Feature> {
+        if let Some(line) = self.line_of_endless_table() {
+            let sentence = format!("a table of more than {TABLE_MAX} rows is read by nobody: cut it into several");
+            let indent = self.lines[line - 1].chars().take_while(|sign| sign.is_whitespace()).count();
+            self.say(line, indent + 1, sentence, Vec::new());
+            return None;
+        }
         // The reader unwraps what it takes for granted; a file that proves it wrong is still no panic of ours.
         let parsed = play::quietly(|| {
             gherkin::Feature::parse(self.mended, GherkinEnv::default()).map_err(|error| error.to_string())

@@ -383,6 +383,6 @@ mod tests {
             with(&|other| other.scenarios[0].runs -= 1),
         ];
         let build = crate::build::id();
-        insta::assert_snapshot!(told.join("\n").replace(build, "(build)"));
+        insta::assert_snapshot!(told.join("\n").replace(build, "(build)").replace(crate::build::COMMIT, "(commit)"));
     }
 }

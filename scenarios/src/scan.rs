@@ -312,7 +312,12 @@ impl Scanner<'_> {
             let (written, rest) = (&said[..end], said[end..].trim());
             let bare = written.trim_end_matches([':', ',']);
             let distance = distance(&bare.to_lowercase(), &keyword.to_lowercase());
-            let allowed = if keyword.chars().count() > 3 { 2 } else { 1 };
+            // Of another language nobody here knows the ordinary words, so that its short keywords must be nearer.
+            let allowed = match keyword.chars().count() {
+                ..=3 => 1,
+                4..=5 if !self.keywords.are_english() => 1,
+                _ => 2,
+            };
             // A keyword of one sign is near to everything.
             (distance <= allowed && keyword.chars().count() > 2).then_some(Near { distance, keyword, written, rest })
         });

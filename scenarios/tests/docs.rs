@@ -303,6 +303,8 @@ fn no_document_is_left_out() {
         .filter(|name| name.ends_with(".md"))
         .collect();
     documents.push("README.md".to_owned());
+    // Made of the vocabulary itself, whose tests hold it to that and try its examples.
+    documents.retain(|document| document != "docs/vocabulary.md");
     for document in documents {
         assert!(this.contains(&format!("follow(\"{document}\")")), "{document} is followed by no test");
     }
@@ -398,4 +400,9 @@ fn the_webphones_holds() {
 #[test]
 fn the_live_holds() {
     follow("docs/live.md");
+}
+
+#[test]
+fn the_results_holds() {
+    follow("docs/results.md");
 }

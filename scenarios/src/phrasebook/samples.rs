@@ -9,34 +9,41 @@ use crate::binder::{Binder, Misfit};
 use crate::problem::{Place, Problem};
 use crate::vocabulary::{self, Bound, Found, Vocabulary};
 
-/// For each kind of argument, words that it reads.
-struct Samples(BTreeMap<&'static str, String>);
+/// For each kind of argument, words that it reads: several, for a step that speaks of two of them means two.
+struct Samples(BTreeMap<&'static str, Vec<String>>);
 
 impl Samples {
     /// From the examples of the built-in phrases.
     fn of(vocabulary: &Vocabulary) -> Samples {
-        let mut samples = BTreeMap::new();
+        let mut samples: BTreeMap<&'static str, Vec<String>> = BTreeMap::new();
         for example in vocabulary::built_in().flat_map(|phrase| phrase.examples()) {
             let Found::One(bound) = vocabulary.find(&vocabulary::step_of(example)) else { continue };
             let Bound::Phrase(_, matches) = *bound else { continue };
             for (kind, words) in matches.arguments() {
-                let sample: &mut String = samples.entry(kind.name).or_default();
-                // An optional tail is tried out as it is when it's there. `every agent` isn't everywhere one agent is.
-                if sample.is_empty() || sample.starts_with("every") {
-                    *sample = words.to_owned();
+                let known = samples.entry(kind.name).or_default();
+                if !known.iter().any(|sample| sample == words) {
+                    known.push(words.to_owned());
                 }
             }
         }
+        // An optional tail is tried out as it is when it's there. `every agent` isn't everywhere one agent is. The sort is
+        // stable: of the others the first stays the first.
+        samples
+            .values_mut()
+            .for_each(|known| known.sort_by_key(|words| words.is_empty() || words.starts_with("every")));
         Samples(samples)
     }
 
-    fn of_kind(&self, kind: &str) -> String {
-        self.0.get(kind).cloned().unwrap_or_default()
+    /// The words for a gap that is the `nth` of its kind.
+    fn of_kind(&self, kind: &str, nth: usize) -> String {
+        let known = self.0.get(kind).map(Vec::as_slice).unwrap_or_default();
+        known.get(nth).or(known.first()).cloned().unwrap_or_default()
     }
 
     /// All that could stand in a gap that takes any words.
     fn all(&self) -> Vec<String> {
-        let mut all: Vec<String> = self.0.values().map(|words| words.trim().to_owned()).collect();
+        let first = self.0.values().filter_map(|known| known.first());
+        let mut all: Vec<String> = first.map(|words| words.trim().to_owned()).collect();
         all.retain(|words| !words.is_empty());
         all.sort();
         all.dedup();
@@ -99,7 +106,10 @@ pub(super) fn problems(book: &Phrasebook, vocabulary: &Vocabulary) -> Vec<(Strin
 
 /// Words for each gap of a phrase; nothing yet for those that take any.
 fn fitting(phrase: &Composite, samples: &Samples) -> Vec<Option<String>> {
-    phrase.parameters.iter().map(|parameter| parameter.kind.map(|kind| samples.of_kind(kind.name))).collect()
+    let kinds: Vec<Option<&str>> =
+        phrase.parameters.iter().map(|parameter| parameter.kind.map(|kind| kind.name)).collect();
+    let nth = |at: usize| kinds[..at].iter().filter(|kind| **kind == kinds[at]).count();
+    kinds.iter().enumerate().map(|(at, kind)| kind.map(|kind| samples.of_kind(kind, nth(at)))).collect()
 }
 
 fn words(fitting: &[Option<String>], any: &str) -> Vec<String> {
