@@ -9,35 +9,42 @@ use crate::binder::{Binder, Misfit};
 use crate::problem::{Place, Problem};
 use crate::vocabulary::{self, Bound, Found, Vocabulary};
 
-/// For each kind of argument, words that it reads.
-struct Samples(BTreeMap<&'static str, String>);
+/// So many examples of a kind are enough.
+const SAMPLES_MAX: usize = 6;
+
+/// For each kind of argument, some words that it reads.
+struct Samples(BTreeMap<&'static str, Vec<String>>);
 
 impl Samples {
     /// From the examples of the built-in phrases.
     fn of(vocabulary: &Vocabulary) -> Samples {
-        let mut samples = BTreeMap::new();
+        let mut samples: BTreeMap<&'static str, Vec<String>> = BTreeMap::new();
         for example in vocabulary::built_in().flat_map(|phrase| phrase.examples()) {
             let Found::One(bound) = vocabulary.find(&vocabulary::step_of(example)) else { continue };
             let Bound::Phrase(_, matches) = *bound else { continue };
             for (kind, words) in matches.arguments() {
-                let sample: &mut String = samples.entry(kind.name).or_default();
+                let of_kind = samples.entry(kind.name).or_default();
                 // An optional tail is tried out as it is when it's there. `every agent` isn't everywhere one agent is.
-                if sample.is_empty() || sample.starts_with("every") {
-                    *sample = words.to_owned();
+                let is_good = !words.is_empty() && !words.starts_with("every ");
+                if is_good && of_kind.len() < SAMPLES_MAX && !of_kind.iter().any(|known| known == words) {
+                    of_kind.push(words.to_owned());
                 }
             }
         }
         Samples(samples)
     }
 
-    fn of_kind(&self, kind: &str) -> String {
-        self.0.get(kind).cloned().unwrap_or_default()
+    /// Words for a gap of that kind, other than these if there are others: one who calls and one who is called are two.
+    fn of_kind(&self, kind: &str, taken: &[String]) -> String {
+        let Some(all) = self.0.get(kind) else { return String::new() };
+        all.iter().find(|words| !taken.contains(words)).or(all.first()).cloned().unwrap_or_default()
     }
 
     /// All that could stand in a gap that takes any words.
     fn all(&self) -> Vec<String> {
-        let mut all: Vec<String> = self.0.values().map(|words| words.trim().to_owned()).collect();
-        all.retain(|words| !words.is_empty());
+        // Two of each kind, for two gaps of one kind.
+        let some = self.0.values().flat_map(|words| words.iter().take(2));
+        let mut all: Vec<String> = some.map(|words| words.trim().to_owned()).collect();
         all.sort();
         all.dedup();
         all
@@ -58,6 +65,14 @@ pub(super) fn problems(book: &Phrasebook, vocabulary: &Vocabulary) -> Vec<(Strin
             lead: misfit.lead,
             offers: misfit.offers,
         };
+        let fitting = fitting(phrase, &samples);
+        if let Found::One(_) | Found::Several(_) =
+            vocabulary.find(&vocabulary::step_of(&format!("Given {}", said(phrase, &fitting))))
+        {
+            let misfit = Misfit::plain("a phrase of busyhour reads like this already: say it otherwise");
+            problems.push((phrase.place(), of_phrase(phrase.line, phrase.column, phrase.source.clone(), misfit)));
+            continue;
+        }
         if let Some(chain) = chains.iter().find(|chain| Arc::ptr_eq(&chain[0], phrase)) {
             let names: Vec<String> = chain.iter().map(|one| format!("`{}` ({})", one.phrase, one.place())).collect();
             let sentence = format!("this phrase is made of itself: {}", names.join(" -> "));
@@ -68,14 +83,6 @@ pub(super) fn problems(book: &Phrasebook, vocabulary: &Vocabulary) -> Vec<(Strin
             continue;
         }
         if chains.iter().flatten().any(|one| Arc::ptr_eq(one, phrase)) {
-            continue;
-        }
-        let fitting = fitting(phrase, &samples);
-        if let Found::One(_) | Found::Several(_) =
-            vocabulary.find(&vocabulary::step_of(&format!("Given {}", said(phrase, &fitting))))
-        {
-            let misfit = Misfit::plain("a phrase of busyhour reads like this already: say it otherwise");
-            problems.push((phrase.place(), of_phrase(phrase.line, phrase.column, phrase.source.clone(), misfit)));
             continue;
         }
         for line in &phrase.steps {
@@ -99,7 +106,13 @@ pub(super) fn problems(book: &Phrasebook, vocabulary: &Vocabulary) -> Vec<(Strin
 
 /// Words for each gap of a phrase; nothing yet for those that take any.
 fn fitting(phrase: &Composite, samples: &Samples) -> Vec<Option<String>> {
-    phrase.parameters.iter().map(|parameter| parameter.kind.map(|kind| samples.of_kind(kind.name))).collect()
+    let mut taken: Vec<String> = Vec::new();
+    let fitting = phrase.parameters.iter().map(|parameter| {
+        let words = samples.of_kind(parameter.kind?.name, &taken);
+        taken.push(words.clone());
+        Some(words)
+    });
+    fitting.collect()
 }
 
 fn words(fitting: &[Option<String>], any: &str) -> Vec<String> {
