@@ -86,10 +86,7 @@ impl Keywords {
     }
 
     /// The word for one of `Given`, `When` and `Then`; any other is left as it is.
-    pub fn step<'w>(&self, english: &'w str) -> &'w str
-    where
-        'static: 'w,
-    {
+    pub fn step<'w>(&self, english: &'w str) -> &'w str {
         match ["Given", "When", "Then"].iter().position(|word| *word == english) {
             Some(at) => self.first(STEPS + at),
             None => english,

@@ -9,7 +9,10 @@ use crate::binder::{Binder, Misfit};
 use crate::problem::{Place, Problem};
 use crate::vocabulary::{self, Bound, Found, Vocabulary};
 
-/// For each kind of argument, words that it reads: several, for a step that speaks of two of them means two.
+/// So many examples of a kind are enough.
+const SAMPLES_MAX: usize = 6;
+
+/// For each kind of argument, some words that it reads.
 struct Samples(BTreeMap<&'static str, Vec<String>>);
 
 impl Samples {
@@ -20,31 +23,28 @@ impl Samples {
             let Found::One(bound) = vocabulary.find(&vocabulary::step_of(example)) else { continue };
             let Bound::Phrase(_, matches) = *bound else { continue };
             for (kind, words) in matches.arguments() {
-                let known = samples.entry(kind.name).or_default();
-                if !known.iter().any(|sample| sample == words) {
-                    known.push(words.to_owned());
+                let of_kind = samples.entry(kind.name).or_default();
+                // An optional tail is tried out as it is when it's there. `every agent` isn't everywhere one agent is.
+                let is_good = !words.is_empty() && !words.starts_with("every ");
+                if is_good && of_kind.len() < SAMPLES_MAX && !of_kind.iter().any(|known| known == words) {
+                    of_kind.push(words.to_owned());
                 }
             }
         }
-        // An optional tail is tried out as it is when it's there. `every agent` isn't everywhere one agent is. The sort is
-        // stable: of the others the first stays the first.
-        samples
-            .values_mut()
-            .for_each(|known| known.sort_by_key(|words| words.is_empty() || words.starts_with("every")));
         Samples(samples)
     }
 
-    /// The words for a gap that is the `nth` of its kind.
-    fn of_kind(&self, kind: &str, nth: usize) -> String {
-        let known = self.0.get(kind).map(Vec::as_slice).unwrap_or_default();
-        known.get(nth).or(known.first()).cloned().unwrap_or_default()
+    /// Words for a gap of that kind, other than these if there are others: one who calls and one who is called are two.
+    fn of_kind(&self, kind: &str, taken: &[String]) -> String {
+        let Some(all) = self.0.get(kind) else { return String::new() };
+        all.iter().find(|words| !taken.contains(words)).or(all.first()).cloned().unwrap_or_default()
     }
 
     /// All that could stand in a gap that takes any words.
     fn all(&self) -> Vec<String> {
-        let first = self.0.values().filter_map(|known| known.first());
-        let mut all: Vec<String> = first.map(|words| words.trim().to_owned()).collect();
-        all.retain(|words| !words.is_empty());
+        // Two of each kind, for two gaps of one kind.
+        let some = self.0.values().flat_map(|words| words.iter().take(2));
+        let mut all: Vec<String> = some.map(|words| words.trim().to_owned()).collect();
         all.sort();
         all.dedup();
         all
@@ -65,6 +65,14 @@ pub(super) fn problems(book: &Phrasebook, vocabulary: &Vocabulary) -> Vec<(Strin
             lead: misfit.lead,
             offers: misfit.offers,
         };
+        let fitting = fitting(phrase, &samples);
+        if let Found::One(_) | Found::Several(_) =
+            vocabulary.find(&vocabulary::step_of(&format!("Given {}", said(phrase, &fitting))))
+        {
+            let misfit = Misfit::plain("a phrase of busyhour reads like this already: say it otherwise");
+            problems.push((phrase.place(), of_phrase(phrase.line, phrase.column, phrase.source.clone(), misfit)));
+            continue;
+        }
         if let Some(chain) = chains.iter().find(|chain| Arc::ptr_eq(&chain[0], phrase)) {
             let names: Vec<String> = chain.iter().map(|one| format!("`{}` ({})", one.phrase, one.place())).collect();
             let sentence = format!("this phrase is made of itself: {}", names.join(" -> "));
@@ -75,14 +83,6 @@ pub(super) fn problems(book: &Phrasebook, vocabulary: &Vocabulary) -> Vec<(Strin
             continue;
         }
         if chains.iter().flatten().any(|one| Arc::ptr_eq(one, phrase)) {
-            continue;
-        }
-        let fitting = fitting(phrase, &samples);
-        if let Found::One(_) | Found::Several(_) =
-            vocabulary.find(&vocabulary::step_of(&format!("Given {}", said(phrase, &fitting))))
-        {
-            let misfit = Misfit::plain("a phrase of busyhour reads like this already: say it otherwise");
-            problems.push((phrase.place(), of_phrase(phrase.line, phrase.column, phrase.source.clone(), misfit)));
             continue;
         }
         for line in &phrase.steps {
@@ -106,10 +106,13 @@ pub(super) fn problems(book: &Phrasebook, vocabulary: &Vocabulary) -> Vec<(Strin
 
 /// Words for each gap of a phrase; nothing yet for those that take any.
 fn fitting(phrase: &Composite, samples: &Samples) -> Vec<Option<String>> {
-    let kinds: Vec<Option<&str>> =
-        phrase.parameters.iter().map(|parameter| parameter.kind.map(|kind| kind.name)).collect();
-    let nth = |at: usize| kinds[..at].iter().filter(|kind| **kind == kinds[at]).count();
-    kinds.iter().enumerate().map(|(at, kind)| kind.map(|kind| samples.of_kind(kind, nth(at)))).collect()
+    let mut taken: Vec<String> = Vec::new();
+    let fitting = phrase.parameters.iter().map(|parameter| {
+        let words = samples.of_kind(parameter.kind?.name, &taken);
+        taken.push(words.clone());
+        Some(words)
+    });
+    fitting.collect()
 }
 
 fn words(fitting: &[Option<String>], any: &str) -> Vec<String> {
