@@ -85,6 +85,7 @@ fn a_cut_is_a_span_with_what_it_hit_and_audio_tells_when_it_was_gone() {
     assert!(swallowed.lost > 0 && heard.lost == 0, "{swallowed:?}");
     let gone = swallowed.windows.iter().find(|window| window.arrived == 0).unwrap();
     assert!((9..=10).contains(&gone.width.as_secs()), "{gone:?}");
+    // G.107: what loses all is rated 17, which is 1.2.
     assert!(gone.mos() < 1.2 && heard.mos() > 4.4, "{} {}", gone.mos(), heard.mos());
 }
 

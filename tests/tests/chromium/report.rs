@@ -224,6 +224,7 @@ fn a_duplicate_webhook_is_seen_with_its_attempts_and_replies() {
     assert!(page.text("#message-text").contains("POST /hook HTTP/1.1"), "{}", page.text("#message-text"));
     page.click("#message-links button");
     assert_eq!(page.text("#message-title"), "connection reset", "its answer is one click away");
+    page.press("Escape");
     page.picture("duplicate-webhook");
     page.is_content();
 }
