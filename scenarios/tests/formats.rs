@@ -7,8 +7,8 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use home::{Home, busyhour, own_steps, shown};
 use busyhour_scenarios::results::Results;
+use home::{Home, busyhour, own_steps, shown};
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus};
 use serde_json::Value;
 
@@ -120,7 +120,8 @@ fn a_junit_file_holds_any_character_that_a_failure_may_have() {
     };
     assert!(text.as_str().contains("␀␁␂"), "{text:?}");
     assert!(text.as_str().contains("␟ !\"#$%&'()"), "{text:?}");
-    let bad = |sign: char| sign.is_control() && sign != '\n' && sign != '\t' || ['\u{fffe}', '\u{ffff}'].contains(&sign);
+    let bad =
+        |sign: char| sign.is_control() && sign != '\n' && sign != '\t' || ['\u{fffe}', '\u{ffff}'].contains(&sign);
     assert!(!read(&home, "junit.xml").contains(bad));
 }
 
@@ -171,7 +172,8 @@ fn messages_tell_of_every_step_and_hang_the_diagram_on_the_one_that_failed() {
     let told = home.told(&busyhour(), &["run", "--format", "messages"]);
     assert!(told.starts_with("exit 1"), "{told}");
     let messages = messages(&home, "target/busyhour/messages.ndjson");
-    let kinds: Vec<&str> = messages.iter().map(|message| message.as_object().unwrap().keys().next().unwrap().as_str()).collect();
+    let kinds: Vec<&str> =
+        messages.iter().map(|message| message.as_object().unwrap().keys().next().unwrap().as_str()).collect();
     insta::assert_snapshot!(kinds.join("\n"));
     let pickle = of(&messages, "pickle")[0];
     assert_eq!(pickle["name"], "bob is called [bob]");
@@ -180,7 +182,8 @@ fn messages_tell_of_every_step_and_hang_the_diagram_on_the_one_that_failed() {
         of(&messages, "testStepFinished").into_iter().map(|finished| &finished["testStepResult"]["status"]).collect();
     assert_eq!(statuses, ["PASSED", "PASSED", "PASSED", "PASSED", "FAILED", "PASSED"]);
     let attachments = of(&messages, "attachment");
-    let failed = of(&messages, "testStepFinished").into_iter().find(|f| f["testStepResult"]["status"] == "FAILED").unwrap();
+    let failed =
+        of(&messages, "testStepFinished").into_iter().find(|f| f["testStepResult"]["status"] == "FAILED").unwrap();
     assert_eq!(attachments[0]["testStepId"], failed["testStepId"]);
     assert!(attachments[0]["body"].as_str().unwrap().contains("INVITE"), "{attachments:?}");
     assert!(attachments[1]["body"].as_str().unwrap().contains("replay  busyhour run features/calls.feature"));
@@ -296,7 +299,8 @@ fn ten_annotations_are_written_and_the_rest_is_counted() {
 #[test]
 fn several_formats_are_written_in_one_run_and_two_on_standard_output_are_an_error() {
     let home = Home::new("several").with("features/mixed.feature", MIXED);
-    let told = home.told(&own_steps(), &["run", "--format", "pretty=report/run.txt", "--format", "junit", "--format", "messages"]);
+    let told = home
+        .told(&own_steps(), &["run", "--format", "pretty=report/run.txt", "--format", "junit", "--format", "messages"]);
     assert!(told.starts_with("exit 1\n--- stdout\n--- stderr\n"), "{told}");
     assert!(read(&home, "report/run.txt").contains("2 scenarios: 1 passed, 1 failed"));
     let told: Vec<String> = [
@@ -327,7 +331,8 @@ fn a_disk_that_is_full_is_said_and_is_no_success() {
 #[test]
 fn results_on_standard_output_are_the_document_and_nothing_else() {
     let home = Home::new("json").with("features/mixed.feature", MIXED);
-    let output = home.command(&own_steps(), &["run", "--format", "json", "--format", "pretty=run.txt"]).output().unwrap();
+    let output =
+        home.command(&own_steps(), &["run", "--format", "json", "--format", "pretty=run.txt"]).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     let stdout = String::from_utf8(output.stdout).unwrap();
     assert_eq!(stdout, read(&home, "target/busyhour/results.json"));
@@ -351,7 +356,9 @@ fn the_documented_results_are_those_that_are_written() {
         keys_of(&serde_json::from_str(&document).unwrap(), &mut keys);
     }
     assert!(keys.len() > 40, "{keys:?}");
-    let told = |key: &String| page.contains(&format!("`{key}`")) || page.contains(&format!("{key}, ")) || page.contains(&format!("{key}}}"));
+    let told = |key: &String| {
+        page.contains(&format!("`{key}`")) || page.contains(&format!("{key}, ")) || page.contains(&format!("{key}}}"))
+    };
     let untold: Vec<&String> = keys.iter().filter(|key| !told(key)).collect();
     assert!(untold.is_empty(), "docs/results.md doesn't tell of {untold:?}");
 }

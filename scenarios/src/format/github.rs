@@ -168,7 +168,9 @@ impl Github {
         }
         if let Some(more) = bad.len().checked_sub(ANNOTATIONS_MAX).filter(|more| *more > 0) {
             let scenarios = report::counted(more, "more scenario");
-            text.push_str(&format!("::notice title=busyhour::{scenarios} didn't pass; the step's summary has them all\n"));
+            text.push_str(&format!(
+                "::notice title=busyhour::{scenarios} didn't pass; the step's summary has them all\n"
+            ));
         }
         text
     }
@@ -204,7 +206,11 @@ impl Github {
                 "| {} | `{}` | {} | {} | {} |\n",
                 cell(&entry.case.title()),
                 code(&place),
-                if entry.word.is_bad() { format!("**{}**", entry.word.as_str()) } else { entry.word.as_str().to_owned() },
+                if entry.word.is_bad() {
+                    format!("**{}**", entry.word.as_str())
+                } else {
+                    entry.word.as_str().to_owned()
+                },
                 self.seeds_told(entry),
                 cell(&entry.why())
             ));
@@ -213,7 +219,11 @@ impl Github {
             text.push_str(&format!("\n{} more are in `results.json`.\n", rows.len() - rows_shown));
         }
         if let Some(first) = bad.first() {
-            text.push_str(&format!("\n### {}\n\n{}", heading(&cut(&first.case.title(), SENTENCE_MAX)), self.at_length(first)));
+            text.push_str(&format!(
+                "\n### {}\n\n{}",
+                heading(&cut(&first.case.title(), SENTENCE_MAX)),
+                self.at_length(first)
+            ));
         }
         assert!(text.len() <= SUMMARY_MAX, "the parts of a summary are bounded: {} bytes", text.len());
         text

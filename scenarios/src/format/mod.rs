@@ -225,7 +225,13 @@ impl Choice {
             writers.push(Named { name, writer });
         }
         let telling = Telling::of(plan);
-        Ok(Formats { pretty: Some((Everywhere(pretty), paint)), writers, telling, held: checked.then(Vec::new), trouble: Ok(()) })
+        Ok(Formats {
+            pretty: Some((Everywhere(pretty), paint)),
+            writers,
+            telling,
+            held: checked.then(Vec::new),
+            trouble: Ok(()),
+        })
     }
 }
 

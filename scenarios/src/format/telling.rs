@@ -240,7 +240,9 @@ mod tests {
         let mut tell = |told: &Told<'_>| {
             lines.push(match told {
                 Told::One(one) => format!("{} {} {}", one.job.case.scenario, one.job.seed, one.word().as_str()),
-                Told::Closed(closed) => format!("{}: {}, untold: {}", closed.case.scenario, closed.counts.told(), closed.untold.told()),
+                Told::Closed(closed) => {
+                    format!("{}: {}, untold: {}", closed.case.scenario, closed.counts.told(), closed.untold.told())
+                }
             });
             Ok(())
         };

@@ -93,7 +93,8 @@ impl Document {
     fn of(file: &Arc<str>, text: String, ids: &mut Ids) -> Result<Document, String> {
         // The reader wants a line's end at the end, and may panic where it's proved wrong.
         let closed = format!("{}\n", text.trim_end_matches('\n'));
-        let parsed = play::quietly(|| Feature::parse(&closed, GherkinEnv::default()).map_err(|error| error.to_string()));
+        let parsed =
+            play::quietly(|| Feature::parse(&closed, GherkinEnv::default()).map_err(|error| error.to_string()));
         let feature = parsed.map_err(|failure| failure.to_string()).and_then(|parsed| parsed)?;
         let language = language_of(&closed);
         let mut builder = Builder::over(&closed, ids);
@@ -106,7 +107,15 @@ impl Document {
             tree.rule_ids.push(builder.ids.next());
         }
         (tree.steps, tree.tags) = (builder.steps, builder.tags);
-        Ok(Document { file: Arc::clone(file), text: closed, language, feature, tree, made: Vec::new(), places: BTreeMap::new() })
+        Ok(Document {
+            file: Arc::clone(file),
+            text: closed,
+            language,
+            feature,
+            tree,
+            made: Vec::new(),
+            places: BTreeMap::new(),
+        })
     }
 
     /// The message that holds its text.
@@ -149,7 +158,8 @@ impl Document {
             let made = lines.flat_map(|line| self.made.iter().filter(move |made| made.line == line));
             made.map(|made| json!({ "scenario": made.node })).collect()
         };
-        let background = |background: &Option<Value>| background.iter().map(|node| json!({ "background": node })).collect();
+        let background =
+            |background: &Option<Value>| background.iter().map(|node| json!({ "background": node })).collect();
         let mut children: Vec<Value> = background(&self.tree.background);
         children.extend(of(&self.feature.scenarios));
         for (index, rule) in self.feature.rules.iter().enumerate() {
@@ -228,7 +238,8 @@ impl<'a> Builder<'a> {
             let text = self.lines[above - 1];
             let trimmed = text.trim();
             if trimmed.starts_with('@') {
-                let on_line = text.split_whitespace().filter_map(|word| word.strip_prefix('@').map(|name| (word, name)));
+                let on_line =
+                    text.split_whitespace().filter_map(|word| word.strip_prefix('@').map(|name| (word, name)));
                 places.extend(on_line.map(|(word, name)| {
                     let offset = word.as_ptr() as usize - text.as_ptr() as usize;
                     (name, above, text[..offset].chars().count() + 1)
@@ -310,14 +321,16 @@ impl<'a> Builder<'a> {
     /// The rows of the table below a line, each with its own line.
     fn rows(&mut self, table: &Table, line: usize) -> Vec<(usize, Value)> {
         let below = self.lines.iter().enumerate().skip(line);
-        let lines: Vec<usize> =
-            below.filter(|(_, text)| text.trim_start().starts_with('|')).map(|(at, _)| at + 1).take(table.rows.len()).collect();
+        let lines: Vec<usize> = below
+            .filter(|(_, text)| text.trim_start().starts_with('|'))
+            .map(|(at, _)| at + 1)
+            .take(table.rows.len())
+            .collect();
         let rows = table.rows.iter().enumerate();
         rows.map(|(index, cells)| {
             let line = lines.get(index).copied().unwrap_or(line);
             let location = self.location(line);
-            let cells: Vec<Value> =
-                cells.iter().map(|cell| json!({ "location": location, "value": cell })).collect();
+            let cells: Vec<Value> = cells.iter().map(|cell| json!({ "location": location, "value": cell })).collect();
             (line, json!({ "id": self.ids.next(), "location": location, "cells": cells }))
         })
         .collect()

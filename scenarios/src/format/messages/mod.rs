@@ -211,7 +211,8 @@ impl Messages {
             let owned = |ids: Vec<&str>| ids.into_iter().map(str::to_owned).collect::<Vec<String>>();
             nodes_of_scenario = owned(nodes.scenario());
             tags = nodes.tags(&case.tags);
-            nodes_of_steps = case.script.steps.iter().map(|step| owned(nodes.step(step.line, step.background))).collect();
+            nodes_of_steps =
+                case.script.steps.iter().map(|step| owned(nodes.step(step.line, step.background))).collect();
         }
         for (index, step) in case.script.steps.iter().enumerate() {
             let definition = self.definition(step)?;
@@ -279,7 +280,10 @@ impl Messages {
 
     fn step(&mut self, started: &str, id: &str, at: (SimTime, SimTime), came_to: &CameTo) -> io::Result<()> {
         let (from, to) = at;
-        self.say("testStepStarted", json!({ "testCaseStartedId": started, "testStepId": id, "timestamp": clock(from) }))?;
+        self.say(
+            "testStepStarted",
+            json!({ "testCaseStartedId": started, "testStepId": id, "timestamp": clock(from) }),
+        )?;
         for (media_type, file_name, body) in &came_to.attachments {
             let mut attachment = json!({
                 "testCaseStartedId": started,
@@ -362,7 +366,8 @@ impl Messages {
         };
         self.step(&playing.started, &at_the_end, (end, end), &came_to)?;
         if let (Some(id), Some(different)) = (second, different) {
-            let message = format!("{}: another result with the same seed\n{different}", Word::Nondeterministic.as_str());
+            let message =
+                format!("{}: another result with the same seed\n{different}", Word::Nondeterministic.as_str());
             self.step(&playing.started, &id, (end, end), &CameTo::failed(message))?;
         }
         self.end(&playing, end)
@@ -375,7 +380,8 @@ impl Messages {
         if one.at_length && !account.diagram.is_empty() {
             attachments.push(("text/plain", Some("diagram.txt"), visible(&account.diagram.join("\n"))));
         }
-        let mut lines = vec![format!("replay  {}", report::replay_shown(&one.job.case, &one.job.flag(), self.launcher))];
+        let mut lines =
+            vec![format!("replay  {}", report::replay_shown(&one.job.case, &one.job.flag(), self.launcher))];
         lines.extend(account.record_folder.iter().map(|folder| format!("record  {}", folder.display())));
         attachments.push(("text/x.cucumber.log+plain", None, visible(&lines.join("\n"))));
         attachments
@@ -521,7 +527,8 @@ fn argument(bound: &Bound) -> Option<Value> {
     if let Some(text) = text {
         return Some(json!({ "docString": { "content": text } }));
     }
-    let row = |row: &Vec<String>| json!({ "cells": row.iter().map(|cell| json!({ "value": cell })).collect::<Vec<_>>() });
+    let row =
+        |row: &Vec<String>| json!({ "cells": row.iter().map(|cell| json!({ "value": cell })).collect::<Vec<_>>() });
     table.map(|rows| json!({ "dataTable": { "rows": rows.iter().map(row).collect::<Vec<_>>() } }))
 }
 
