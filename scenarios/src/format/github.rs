@@ -11,6 +11,8 @@ use std::time::Duration;
 
 use super::telling::{Closed, Counts, Told};
 use super::{End, Word, Writer, visible};
+use crate::chart::Chart;
+use crate::chart::mermaid::mermaid;
 use crate::outcome::ScenarioResult;
 use crate::report::{self, Launcher};
 use crate::run::{Job, Plan};
@@ -24,7 +26,11 @@ const SUMMARY_MAX: usize = 1 << 20;
 const SENTENCE_MAX: usize = 300;
 const DIAGRAM_MAX: usize = 60_000;
 /// Rows are written up to so many bytes.
-const ROWS_MAX: usize = 400_000;
+const ROWS_MAX: usize = 300_000;
+/// A chart of more messages is nothing that somebody reads in a summary: the lines of the failure are.
+const ARROWS_MAX: usize = 120;
+/// A capture that is larger has more of them.
+const CAPTURE_MAX: u64 = 8 << 20;
 
 /// What is kept of a scenario's worst run.
 struct Shown {
@@ -234,7 +240,10 @@ impl Github {
         let mut text = format!("{}\n", fenced("", &cut(&entry.why(), DIAGRAM_MAX)));
         if let Some(worst) = entry.worst.as_ref().filter(|worst| worst.word == Word::Failed) {
             let diagram = &worst.result.account.diagram;
-            if !diagram.is_empty() {
+            if let Some(chart) = chart(&worst.result) {
+                text.push_str(&fenced("mermaid", &chart));
+                text.push('\n');
+            } else if !diagram.is_empty() {
                 text.push_str(&fenced("text", &cut(&diagram.join("\n"), DIAGRAM_MAX)));
                 text.push('\n');
             }
@@ -276,6 +285,14 @@ impl Writer for Github {
         let mut file_of_step = OpenOptions::new().append(true).create(true).open(file).map_err(told)?;
         file_of_step.write_all(self.summary(end).as_bytes()).map_err(told)
     }
+}
+
+/// The chart of a run that has a record, if it's one to be looked at here.
+fn chart(result: &ScenarioResult) -> Option<String> {
+    let folder = result.account.record_folder.as_ref()?;
+    // Without it there are still the lines.
+    let chart = Chart::load_up_to(folder, CAPTURE_MAX).ok()?;
+    (1..=ARROWS_MAX).contains(&chart.arrows.len()).then(|| mermaid(&chart))
 }
 
 /// A text as the message of an annotation.
@@ -329,7 +346,8 @@ fn cut(text: &str, max: usize) -> String {
     if text.len() <= max {
         return text.to_owned();
     }
-    format!("{}…", &text[..text.floor_char_boundary(max)])
+    let end = (0..=max).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
+    format!("{}…", &text[..end])
 }
 
 #[cfg(test)]
