@@ -47,7 +47,7 @@ pub enum MergeError {
         partition: Partition,
     },
     /// Some aren't there.
-    #[error("of {of} parts {missing}: {given} given")]
+    #[error("of {of} parts {given} given: {missing}")]
     Missing {
         /// How many there should be.
         of: u64,
@@ -181,10 +181,10 @@ fn apart(one: &Results, other: &Results) -> Option<String> {
 fn missing_shown(missing: &[u64]) -> String {
     const SHOWN_MAX: usize = 8;
     let shown: Vec<String> = missing.iter().take(SHOWN_MAX).map(u64::to_string).collect();
-    let are = if missing.len() == 1 { "is" } else { "are" };
+    let (parts, are) = if missing.len() == 1 { ("part", "is") } else { ("parts", "are") };
     match missing.len().saturating_sub(SHOWN_MAX) {
-        0 => format!("{} {are} missing", shown.join(", ")),
-        more => format!("{} and {more} more are missing", shown.join(", ")),
+        0 => format!("{parts} {} {are} missing", shown.join(", ")),
+        more => format!("{parts} {} and {more} more {are} missing", shown.join(", ")),
     }
 }
 

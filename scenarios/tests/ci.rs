@@ -170,7 +170,7 @@ fn the_gate_accepts_with_a_sentence_and_refuses_with_reasons() {
     home.write(
         "strict.toml",
         "must_pass = [\"@release\", \"@gold\", \"@net and not @release\"]\nseeds = 100\nminimum_tests = 500\n\
-        maximum_duration = \"1s\"\ncheck_determinism = true\n[required_faults]\ncut = 100000\nrandom = 1\nnat = 1\n\
+        check_determinism = true\n[required_faults]\ncut = 100000\nrandom = 1\nnat = 1\n\
         [required_oracles]\nnothing_unsent_arrives = 1\neffects_exactly_once = 1\n",
     );
     home.write("lenient.toml", "maximum_failures = 2\n");
@@ -228,10 +228,11 @@ fn two_outcomes_of_one_seed_are_refused_whoever_is_in_quarantine() {
     let scenario = &mut results["scenarios"][0];
     (scenario["passed"], scenario["nondeterministic"]) = (1.into(), 1.into());
     scenario["verdict"] = "nondeterministic".into();
+    scenario["cpu_us"] = 7_200_000_000_u64.into();
     home.write("out/results.json", &results.to_string());
     home.write(
         "gate.toml",
-        "maximum_failures = 5\n[[quarantine]]\nscenario = \"Everything arrives\"\nreason = \"r\"\nowner = \"o\"\nexpires = 2027-01-31\n",
+        "maximum_failures = 5\nmaximum_duration = \"1h\"\n[[quarantine]]\nscenario = \"Everything arrives\"\nreason = \"r\"\nowner = \"o\"\nexpires = 2027-01-31\n",
     );
     insta::assert_snapshot!(home.told("gate out --today 2027-01-01"));
 }

@@ -182,13 +182,17 @@ impl Judge<'_> {
                 ));
                 continue;
             }
-            let failing =
-                named.iter().filter(|place| self.results.scenarios[**place].verdict >= Verdict::Failed).count();
-            let remark = match failing {
-                0 => format!("{}: `{shown}` is in quarantine, and passes: take it out", rule.place),
-                _ => format!("`{shown}` fails, and is in quarantine until {expires}: {reason} ({owner})"),
-            };
-            self.remarks.push(remark);
+            // What is worse than a failure is no quarantine's to excuse, and is told elsewhere.
+            match named.iter().map(|place| self.results.scenarios[*place].verdict).max() {
+                Some(Verdict::Failed) => {
+                    let until = format!("is in quarantine until {expires}: {reason} ({owner})");
+                    self.remarks.push(format!("`{shown}` fails, and {until}"));
+                }
+                Some(Verdict::Passed | Verdict::NotExercised) => {
+                    self.remarks.push(format!("{}: `{shown}` is in quarantine, and passes: take it out", rule.place));
+                }
+                _ => {}
+            }
             self.excused.extend(named);
         }
         Ok(())
@@ -346,7 +350,8 @@ impl Judge<'_> {
         let scenarios = &self.results.scenarios;
         let sum = |of: fn(&Scenario) -> u64| scenarios.iter().map(of).fold(0u64, u64::saturating_add);
         let failing = |place: &usize| scenarios[*place].verdict >= Verdict::Failed;
-        let mut excused: Vec<usize> = self.excused.iter().copied().filter(failing).collect();
+        let excusable = |place: &usize| scenarios[*place].verdict == Verdict::Failed;
+        let mut excused: Vec<usize> = self.excused.iter().copied().filter(excusable).collect();
         excused.sort_unstable();
         excused.dedup();
         let mut faults: BTreeMap<String, u64> = BTreeMap::new();
