@@ -285,11 +285,11 @@ fn a_record_that_can_not_be_read_says_what_is_wrong_and_where() {
     ];
     insta::assert_snapshot!(complaints.join("\n"), @r#"
     RUN/record.json: this record has format 3, this build reads 2
-    RUN/record.json, line 113, column 1: missing field `format`
-    RUN/record.json, line 23, column 3: a seed is a number below 2^64, not "-1"
-    RUN/record.json, line 37, column 20: unknown variant `maybe`, expected one of `passed`, `failed`, `not-exercised`
-    RUN/record.json, line 68, column 18: invalid type: string "14", expected u32
-    RUN/record.json, line 61, column 13: EOF while parsing a string
+    RUN/record.json, line 114, column 1: missing field `format`
+    RUN/record.json, line 24, column 3: a seed is a number below 2^64, not "-1"
+    RUN/record.json, line 38, column 20: unknown variant `maybe`, expected one of `passed`, `failed`, `not-exercised`
+    RUN/record.json, line 69, column 18: invalid type: string "14", expected u32
+    RUN/record.json, line 62, column 4: EOF while parsing an object
     RUN/events.ndjson, line 2, column 34: unknown variant `gossip`, expected one of `world`, `step`, `claim`
     RUN/events.ndjson, line 3, column 83: expected `:`
     RUN/events.ndjson, line 3: no host is called "mallory"
