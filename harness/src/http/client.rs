@@ -129,6 +129,11 @@ impl Client {
         })
     }
 
+    /// What its host's clock shows.
+    pub(crate) fn now(&self) -> SimTime {
+        self.host.now()
+    }
+
     /// What comes of it until then: nothing, if the time is up first.
     async fn until<T>(&self, until: SimTime, work: impl Future<Output = T>) -> Option<T> {
         tokio::select! {

@@ -183,10 +183,10 @@ impl Drop for EndAttempts<'_> {
 pub async fn perform(client: &Client, attempt: Attempt) -> Outcome {
     let mut request = attempt.request;
     let mut redirects = attempt.follow_redirects;
-    let deadline = tokio::time::Instant::now() + attempt.limits.total;
+    let deadline = client.now() + attempt.limits.total;
     loop {
         let mut limits = attempt.limits;
-        limits.total = deadline - tokio::time::Instant::now();
+        limits.total = deadline.since(client.now());
         let result = client.send(request.clone(), limits).await;
         match result.as_ref().ok().filter(|_| redirects > 0).and_then(|response| redirect(&request, response)) {
             Some(next) => {
