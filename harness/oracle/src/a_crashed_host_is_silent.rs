@@ -9,7 +9,7 @@
 
 use busyhour_trace::{Event, HostId, Log, PacketSeen, SimTime, Source, Stage};
 
-use crate::witness::{Judgement, Witness};
+use crate::witness::{Judgement, Wants, Witness};
 
 /// The witness of this rule; see the [module](self).
 ///
@@ -42,6 +42,22 @@ struct Host {
 }
 
 impl ACrashedHostIsSilent {
+    fn see(&mut self, seen: &PacketSeen<'_>) {
+        let (host, did) = match seen.stage {
+            Stage::Sent => (seen.from, "left"),
+            Stage::Arrived => (seen.to, "arrived at"),
+            Stage::Copied { .. } | Stage::Lost(_) => return,
+        };
+        let Some(host) = self.host(host) else { return };
+        let (state, since) = match (host.crashed, host.asleep) {
+            (Some(since), _) => ("down", since),
+            (None, Some(since)) => ("asleep", since),
+            (None, None) => return,
+        };
+        let what = format!("packet {} {did} {}, which is {state} since {since}", seen.id, host.name);
+        self.judgement.violate(seen.at, what, [seen.id]);
+    }
+
     fn host(&self, host: Option<HostId>) -> Option<&Host> {
         self.hosts.get(usize::from(host?.0))
     }
@@ -57,24 +73,9 @@ impl Witness for ACrashedHostIsSilent {
          (Cristian 1991: crash failures)"
     }
 
-    fn sees_packets(&self) -> bool {
-        true
-    }
-
-    fn packet(&mut self, seen: &PacketSeen<'_>) {
-        let (host, did) = match seen.stage {
-            Stage::Sent => (seen.from, "left"),
-            Stage::Arrived => (seen.to, "arrived at"),
-            Stage::Copied { .. } | Stage::Lost(_) => return,
-        };
-        let Some(host) = self.host(host) else { return };
-        let (state, since) = match (host.crashed, host.asleep) {
-            (Some(since), _) => ("down", since),
-            (None, Some(since)) => ("asleep", since),
-            (None, None) => return,
-        };
-        let what = format!("packet {} {did} {}, which is {state} since {since}", seen.id, host.name);
-        self.judgement.violate(seen.at, what, [seen.id]);
+    fn packet(&mut self, seen: &PacketSeen<'_>) -> Wants {
+        self.see(seen);
+        Wants::Next
     }
 
     fn event(&mut self, event: &Event, log: &Log) {

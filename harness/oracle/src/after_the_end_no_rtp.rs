@@ -19,7 +19,7 @@ use rustc_hash::FxHashMap;
 use crate::hearing::{Frame, Heard, digest};
 use crate::read::sip::Method;
 use crate::surroundings::Surroundings;
-use crate::witness::{Judgement, Witness};
+use crate::witness::{Judgement, Wants, Witness};
 
 /// How long whoever sends may need to notice.
 const MARGIN: Duration = Duration::from_secs(1);
@@ -109,11 +109,18 @@ impl Witness for AfterTheEndNoRtp {
         }
     }
 
-    fn hears_media(&self) -> bool {
-        true
+    fn media(&mut self, frame: &Frame<'_>, around: &Surroundings) -> Wants {
+        self.hear(frame, around);
+        Wants::Next
     }
 
-    fn media(&mut self, frame: &Frame<'_>, around: &Surroundings) {
+    fn judgement(&self) -> &Judgement {
+        &self.judgement
+    }
+}
+
+impl AfterTheEndNoRtp {
+    fn hear(&mut self, frame: &Frame<'_>, around: &Surroundings) {
         if frame.stage != Stage::Sent || self.quiet.is_empty() {
             return;
         }
@@ -148,12 +155,6 @@ impl Witness for AfterTheEndNoRtp {
         self.judgement.violate(frame.at, what, [frame.packet]);
     }
 
-    fn judgement(&self) -> &Judgement {
-        &self.judgement
-    }
-}
-
-impl AfterTheEndNoRtp {
     fn announced(&mut self, id: u64, port: Port) {
         let call = self.calls.entry(id).or_default();
         if call.ports.contains(&port) {

@@ -24,7 +24,7 @@ use crate::dues::{Dues, PATIENCE};
 use crate::hearing::{Frame, Heard, digest};
 use crate::read::sip::Method;
 use crate::surroundings::Surroundings;
-use crate::witness::{Judgement, Witness};
+use crate::witness::{Judgement, Wants, Witness};
 
 /// How long it may take until both hear each other.
 const SOON: Duration = Duration::from_secs(3);
@@ -179,11 +179,33 @@ impl Witness for EstablishedMeansHeard {
         }
     }
 
-    fn hears_media(&self) -> bool {
-        true
+    fn media(&mut self, frame: &Frame<'_>, around: &Surroundings) -> Wants {
+        self.hear(frame, around);
+        Wants::Next
     }
 
-    fn media(&mut self, frame: &Frame<'_>, around: &Surroundings) {
+    fn due(&mut self, now: SimTime, around: &Surroundings) {
+        while let Some((at, call)) = self.dues.pop(now) {
+            self.judge(at, &call, around);
+        }
+        while let Some((at, call)) = self.secured.pop(now) {
+            self.judge(at, &call, around);
+        }
+        while let Some((_, key)) = self.forget.pop(now) {
+            if let Some(offer) = self.offers.remove(&key) {
+                self.accepted.remove(&(key.0, offer.call, offer.cseq));
+                self.changed.remove(&offer.call);
+            }
+        }
+    }
+
+    fn judgement(&self) -> &Judgement {
+        &self.judgement
+    }
+}
+
+impl EstablishedMeansHeard {
+    fn hear(&mut self, frame: &Frame<'_>, around: &Surroundings) {
         if frame.stage != Stage::Arrived || self.listening.is_empty() {
             return;
         }
@@ -208,27 +230,6 @@ impl Witness for EstablishedMeansHeard {
         }
     }
 
-    fn due(&mut self, now: SimTime, around: &Surroundings) {
-        while let Some((at, call)) = self.dues.pop(now) {
-            self.judge(at, &call, around);
-        }
-        while let Some((at, call)) = self.secured.pop(now) {
-            self.judge(at, &call, around);
-        }
-        while let Some((_, key)) = self.forget.pop(now) {
-            if let Some(offer) = self.offers.remove(&key) {
-                self.accepted.remove(&(key.0, offer.call, offer.cseq));
-                self.changed.remove(&offer.call);
-            }
-        }
-    }
-
-    fn judgement(&self) -> &Judgement {
-        &self.judgement
-    }
-}
-
-impl EstablishedMeansHeard {
     fn established(&mut self, heard: &Heard<'_>, theirs: Option<Said>, ours: Option<Said>, around: &Surroundings) {
         let (Some(theirs), Some(ours)) = (theirs, ours) else { return };
         if !theirs.both_ways || !ours.both_ways {

@@ -109,6 +109,6 @@ pub use session_time_adds_up::SessionTimeAddsUp;
 pub use webrtc_media_is_encrypted::WebrtcMediaIsEncrypted;
 pub use when_one_leg_ends_the_other_ends::WhenOneLegEndsTheOtherEnds;
 pub use without_consent_no_media::WithoutConsentNoMedia;
-pub use witness::{Complaint, Judgement, Panel, UnknownWitness, Verdict, Witness};
+pub use witness::{Complaint, Judgement, Panel, UnknownWitness, Verdict, Wants, Witness};
 
 pub use busyhour_trace::record::{Exemption, Violation};

@@ -16,7 +16,7 @@ use busyhour_trace::{Event, HostId, Log, PacketSeen, SimTime, Source, Stage};
 use rustc_hash::FxHashMap;
 
 use crate::read::ipv4;
-use crate::witness::{Judgement, Witness};
+use crate::witness::{Judgement, Wants, Witness};
 
 /// The witness of this rule; see the [module](self).
 ///
@@ -97,47 +97,7 @@ struct Traits {
 }
 
 impl NothingCrossesACut {
-    /// Reads protocol and ports; remembers the ports of a datagram's first fragment for those that follow.
-    fn traits(&mut self, seen: &PacketSeen<'_>) -> Option<Traits> {
-        let packet = ipv4::Packet::read(seen.bytes).ok()?;
-        let key = (seen.from, packet.protocol, packet.identification);
-        let ports = match (packet.protocol, packet.fragment_offset, packet.payload) {
-            (ipv4::UDP | ipv4::TCP, 0, [a, b, c, d, ..]) => {
-                Some((u16::from_be_bytes([*a, *b]), u16::from_be_bytes([*c, *d])))
-            }
-            (_, 1.., _) => self.fragments.get(&key).copied(),
-            _ => None,
-        };
-        if let Some(ports) = ports
-            && packet.more_fragments
-            && packet.fragment_offset == 0
-        {
-            self.fragments.insert(key, ports);
-        }
-        Some(Traits { protocol: packet.protocol, ports, is_fragment: packet.is_fragment() })
-    }
-}
-
-/// True if these bytes may be a fragment of a datagram: worth reading even when nothing is cut.
-fn may_be_fragment(bytes: &[u8]) -> bool {
-    matches!(bytes, [_, _, _, _, _, _, flags, offset, ..] if flags & 0x3f != 0 || *offset != 0)
-}
-
-impl Witness for NothingCrossesACut {
-    fn name(&self) -> &'static str {
-        "nothing_crosses_a_cut"
-    }
-
-    fn rule(&self) -> &'static str {
-        "while a network is cut, every message from the one side to the other is lost (Gilbert and Lynch 2002, \
-         section 2.3)"
-    }
-
-    fn sees_packets(&self) -> bool {
-        true
-    }
-
-    fn packet(&mut self, seen: &PacketSeen<'_>) {
+    fn see(&mut self, seen: &PacketSeen<'_>) {
         let reached = match seen.stage {
             Stage::Sent | Stage::Copied { .. } => {
                 if may_be_fragment(seen.bytes) {
@@ -192,6 +152,47 @@ impl Witness for NothingCrossesACut {
             None if unsure => self.judgement.exempt("a fragment whose ports nobody saw, with only a port cut"),
             None => {}
         }
+    }
+
+    /// Reads protocol and ports; remembers the ports of a datagram's first fragment for those that follow.
+    fn traits(&mut self, seen: &PacketSeen<'_>) -> Option<Traits> {
+        let packet = ipv4::Packet::read(seen.bytes).ok()?;
+        let key = (seen.from, packet.protocol, packet.identification);
+        let ports = match (packet.protocol, packet.fragment_offset, packet.payload) {
+            (ipv4::UDP | ipv4::TCP, 0, [a, b, c, d, ..]) => {
+                Some((u16::from_be_bytes([*a, *b]), u16::from_be_bytes([*c, *d])))
+            }
+            (_, 1.., _) => self.fragments.get(&key).copied(),
+            _ => None,
+        };
+        if let Some(ports) = ports
+            && packet.more_fragments
+            && packet.fragment_offset == 0
+        {
+            self.fragments.insert(key, ports);
+        }
+        Some(Traits { protocol: packet.protocol, ports, is_fragment: packet.is_fragment() })
+    }
+}
+
+/// True if these bytes may be a fragment of a datagram: worth reading even when nothing is cut.
+fn may_be_fragment(bytes: &[u8]) -> bool {
+    matches!(bytes, [_, _, _, _, _, _, flags, offset, ..] if flags & 0x3f != 0 || *offset != 0)
+}
+
+impl Witness for NothingCrossesACut {
+    fn name(&self) -> &'static str {
+        "nothing_crosses_a_cut"
+    }
+
+    fn rule(&self) -> &'static str {
+        "while a network is cut, every message from the one side to the other is lost (Gilbert and Lynch 2002, \
+         section 2.3)"
+    }
+
+    fn packet(&mut self, seen: &PacketSeen<'_>) -> Wants {
+        self.see(seen);
+        Wants::Next
     }
 
     fn event(&mut self, event: &Event, log: &Log) {

@@ -15,7 +15,7 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::numbers::Numbers;
 use crate::read::ipv4;
-use crate::witness::{Judgement, Witness};
+use crate::witness::{Judgement, Wants, Witness};
 
 /// The witness of this rule; see the [module](self).
 ///
@@ -50,29 +50,7 @@ struct Flight {
 }
 
 impl NothingUnsentArrives {
-    fn takes_off(&mut self, id: PacketId, essence: u64) {
-        self.ever.add(id.0);
-        let flight = self.flying.entry(id).or_insert(Flight { essence, arrivals_left: 0 });
-        flight.essence = essence;
-        flight.arrivals_left += 1;
-    }
-}
-
-impl Witness for NothingUnsentArrives {
-    fn name(&self) -> &'static str {
-        "nothing_unsent_arrives"
-    }
-
-    fn rule(&self) -> &'static str {
-        "what arrives was sent, and unchanged but for addresses, ports, TTL and checksums (RFC 791 section 1.4; \
-         RFC 3022 section 4)"
-    }
-
-    fn sees_packets(&self) -> bool {
-        true
-    }
-
-    fn packet(&mut self, seen: &PacketSeen<'_>) {
+    fn see(&mut self, seen: &PacketSeen<'_>) {
         let PacketSeen { at, id, .. } = *seen;
         match seen.stage {
             Stage::Sent => self.takes_off(id, essence(seen.bytes)),
@@ -119,6 +97,29 @@ impl Witness for NothingUnsentArrives {
         }
     }
 
+    fn takes_off(&mut self, id: PacketId, essence: u64) {
+        self.ever.add(id.0);
+        let flight = self.flying.entry(id).or_insert(Flight { essence, arrivals_left: 0 });
+        flight.essence = essence;
+        flight.arrivals_left += 1;
+    }
+}
+
+impl Witness for NothingUnsentArrives {
+    fn name(&self) -> &'static str {
+        "nothing_unsent_arrives"
+    }
+
+    fn rule(&self) -> &'static str {
+        "what arrives was sent, and unchanged but for addresses, ports, TTL and checksums (RFC 791 section 1.4; \
+         RFC 3022 section 4)"
+    }
+
+    fn packet(&mut self, seen: &PacketSeen<'_>) -> Wants {
+        self.see(seen);
+        Wants::Next
+    }
+
     fn event(&mut self, _event: &Event, _log: &Log) {}
 
     fn finish(&mut self, _at: SimTime) {}
@@ -143,15 +144,16 @@ fn essence(bytes: &[u8]) -> u64 {
     let Ok(packet) = ipv4::Packet::read(bytes) else {
         return xxh3_64_with_seed(bytes, u64::MAX);
     };
-    let place = (packet.fragment_offset as u64) << 16 | u64::from(packet.more_fragments) << 8;
-    let seed = place | u64::from(packet.protocol);
+    let place = (packet.fragment_offset as u64) << 32 | u64::from(packet.more_fragments) << 24;
+    let seed = place | u64::from(packet.protocol) << 16;
     let payload = packet.payload;
     let hash = |kept: &[&[u8]]| kept.iter().fold(seed, |hash, part| xxh3_64_with_seed(part, hash));
     let begins = packet.fragment_offset == 0;
     match (packet.protocol, payload) {
         // Length; payload.
-        (ipv4::UDP, [_, _, _, _, length @ .., _, _]) if begins && payload.len() == 8 => hash(&[length]),
-        (ipv4::UDP, _) if begins && payload.len() > 8 => hash(&[&payload[4..6], &payload[8..]]),
+        (ipv4::UDP, [_, _, _, _, high, low, _, _, data @ ..]) if begins => {
+            xxh3_64_with_seed(data, seed | u64::from(*high) << 8 | u64::from(*low))
+        }
         // Numbers, flags, window; what follows the checksum.
         (ipv4::TCP, _) if begins && payload.len() >= 20 => hash(&[&payload[4..16], &payload[18..]]),
         (ipv4::ICMP, _) if begins && payload.len() >= 2 => hash(&[&payload[..2]]),

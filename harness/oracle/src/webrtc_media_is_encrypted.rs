@@ -17,7 +17,7 @@ use rustc_hash::FxHashSet;
 use crate::hearing::{Frame, Heard, Secured};
 use crate::read::srtp::header_length;
 use crate::surroundings::Surroundings;
-use crate::witness::{Judgement, Witness};
+use crate::witness::{Judgement, Wants, Witness};
 
 /// The witness of this rule; see the [module](self).
 #[derive(Debug, Default)]
@@ -45,6 +45,28 @@ fn looks_plain(bytes: &[u8], is_control: bool) -> bool {
     (is_g711 && payload > 0 && payload.is_multiple_of(80)) || payload == 4
 }
 
+impl WebrtcMediaIsEncrypted {
+    fn hear(&mut self, frame: &Frame<'_>, around: &Surroundings) {
+        if frame.is_secured || self.places.is_empty() || frame.stage != Stage::Sent {
+            return;
+        }
+        let Some(host) = frame.from else { return };
+        if !self.places.contains(&(host, frame.source)) {
+            return;
+        }
+        self.judgement.judged += 1;
+        if self.told.insert((host, frame.source, frame.destination)) {
+            let what = format!(
+                "{} sends media from {}, which its description names for SRTP, to {}, and it isn't encrypted",
+                around.name(host),
+                frame.source,
+                frame.destination
+            );
+            self.judgement.violate(frame.at, what, [frame.packet]);
+        }
+    }
+}
+
 impl Witness for WebrtcMediaIsEncrypted {
     fn name(&self) -> &'static str {
         "webrtc_media_is_encrypted"
@@ -68,28 +90,9 @@ impl Witness for WebrtcMediaIsEncrypted {
         }
     }
 
-    fn hears_media(&self) -> bool {
-        true
-    }
-
-    fn media(&mut self, frame: &Frame<'_>, around: &Surroundings) {
-        if frame.is_secured || self.places.is_empty() || frame.stage != Stage::Sent {
-            return;
-        }
-        let Some(host) = frame.from else { return };
-        if !self.places.contains(&(host, frame.source)) {
-            return;
-        }
-        self.judgement.judged += 1;
-        if self.told.insert((host, frame.source, frame.destination)) {
-            let what = format!(
-                "{} sends media from {}, which its description names for SRTP, to {}, and it isn't encrypted",
-                around.name(host),
-                frame.source,
-                frame.destination
-            );
-            self.judgement.violate(frame.at, what, [frame.packet]);
-        }
+    fn media(&mut self, frame: &Frame<'_>, around: &Surroundings) -> Wants {
+        self.hear(frame, around);
+        Wants::Next
     }
 
     fn secured(&mut self, secured: &Secured<'_>, around: &Surroundings) {

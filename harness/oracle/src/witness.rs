@@ -30,20 +30,16 @@ pub trait Witness: fmt::Debug + Send {
     fn name(&self) -> &'static str;
     /// The rule in a sentence, with its citation.
     fn rule(&self) -> &'static str;
-    /// Whether it wants to be shown each [`packet`](Witness::packet). There are millions: most witnesses don't.
-    fn sees_packets(&self) -> bool {
-        false
+    /// A packet was seen at the wire's tap. There are millions, and most witnesses want none of them.
+    fn packet(&mut self, _seen: &PacketSeen<'_>) -> Wants {
+        Wants::NoMore
     }
-    /// Whether it wants to hear of all [`media`](Witness::media).
-    fn hears_media(&self) -> bool {
-        false
-    }
-    /// A packet was seen at the wire's tap: told to those that [see packets](Witness::sees_packets).
-    fn packet(&mut self, _seen: &PacketSeen<'_>) {}
     /// A SIP message has left a host or reached one. Each packet is read once for all: see [`crate::hearing`].
     fn message(&mut self, _heard: &Heard<'_>, _around: &Surroundings) {}
-    /// An RTP packet was sent, has arrived or was lost: told to those that [hear media](Witness::hears_media).
-    fn media(&mut self, _frame: &Frame<'_>, _around: &Surroundings) {}
+    /// An RTP packet was sent, has arrived or was lost. Most packets are that, and most witnesses want none of them.
+    fn media(&mut self, _frame: &Frame<'_>, _around: &Surroundings) -> Wants {
+        Wants::NoMore
+    }
     /// A host sent something over UDP or TCP that isn't RTP.
     fn payload(&mut self, _payload: &Payload<'_>) {}
     /// An ICE check, or the answer to one, has left a host or reached one.
@@ -77,6 +73,16 @@ pub trait Witness: fmt::Debug + Send {
     fn finish(&mut self, _at: SimTime) {}
     /// What it has to say so far.
     fn judgement(&self) -> &Judgement;
+}
+
+/// Whether a witness wants to be shown the next one, too: one that forgot to say so would judge nothing, so it's the
+/// answer to each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wants {
+    /// It does.
+    Next,
+    /// Neither that nor any other.
+    NoMore,
 }
 
 /// So many violations are listed; more are counted. A broken kernel breaks a rule with every packet.
@@ -124,9 +130,9 @@ impl Judgement {
     }
 }
 
-/// The places of those that want something.
-fn places(witnesses: &[Box<dyn Witness>], wants: impl Fn(&dyn Witness) -> bool) -> Vec<usize> {
-    (0..witnesses.len()).filter(|place| wants(&*witnesses[*place])).collect()
+/// Shows something to those who want it, by their places; who doesn't is left out from now on.
+fn show(wanting: &mut Vec<usize>, mut to: impl FnMut(usize) -> Wants) {
+    wanting.retain(|place| to(*place) == Wants::Next);
 }
 
 /// All witnesses of a universe: fed once, heard together.
@@ -155,7 +161,7 @@ fn places(witnesses: &[Box<dyn Witness>], wants: impl Fn(&dyn Witness) -> bool) 
 #[derive(Debug)]
 pub struct Panel {
     witnesses: Vec<Box<dyn Witness>>,
-    /// The places of those that see packets, and of those that hear media.
+    /// The places of those that want packets, and of those that want media.
     seeing: Vec<usize>,
     listening: Vec<usize>,
     hearing: Hearing,
@@ -228,8 +234,8 @@ impl Panel {
     }
 
     fn place_all(&mut self) {
-        self.seeing = places(&self.witnesses, |witness| witness.sees_packets());
-        self.listening = places(&self.witnesses, |witness| witness.hears_media());
+        self.seeing = (0..self.witnesses.len()).collect();
+        self.listening = self.seeing.clone();
     }
 
     /// Without the witness of that name, where its rule can't be judged.
@@ -243,9 +249,7 @@ impl Panel {
     /// Shows a packet to all.
     pub fn packet(&mut self, seen: &PacketSeen<'_>) {
         let Panel { witnesses, seeing, listening, hearing } = self;
-        for place in &*seeing {
-            witnesses[*place].packet(seen);
-        }
+        show(seeing, |place| witnesses[place].packet(seen));
         hearing.packet(seen, &mut |sound, around| match sound {
             Sound::Message(heard) => {
                 for witness in witnesses.iter_mut() {
@@ -253,11 +257,7 @@ impl Panel {
                     witness.message(&heard, around);
                 }
             }
-            Sound::Media(frame) => {
-                for place in &*listening {
-                    witnesses[*place].media(&frame, around);
-                }
-            }
+            Sound::Media(frame) => show(listening, |place| witnesses[place].media(&frame, around)),
             Sound::Payload(payload) => {
                 for witness in witnesses.iter_mut() {
                     witness.payload(&payload);

@@ -63,19 +63,16 @@ impl Codec {
     /// assert_eq!(Codec::Pcmu.decode(0xCE), 988, "the nearest of the 256 levels");
     /// ```
     pub fn encode(self, samples: &[i16], out: &mut Vec<u8>) {
+        let before = out.len();
+        out.resize(before + samples.len(), self.silence());
         if samples.iter().all(|&sample| sample == 0) {
             // A room in which nobody speaks.
-            return out.resize(out.len() + samples.len(), self.silence());
+            return;
         }
+        let codes = out[before..].iter_mut().zip(samples);
         match self {
-            Codec::Pcmu => out.extend(samples.iter().map(|&sample| {
-                // A step begins at a multiple of 4, either way from zero; the sign is the highest bit, inverted.
-                MU_CODES[usize::from(sample.unsigned_abs() >> 2)] ^ if sample < 0 { 0x80 } else { 0 }
-            })),
-            Codec::Pcma => out.extend(samples.iter().map(|&sample| {
-                let (magnitude, sign) = if sample < 0 { (!sample, 0x80) } else { (sample, 0) };
-                A_CODES[magnitude as usize >> 3] ^ sign
-            })),
+            Codec::Pcmu => codes.for_each(|(code, &sample)| *code = mu_law(sample)),
+            Codec::Pcma => codes.for_each(|(code, &sample)| *code = a_law(sample)),
         }
     }
 
@@ -109,27 +106,6 @@ impl Codec {
     }
 }
 
-/// The codes of the levels from zero up, in steps of 4 and of 8.
-static MU_CODES: [u8; 8_193] = {
-    let mut codes = [0; 8_193];
-    let mut step = 0;
-    while step < 8_192 {
-        codes[step] = to_mu_law((step << 2) as i16);
-        step += 1;
-    }
-    // The lowest sample has no counterpart above zero.
-    codes[8_192] = to_mu_law(i16::MAX);
-    codes
-};
-static A_CODES: [u8; 4_096] = {
-    let mut codes = [0; 4_096];
-    let mut step = 0;
-    while step < 4_096 {
-        codes[step] = to_a_law((step << 3) as i16);
-        step += 1;
-    }
-    codes
-};
 static MU_LAW: [i16; 256] = levels(true);
 static A_LAW: [i16; 256] = levels(false);
 static MU_TO_A: [u8; 256] = translation(true);
@@ -143,6 +119,32 @@ static SAME: [u8; 256] = {
     }
     same
 };
+
+/// A number above zero as a float has it: how far its highest bit stands from another one's, and the four bits behind it.
+/// That is what both laws code a sample by, in their order too. No loop and no table, so that a compiler can do many
+/// samples at once.
+fn segment_and_step(magnitude: i32, lowest_segment: u32) -> u32 {
+    // Behind the exponent of an f32, whose zero is 127, stand 23 bits of its fraction.
+    ((magnitude as f32).to_bits() >> 19).wrapping_sub((127 + lowest_segment) << 4)
+}
+
+/// As [`to_mu_law`] has it.
+fn mu_law(sample: i16) -> u8 {
+    let magnitude = i32::from(sample).abs().min(MU_CLIP) + BIAS;
+    let sign = (sample >> 8) as u8 & 0x80;
+    // The bias keeps the highest bit at 7 or above.
+    !(sign | segment_and_step(magnitude, 7) as u8)
+}
+
+/// As [`to_a_law`] has it.
+fn a_law(sample: i16) -> u8 {
+    // What is below zero is mirrored, all bits of it inverted.
+    let magnitude = i32::from(sample ^ (sample >> 15)) >> 3;
+    let linear = (magnitude >> 1) as u8;
+    let code = if magnitude < 32 { linear } else { segment_and_step(magnitude, 4) as u8 };
+    let sign = !((sample >> 8) as u8) & 0x80;
+    (sign | code) ^ 0x55
+}
 
 const fn levels(mu_law: bool) -> [i16; 256] {
     let mut levels = [0; 256];
@@ -237,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn the_table_of_codes_says_of_every_sample_what_the_law_says() {
+    fn every_sample_is_coded_as_the_law_says() {
         for sample in i16::MIN..=i16::MAX {
             let mut codes = Vec::new();
             Codec::Pcmu.encode(&[sample, 1], &mut codes);

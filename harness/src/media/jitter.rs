@@ -282,11 +282,11 @@ impl Buffer {
         let mut sounds = false;
         while at < end {
             let Some((&number, packet)) = self.waiting.first_key_value() else { break };
-            let Some((start, codec, payload)) = packet.audio.clone() else {
+            let Some((start, codec, payload)) = packet.audio.as_ref() else {
                 self.take_first();
                 continue;
             };
-            let over = start + payload.len() as u64;
+            let (start, over) = (*start, start + payload.len() as u64);
             if start > at {
                 let until = start.min(end);
                 if self.missing_before(number) > 0 {

@@ -172,7 +172,7 @@ impl AudioLine {
         let weak = Rc::downgrade(&shared);
         let taken = way.give_to(move |datagram, from| {
             if let Some(shared) = weak.upgrade() {
-                shared.take(&datagram, from);
+                shared.take(datagram, from);
             }
         });
         if !taken {
@@ -343,13 +343,13 @@ impl Shared {
     }
 
     /// Takes in what arrives.
-    fn take(&self, datagram: &Bytes, from: SocketAddrV4) {
+    fn take(&self, datagram: Bytes, from: SocketAddrV4) {
         let now = self.host.now();
         let mut state = self.state.borrow_mut();
         if state.closed || state.behaviour.deaf {
             return;
         }
-        let ssrc = ssrc_of(datagram);
+        let ssrc = ssrc_of(&datagram);
         if !state.latch.as_mut().is_some_and(|latch| latch.takes(now, from, ssrc)) {
             return;
         }
@@ -368,7 +368,7 @@ impl Shared {
 
 async fn listen(shared: Rc<Shared>, way: Way) {
     while let Ok((datagram, from)) = way.receive().await {
-        shared.take(&datagram, from);
+        shared.take(datagram, from);
     }
 }
 

@@ -30,7 +30,7 @@ const MISORDER: u16 = 100;
 ///     let (csrc, extension, payload) = (vec![], None, vec![0; 160].into());
 ///     Packet { marker: false, payload_type: 0, sequence, timestamp: 7, ssrc, csrc, extension, payload }.write()
 /// };
-/// let mut leaves = |packet: bytes::Bytes| Packet::read(&stream.packet(SimTime::ZERO, &packet).unwrap().into()).unwrap();
+/// let mut leaves = |packet: bytes::Bytes| Packet::read(stream.packet(SimTime::ZERO, &packet).unwrap().into()).unwrap();
 /// let (alice, bob) = (leaves(of(1, 100)), leaves(of(2, 9_000)));
 /// assert_eq!(bob.ssrc, alice.ssrc);
 /// assert_eq!((bob.sequence, bob.timestamp, bob.marker), (alice.sequence + 1, alice.timestamp + 160, true));
@@ -219,7 +219,7 @@ mod tests {
     fn at(stream: &mut OneStream, millis: u64, packet: Bytes) -> Option<Packet> {
         stream.packet(SimTime(millis * 1_000_000), &packet).map(|own| {
             stream.has_sent(&own);
-            Packet::read(&own.into()).unwrap()
+            Packet::read(own.into()).unwrap()
         })
     }
 

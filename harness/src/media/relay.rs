@@ -415,7 +415,7 @@ impl Shared {
                 bytes.into()
             }
             Passage::Translated(table, payload_type) => {
-                let mut packet = Packet::read(&datagram).ok()?;
+                let mut packet = Packet::read(datagram).ok()?;
                 packet.payload_type = payload_type;
                 packet.payload = packet.payload.iter().map(|&byte| table[usize::from(byte)]).collect();
                 packet.write()

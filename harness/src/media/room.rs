@@ -304,7 +304,7 @@ impl Shared {
         let weak = Rc::downgrade(self);
         let taken = way.give_to(move |datagram, from| {
             if let Some(shared) = weak.upgrade() {
-                shared.take(id, &datagram, from);
+                shared.take(id, datagram, from);
             }
         });
         if !taken {
@@ -314,11 +314,11 @@ impl Shared {
     }
 
     /// Takes in what comes from a member.
-    fn take(&self, id: MemberId, datagram: &Bytes, from: SocketAddrV4) {
+    fn take(&self, id: MemberId, datagram: Bytes, from: SocketAddrV4) {
         let now = self.host.now();
         let mut members = self.members.borrow_mut();
         let Some(member) = members.get_mut(&id) else { return };
-        if !member.latch.as_mut().is_some_and(|latch| latch.takes(now, from, ssrc_of(datagram))) {
+        if !member.latch.as_mut().is_some_and(|latch| latch.takes(now, from, ssrc_of(&datagram))) {
             return;
         }
         if let Heard::Digit(digit) = member.stream.receive(now, datagram) {
@@ -349,7 +349,7 @@ impl Drop for Handle {
 
 async fn listen(shared: Rc<Shared>, id: MemberId, way: Way) {
     while let Ok((datagram, from)) = way.receive().await {
-        shared.take(id, &datagram, from);
+        shared.take(id, datagram, from);
     }
 }
 

@@ -1,6 +1,6 @@
 //! RTP (RFC 3550 5): packets, and the arithmetic of their sequence numbers.
 
-use bytes::Bytes;
+use bytes::{Buf as _, Bytes};
 
 /// The header that every packet has.
 pub const HEADER: usize = 12;
@@ -53,20 +53,20 @@ impl Packet {
         Packet { marker: false, payload_type, sequence, timestamp, ssrc, csrc: Vec::new(), extension: None, payload }
     }
 
-    /// Reads a datagram. The payload is a slice of it: nothing is copied.
+    /// Reads a datagram. The payload is what is left of it behind the header: nothing is copied.
     ///
     /// ```
     /// use busyhour::media::rtp::Packet;
     /// use bytes::Bytes;
     ///
     /// let packet = Packet::new(0, 65_535, 160, 0xCAFE, Bytes::from_static(&[0xFF; 160]));
-    /// assert_eq!(Packet::read(&packet.write())?, packet);
+    /// assert_eq!(Packet::read(packet.write())?, packet);
     /// # Ok::<(), busyhour::media::rtp::RtpError>(())
     /// ```
     ///
     /// # Errors
     /// It's no RTP packet.
-    pub fn read(datagram: &Bytes) -> Result<Packet, RtpError> {
+    pub fn read(mut datagram: Bytes) -> Result<Packet, RtpError> {
         let bytes = datagram.as_ref();
         let short = RtpError::Short(bytes.len());
         if bytes.len() < HEADER {
@@ -101,7 +101,7 @@ impl Packet {
             }
             end -= usize::from(says);
         }
-        Ok(Packet {
+        let packet = Packet {
             marker: bytes[1] & 0x80 != 0,
             payload_type: bytes[1] & 0x7F,
             sequence: u16::from_be_bytes([bytes[2], bytes[3]]),
@@ -109,8 +109,11 @@ impl Packet {
             ssrc: word(8).ok_or(short)?,
             csrc,
             extension,
-            payload: datagram.slice(start..end),
-        })
+            payload: Bytes::new(),
+        };
+        datagram.truncate(end);
+        datagram.advance(start);
+        Ok(Packet { payload: datagram, ..packet })
     }
 
     /// Writes it, without padding.
@@ -291,7 +294,7 @@ mod tests {
         packet.marker = true;
         packet.csrc = vec![2, 3];
         packet.extension = Some((0xBEDE, Bytes::from_static(&[1, 2, 3, 4])));
-        assert_eq!(Packet::read(&packet.write()), Ok(packet));
+        assert_eq!(Packet::read(packet.write()), Ok(packet));
     }
 
     /// RFC 3550 5.1: the last byte of padding counts itself.
@@ -299,10 +302,10 @@ mod tests {
     fn padding_is_taken_off_and_may_not_be_longer_than_the_payload() {
         let mut bytes = Packet::new(0, 1, 2, 3, Bytes::from_static(&[9, 9, 0, 2])).write().to_vec();
         bytes[0] |= 0x20;
-        assert_eq!(Packet::read(&bytes.clone().into()).unwrap().payload.as_ref(), [9, 9]);
+        assert_eq!(Packet::read(bytes.clone().into()).unwrap().payload.as_ref(), [9, 9]);
         for (says, holds) in [(0, 4), (5, 4)] {
             *bytes.last_mut().unwrap() = says;
-            assert_eq!(Packet::read(&bytes.clone().into()), Err(RtpError::Padding { says, holds }));
+            assert_eq!(Packet::read(bytes.clone().into()), Err(RtpError::Padding { says, holds }));
         }
     }
 
@@ -315,9 +318,9 @@ mod tests {
         };
         let whole = whole.write();
         for length in 0..whole.len() {
-            assert_eq!(Packet::read(&whole.slice(..length)), Err(RtpError::Short(length)));
+            assert_eq!(Packet::read(whole.slice(..length)), Err(RtpError::Short(length)));
         }
-        assert_eq!(Packet::read(&Bytes::from_static(&[0x40; 12])), Err(RtpError::Version(1)));
+        assert_eq!(Packet::read(Bytes::from_static(&[0x40; 12])), Err(RtpError::Version(1)));
     }
 
     #[test]

@@ -143,7 +143,7 @@ pub enum Heard {
 /// alice.connect(SimTime::ZERO, &remote);
 /// bob.connect(SimTime::ZERO, &remote);
 /// let packet = alice.frame_to_send(SimTime::ZERO, &[1000; 160]).unwrap();
-/// assert_eq!(bob.receive(SimTime::ZERO, &packet), Heard::Media);
+/// assert_eq!(bob.receive(SimTime::ZERO, packet), Heard::Media);
 /// assert_eq!(bob.frame_to_play(SimTime(40_000_000)), None, "not yet");
 /// assert_eq!(bob.frame_to_play(SimTime(60_000_000)), Some([988; 160]));
 /// # Ok::<(), std::net::AddrParseError>(())
@@ -363,7 +363,7 @@ impl Stream {
     }
 
     /// Takes a datagram in.
-    pub fn receive(&mut self, now: SimTime, datagram: &Bytes) -> Heard {
+    pub fn receive(&mut self, now: SimTime, datagram: Bytes) -> Heard {
         let packet = match Packet::read(datagram) {
             Ok(packet) => packet,
             Err(error) => return Heard::Not(error),
@@ -605,7 +605,7 @@ mod tests {
         for n in begin..begin + frames {
             let packet = from.frame_to_send(ms(n * 20), &LOUD).unwrap();
             if kept(n) {
-                to.receive(ms(n * 20 + 5), &packet);
+                to.receive(ms(n * 20 + 5), packet);
             }
             played += u32::from(to.frame_to_play(ms(n * 20 + 5)).is_some());
         }
@@ -616,7 +616,7 @@ mod tests {
     fn frames_are_numbered_and_timed_and_a_spurt_is_marked() {
         let mut alice = stream("alice");
         let packets: Vec<Packet> =
-            [0, 20, 40, 240].map(|at| Packet::read(&alice.frame_to_send(ms(at), &LOUD).unwrap()).unwrap()).into();
+            [0, 20, 40, 240].map(|at| Packet::read(alice.frame_to_send(ms(at), &LOUD).unwrap()).unwrap()).into();
         let steps: Vec<(u16, u32, bool)> = packets
             .iter()
             .map(|packet| {
@@ -666,7 +666,7 @@ mod tests {
         bob.connect(ms(10_000), &remote());
         assert_eq!(bob.silent_for(ms(12_000)), Some(Duration::from_secs(2)), "since it was answered");
         let packet = stream("alice").frame_to_send(ms(13_000), &LOUD).unwrap();
-        bob.receive(ms(13_000), &packet);
+        bob.receive(ms(13_000), packet);
         assert_eq!(bob.silent_for(ms(14_000)), Some(Duration::from_secs(1)));
         for direction in [Direction::SendOnly, Direction::Inactive] {
             bob.connect(ms(15_000), &remote().with_direction(direction));
@@ -684,8 +684,8 @@ mod tests {
         for n in 50..60 {
             let (one, other) =
                 (alice.frame_to_send(ms(n * 20), &LOUD).unwrap(), carol.frame_to_send(ms(n * 20), &LOUD).unwrap());
-            assert_eq!(bob.receive(ms(n * 20), &one), Heard::Media);
-            assert_eq!(bob.receive(ms(n * 20), &other), Heard::Ignored);
+            assert_eq!(bob.receive(ms(n * 20), one), Heard::Media);
+            assert_eq!(bob.receive(ms(n * 20), other), Heard::Ignored);
         }
         let played = talk(&mut carol, &mut bob, 60, 50, |_| true);
         assert!(played >= 43, "{played}");
@@ -707,9 +707,9 @@ mod tests {
     fn comfort_noise_fills_the_silence_that_it_describes() {
         let (mut alice, mut bob) = (stream("alice"), stream("bob"));
         talk(&mut alice, &mut bob, 0, 5, |_| true);
-        let last = Packet::read(&alice.frame_to_send(ms(100), &LOUD).unwrap()).unwrap();
+        let last = Packet::read(alice.frame_to_send(ms(100), &LOUD).unwrap()).unwrap();
         let noise = Packet { payload_type: 13, payload: noise::Description::white(40).write(), ..last };
-        bob.receive(ms(100), &noise.write());
+        bob.receive(ms(100), noise.write());
         let frames: Vec<_> = (6..20).filter_map(|n| bob.frame_to_play(ms(n * 20))).collect();
         assert_eq!(frames.len(), 14);
         assert!(frames[13].iter().any(|&sample| sample != 0) && frames[13].iter().all(|&sample| sample.abs() < 600));
@@ -724,7 +724,7 @@ mod tests {
             let now = ms(n * 20);
             let packet = alice.frame_to_send(now, &LOUD).unwrap();
             if n % 10 != 5 {
-                bob.receive(now + Duration::from_millis(30), &packet);
+                bob.receive(now + Duration::from_millis(30), packet);
             }
             if let Some(report) = alice.report_to_send(now) {
                 bob.receive_report(now + Duration::from_millis(30), &report);

@@ -226,55 +226,30 @@ impl Packet {
     /// flipped behind the checksum's back.
     pub fn encode(&self, out: &mut Vec<u8>) {
         out.clear();
-        out.resize(IPV4_HEADER, 0);
-        match &self.body {
-            Body::Udp(payload) => {
-                let length = (UDP_HEADER + payload.len()) as u16;
-                out.extend_from_slice(&self.src.port().to_be_bytes());
-                out.extend_from_slice(&self.dst.port().to_be_bytes());
-                out.extend_from_slice(&length.to_be_bytes());
-                out.extend_from_slice(&[0, 0]);
-                out.extend_from_slice(payload);
+        match (&self.fragment, &self.body) {
+            (Some(fragment), _) => self.encode_fragment(fragment, out),
+            (None, Body::PortUnreachable { src, dst }) => self.encode_unreachable(*src, *dst, out),
+            (None, Body::Udp(payload)) => {
+                let mut headers = [0; 48];
+                let length = self.headers(&mut headers);
                 // RFC 768: a sum of zero is sent as all ones, zero says "none".
-                let sum = match self.transport_checksum(17, &out[IPV4_HEADER..]) {
+                let sum = match self.transport_checksum(17, &headers[IPV4_HEADER..length], payload) {
                     0 => 0xffff,
                     sum => sum,
                 };
-                out[IPV4_HEADER + 6..IPV4_HEADER + 8].copy_from_slice(&sum.to_be_bytes());
+                headers[IPV4_HEADER + 6..IPV4_HEADER + 8].copy_from_slice(&sum.to_be_bytes());
+                out.extend_from_slice(&headers[..length]);
+                out.extend_from_slice(payload);
             }
-            Body::Tcp(segment) => {
-                out.extend_from_slice(&self.src.port().to_be_bytes());
-                out.extend_from_slice(&self.dst.port().to_be_bytes());
-                out.extend_from_slice(&segment.seq.to_be_bytes());
-                out.extend_from_slice(&segment.ack.to_be_bytes());
-                out.extend_from_slice(&[0x50, flag_bits(segment.flags)]);
-                out.extend_from_slice(&segment.window.to_be_bytes());
-                out.extend_from_slice(&[0, 0, 0, 0]);
+            (None, Body::Tcp(segment)) => {
+                let mut headers = [0; 48];
+                let length = self.headers(&mut headers);
+                let sum = self.transport_checksum(6, &headers[IPV4_HEADER..length], &segment.payload);
+                headers[IPV4_HEADER + 16..IPV4_HEADER + 18].copy_from_slice(&sum.to_be_bytes());
+                out.extend_from_slice(&headers[..length]);
                 out.extend_from_slice(&segment.payload);
-                let sum = self.transport_checksum(6, &out[IPV4_HEADER..]);
-                out[IPV4_HEADER + 16..IPV4_HEADER + 18].copy_from_slice(&sum.to_be_bytes());
-            }
-            Body::PortUnreachable { src, dst } => {
-                out.extend_from_slice(&[3, 3, 0, 0, 0, 0, 0, 0]);
-                let quoted = out.len();
-                out.resize(quoted + IPV4_HEADER, 0);
-                out.extend_from_slice(&src.port().to_be_bytes());
-                out.extend_from_slice(&dst.port().to_be_bytes());
-                out.extend_from_slice(&[0, UDP_HEADER as u8, 0, 0]);
-                let length = (IPV4_HEADER + UDP_HEADER) as u16;
-                write_ipv4_header(&mut out[quoted..], *src.ip(), *dst.ip(), 17, 0, length, 0);
-                let sum = checksum(0, &out[IPV4_HEADER..]);
-                out[IPV4_HEADER + 2..IPV4_HEADER + 4].copy_from_slice(&sum.to_be_bytes());
             }
         }
-        if let Some(fragment) = self.fragment {
-            let from = IPV4_HEADER + fragment.offset as usize;
-            out.copy_within(from..from + fragment.length as usize, IPV4_HEADER);
-            out.truncate(IPV4_HEADER + fragment.length as usize);
-        }
-        let length = out.len() as u16;
-        let number = self.protocol_number();
-        write_ipv4_header(out, *self.src.ip(), *self.dst.ip(), number, self.ident, length, self.fragment_field());
         if let Some(bit) = self.corrupt {
             let bits = ((out.len() - IPV4_HEADER) * 8) as u32;
             let bit = (bit % bits) as usize;
@@ -282,12 +257,40 @@ impl Packet {
         }
     }
 
-    fn transport_checksum(&self, protocol: u8, transport: &[u8]) -> u16 {
+    /// A piece of the datagram, cut out of the whole with its checksum.
+    fn encode_fragment(&self, fragment: &Fragment, out: &mut Vec<u8>) {
+        Packet { fragment: None, corrupt: None, ..self.clone() }.encode(out);
+        let from = IPV4_HEADER + fragment.offset as usize;
+        out.copy_within(from..from + fragment.length as usize, IPV4_HEADER);
+        out.truncate(IPV4_HEADER + fragment.length as usize);
+        let (number, length) = (self.protocol_number(), out.len() as u16);
+        write_ipv4_header(out, *self.src.ip(), *self.dst.ip(), number, self.ident, length, self.fragment_field());
+    }
+
+    /// The bad news, and the headers of the datagram that it speaks of (RFC 792).
+    fn encode_unreachable(&self, src: SocketAddrV4, dst: SocketAddrV4, out: &mut Vec<u8>) {
+        out.resize(IPV4_HEADER, 0);
+        out.extend_from_slice(&[3, 3, 0, 0, 0, 0, 0, 0]);
+        let quoted = out.len();
+        out.resize(quoted + IPV4_HEADER, 0);
+        out.extend_from_slice(&src.port().to_be_bytes());
+        out.extend_from_slice(&dst.port().to_be_bytes());
+        out.extend_from_slice(&[0, UDP_HEADER as u8, 0, 0]);
+        let length = (IPV4_HEADER + UDP_HEADER) as u16;
+        write_ipv4_header(&mut out[quoted..], *src.ip(), *dst.ip(), 17, 0, length, 0);
+        let sum = checksum(0, &out[IPV4_HEADER..]);
+        out[IPV4_HEADER + 2..IPV4_HEADER + 4].copy_from_slice(&sum.to_be_bytes());
+        let length = out.len() as u16;
+        write_ipv4_header(out, *self.src.ip(), *self.dst.ip(), 1, self.ident, length, 0);
+    }
+
+    /// The sum over the pseudo header, the transport's own and the payload.
+    fn transport_checksum(&self, protocol: u8, header: &[u8], payload: &[u8]) -> u16 {
         let [a, b, c, d] = self.src.ip().octets();
         let [e, f, g, h] = self.dst.ip().octets();
-        let [hi, lo] = (transport.len() as u16).to_be_bytes();
+        let [hi, lo] = ((header.len() + payload.len()) as u16).to_be_bytes();
         let pseudo = [a, b, c, d, e, f, g, h, 0, protocol, hi, lo];
-        checksum(sum_words(0, &pseudo), transport)
+        checksum(sum_words(sum_words(0, &pseudo), header), payload)
     }
 }
 
@@ -342,26 +345,26 @@ fn write_ipv4_header(
     header[10..12].copy_from_slice(&sum.to_be_bytes());
 }
 
-/// Adds 16-bit words, the last one padded with zero (RFC 1071).
+/// Adds 16-bit words, the last one padded with zero, as this machine reads them: which byte of a word comes first is no
+/// matter until the sum is looked at, nor is how many of them are added at once (RFC 1071 section 2).
 fn sum_words(start: u64, bytes: &[u8]) -> u64 {
-    let mut sum = start;
-    let mut words = bytes.chunks_exact(4);
-    for word in &mut words {
-        sum += u64::from(u32::from_be_bytes([word[0], word[1], word[2], word[3]]));
-    }
-    let mut rest = [0u8; 4];
-    let left = words.remainder();
+    let add = |sum: u64, words: [u8; 8]| {
+        let (sum, carry) = sum.overflowing_add(u64::from_ne_bytes(words));
+        sum + u64::from(carry)
+    };
+    let (words, left) = bytes.as_chunks::<8>();
+    let mut rest = [0; 8];
     rest[..left.len()].copy_from_slice(left);
-    sum + u64::from(u32::from_be_bytes(rest))
+    add(words.iter().fold(start, |sum, words| add(sum, *words)), rest)
 }
 
-/// The Internet checksum (RFC 1071): words of 32 bits may be added and folded at the end.
+/// The Internet checksum (RFC 1071).
 fn checksum(start: u64, bytes: &[u8]) -> u16 {
     let mut sum = sum_words(start, bytes);
     while sum > 0xffff {
         sum = (sum & 0xffff) + (sum >> 16);
     }
-    !(sum as u16)
+    !u16::from_be(sum as u16)
 }
 
 #[cfg(test)]
@@ -394,7 +397,7 @@ mod tests {
             let mut bytes = Vec::new();
             packet.encode(&mut bytes);
             assert_eq!(checksum(0, &bytes[..20]), 0);
-            assert_eq!(packet.transport_checksum(17, &bytes[20..]), 0);
+            assert_eq!(packet.transport_checksum(17, &bytes[20..], &[]), 0);
         }
     }
 
@@ -426,7 +429,7 @@ mod tests {
         packet.corrupt = Some(77);
         let mut bytes = Vec::new();
         packet.encode(&mut bytes);
-        assert_ne!(packet.transport_checksum(17, &bytes[20..]), 0);
+        assert_ne!(packet.transport_checksum(17, &bytes[20..], &[]), 0);
         assert_eq!(checksum(0, &bytes[..20]), 0, "the IP header is whole: the packet reaches its receiver");
     }
 

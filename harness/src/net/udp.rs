@@ -50,25 +50,26 @@ impl UdpPort {
         self.taker.borrow().is_some()
     }
 
-    /// Whether a datagram of that sender is wanted.
-    pub(crate) fn wants(&self, from: SocketAddrV4) -> Result<(), Loss> {
-        if self.connected.get().is_some_and(|peer| peer != from) { Err(Loss::NoSocket) } else { Ok(()) }
+    /// Whether a datagram of that sender is wanted, and has room.
+    pub(crate) fn wants(&self, from: SocketAddrV4, length: usize) -> Result<(), Loss> {
+        if self.connected.get().is_some_and(|peer| peer != from) {
+            return Err(Loss::NoSocket);
+        }
+        if self.queued.get() + length > self.capacity.get() && !self.has_taker() {
+            return Err(Loss::BufferFull);
+        }
+        Ok(())
     }
 
     pub(crate) fn takes(&self, address: Ipv4Addr) -> bool {
         self.local.ip().is_unspecified() || *self.local.ip() == address
     }
 
-    /// Takes a datagram in, if there's room.
-    pub(crate) fn push(&self, from: SocketAddrV4, payload: &Bytes) -> Result<(), Loss> {
-        self.wants(from)?;
-        if self.queued.get() + payload.len() > self.capacity.get() {
-            return Err(Loss::BufferFull);
-        }
+    /// Takes a datagram in that's wanted.
+    pub(crate) fn push(&self, from: SocketAddrV4, payload: Bytes) {
         self.queued.set(self.queued.get() + payload.len());
-        self.queue.borrow_mut().push_back((from, payload.clone()));
+        self.queue.borrow_mut().push_back((from, payload));
         self.wake();
-        Ok(())
     }
 
     /// The network said that nobody listens at `peer`. Only a connected socket hears of it, as on Linux.
@@ -299,12 +300,12 @@ impl SimUdp {
         if to.ip().is_loopback() {
             let from = SocketAddrV4::new(Ipv4Addr::LOCALHOST, self.local.port());
             let port = net.wire.borrow_mut().attachment(self.host).ports.get(&to.port()).cloned();
-            if let Some(port) = port {
+            // A full buffer loses it, as on the wire.
+            if let Some(port) = port.filter(|port| port.wants(from, payload.len()).is_ok()) {
                 if port.has_taker() {
                     net.give([(port, from, payload)]);
                 } else {
-                    // A full buffer loses it, as on the wire.
-                    let _ = port.push(from, &payload);
+                    port.push(from, payload);
                 }
             }
             return Ok(());

@@ -804,10 +804,16 @@ impl Wire {
             return;
         }
         // Of a datagram in fragments, the last to come has the fate of the whole.
-        match self.hand_over(to, flight.inside, &packet) {
-            Ok(()) => {
+        match self.socket_for(to, flight.inside, &packet) {
+            Ok(socket) => {
                 packet.dst = flight.inside;
                 self.note_arrived(at, &packet, sender, to);
+                let Body::Udp(payload) = packet.body else { unreachable!("it's a datagram") };
+                if socket.has_taker() {
+                    self.for_takers.push_back((socket, packet.src, payload));
+                } else {
+                    socket.push(packet.src, payload);
+                }
             }
             Err(loss) => {
                 self.note_lost(at, &packet, sender, Some(to), loss);
@@ -818,15 +824,12 @@ impl Wire {
         }
     }
 
-    fn hand_over(&mut self, to: HostId, inside: SocketAddrV4, packet: &Packet) -> Result<(), Loss> {
+    /// Whose a datagram is, if he takes it.
+    fn socket_for(&self, to: HostId, inside: SocketAddrV4, packet: &Packet) -> Result<Rc<UdpPort>, Loss> {
         let ports = &self.attachments[usize::from(to.0)].ports;
         let socket = ports.get(&inside.port()).filter(|socket| socket.takes(*inside.ip())).ok_or(Loss::NoSocket)?;
-        if socket.has_taker() {
-            socket.wants(packet.src)?;
-            self.for_takers.push_back((socket.clone(), packet.src, packet.payload().clone()));
-            return Ok(());
-        }
-        socket.push(packet.src, packet.payload())
+        socket.wants(packet.src, packet.payload().len())?;
+        Ok(socket.clone())
     }
 
     /// RFC 1122 section 4.1.3.1: a datagram to a port that nobody listens on is answered.

@@ -151,6 +151,8 @@ impl fmt::Display for Cause {
 }
 
 thread_local! {
+    /// The moment that it is, for the length of a turn: simulated time stands still meanwhile.
+    static MOMENT: Cell<Option<SimTime>> = const { Cell::new(None) };
     static KERNEL: RefCell<Option<Rc<Kernel>>> = const { RefCell::new(None) };
     static SUPERVISOR: RefCell<Option<Waker>> = const { RefCell::new(None) };
 }
@@ -166,6 +168,12 @@ pub(crate) fn wake_supervisor() {
 
 pub(crate) fn set_supervisor(waker: Option<Waker>) {
     SUPERVISOR.with(|slot| *slot.borrow_mut() = waker);
+}
+
+/// The thread has waited, or somebody else's turn begins, who may have set tokio's clock forward: what was known of the
+/// time is over.
+pub(crate) fn time_passed() {
+    MOMENT.set(None);
 }
 
 /// The heart of a universe.
@@ -199,6 +207,7 @@ pub(crate) fn kernel_here() -> Rc<Kernel> {
 }
 
 pub(crate) fn set_kernel(kernel: Option<Rc<Kernel>>) {
+    time_passed();
     KERNEL.with(|slot| *slot.borrow_mut() = kernel);
 }
 
@@ -250,8 +259,15 @@ impl Kernel {
 
     /// The moment that it is.
     pub fn now(&self) -> SimTime {
+        if let Some(moment) = MOMENT.get() {
+            return moment;
+        }
         let nanos = tokio::time::Instant::now().saturating_duration_since(self.birth).as_nanos();
-        SimTime(u64::try_from(nanos).unwrap_or(u64::MAX))
+        let now = SimTime(u64::try_from(nanos).unwrap_or(u64::MAX));
+        if self.mode == Mode::Simulated {
+            MOMENT.set(Some(now));
+        }
+        now
     }
 
     /// The moment `at` as tokio's clock has it, to sleep until.

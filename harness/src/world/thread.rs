@@ -19,7 +19,7 @@ use crate::trace::HostId;
 
 use super::crash;
 use super::interpose::{self, Interposed, Life};
-use super::kernel::{Cause, Kernel, Mode, set_kernel, set_supervisor};
+use super::kernel::{Cause, Kernel, Mode, set_kernel, set_supervisor, time_passed};
 
 /// How much a run may take before it's ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -156,6 +156,7 @@ fn task_terminated(meta: &tokio::runtime::TaskMeta<'_>) {
 fn before_turn(meta: &tokio::runtime::TaskMeta<'_>) {
     let life = TASKS.with(|tasks| tasks.borrow().get(&meta.id()).copied());
     interpose::set_current_life(life);
+    time_passed();
     IN_TASK.set(true);
     count_turn(life.map(|life| life.host));
 }
@@ -228,7 +229,7 @@ pub(crate) struct Plan {
 fn build_runtime(plan: &Plan) -> std::io::Result<LocalRuntime> {
     let mut builder = Builder::new_current_thread();
     match plan.mode {
-        Mode::Simulated => builder.enable_time().start_paused(true),
+        Mode::Simulated => builder.enable_time().start_paused(true).on_thread_unpark(time_passed),
         Mode::Live => builder.enable_all(),
     };
     #[cfg(tokio_unstable)]
@@ -348,6 +349,7 @@ async fn supervise<T>(
     let mut deadline = pin!(tokio::time::sleep(plan.limits.deadline));
     std::future::poll_fn(move |cx| {
         set_supervisor(Some(cx.waker().clone()));
+        time_passed();
         count_turn(None);
         if let Some(cause) = trouble(kernel, plan) {
             return Poll::Ready(Err(cause));

@@ -47,10 +47,13 @@ impl<'de> Deserialize<'de> for Digest {
     }
 }
 
+/// How many bytes are gathered until they're hashed: an update costs more than the few that most entries have.
+const BATCH: usize = 4_096;
+
 /// A running hash (XXH3, 128 bits) over packets and events, in the order in which they happened.
 ///
-/// XXH3 and not a cryptographic hash: nobody forges a run, and it must cost less than the packet it hashes. It
-/// gathers small updates in a buffer of its own: `examples/hash_cost.rs` measures what a packet costs.
+/// XXH3 and not a cryptographic hash: nobody forges a run, and it must cost less than the packet it hashes.
+/// `examples/hash_cost.rs` measures what a packet costs.
 ///
 /// ```
 /// use busyhour_trace::{PacketId, RunHash, SimTime, Stage};
@@ -68,6 +71,8 @@ impl<'de> Deserialize<'de> for Digest {
 #[derive(Default)]
 pub struct RunHash {
     state: Xxh3Default,
+    /// What isn't hashed yet.
+    batch: Vec<u8>,
     entries: u64,
     trail: Option<Box<Trail>>,
 }
@@ -99,9 +104,7 @@ impl RunHash {
         head[4..8].copy_from_slice(&(payload.len() as u32).to_le_bytes());
         head[8..16].copy_from_slice(&at.0.to_le_bytes());
         head[16..24].copy_from_slice(&id.0.to_le_bytes());
-        self.state.update(&head);
-        self.state.update(header);
-        self.state.update(payload);
+        self.take(&[&head, header, payload]);
         if let Some(trail) = &mut self.trail {
             trail.sent(at, id, header, payload);
         }
@@ -121,7 +124,7 @@ impl RunHash {
         head[8..16].copy_from_slice(&at.0.to_le_bytes());
         head[16..24].copy_from_slice(&id.0.to_le_bytes());
         head[24..32].copy_from_slice(&detail.to_le_bytes());
-        self.state.update(&head);
+        self.take(&[&head]);
         if let Some(trail) = &mut self.trail {
             trail.fate(at, id, stage);
         }
@@ -137,10 +140,20 @@ impl RunHash {
         // The line's length keeps its last bytes apart from the next entry's first.
         head[4..8].copy_from_slice(&(line.len() as u32).to_le_bytes());
         head[8..16].copy_from_slice(&event.at.0.to_le_bytes());
-        self.state.update(&head);
-        self.state.update(line.as_bytes());
+        self.take(&[&head, line.as_bytes()]);
         if let Some(trail) = &mut self.trail {
             trail.event(event.at, &line);
+        }
+    }
+
+    /// Takes the bytes of an entry.
+    fn take(&mut self, pieces: &[&[u8]]) {
+        for piece in pieces {
+            self.batch.extend_from_slice(piece);
+        }
+        if self.batch.len() >= BATCH {
+            self.state.update(&self.batch);
+            self.batch.clear();
         }
     }
 
@@ -151,6 +164,8 @@ impl RunHash {
 
     /// Its value now; it can go on.
     pub fn digest(&self) -> Digest {
-        Digest(self.state.digest128())
+        let mut state = self.state.clone();
+        state.update(&self.batch);
+        Digest(state.digest128())
     }
 }

@@ -19,6 +19,8 @@ pub enum Part {
     Hour,
     /// The same hour once, rules not watched: for a profiler
     Once,
+    /// And with the rules watched
+    Watched,
     /// A thousand events whose receiver is down for three days
     Retries,
     /// Campaigns of 1,000 to 100,000 leads
@@ -27,12 +29,14 @@ pub enum Part {
 
 /// Runs the floor's benches, or one of them; the agents work so many minutes.
 pub fn run(only: Option<Part>, minutes: u32, mut print: impl FnMut(&Measurement)) {
-    let wanted = |part: Part| only == Some(part) || (only.is_none() && part != Part::Once);
+    let wanted = |part: Part| only == Some(part) || (only.is_none() && !matches!(part, Part::Once | Part::Watched));
     if wanted(Part::Hour) {
         hour::run(minutes, &mut print);
     }
-    if wanted(Part::Once) {
-        print(&hour::once(minutes));
+    for (part, watched) in [(Part::Once, false), (Part::Watched, true)] {
+        if wanted(part) {
+            print(&hour::once(minutes, watched));
+        }
     }
     if wanted(Part::Retries) {
         print(&retries::run());

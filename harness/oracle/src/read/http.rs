@@ -155,7 +155,7 @@ impl<'a> Cursor<'a> {
     fn line(&mut self) -> Result<&'a [u8], Stop> {
         let rest = self.rest();
         let window = &rest[..rest.len().min(LONGEST_LINE + 2)];
-        match window.windows(2).position(|pair| pair == b"\r\n") {
+        match memchr::memmem::find(window, b"\r\n") {
             Some(length) => {
                 self.offset += length + 2;
                 Ok(&rest[..length])
@@ -195,7 +195,7 @@ fn request(cursor: &mut Cursor<'_>) -> Result<Request, Stop> {
         Framing::Length(length) => message.body = cursor.take(length)?.to_vec(),
         Framing::Unsaid => {}
     }
-    let method = method.iter().map(|byte| char::from(*byte)).collect();
+    let method = text(method);
     Ok(Request { method, target: target.to_owned(), minor, message })
 }
 
@@ -245,7 +245,29 @@ fn minor_version(version: &[u8], offset: usize) -> Result<u8, Stop> {
 
 /// RFC 9110 section 5.6.2.
 fn is_token(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+    TOKENS[usize::from(byte)]
+}
+
+/// The bytes of a token.
+static TOKENS: [bool; 256] = {
+    let mut tokens = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        tokens[byte] = (byte as u8).is_ascii_alphanumeric();
+        byte += 1;
+    }
+    let others = b"!#$%&'*+-.^_`|~";
+    let mut place = 0;
+    while place < others.len() {
+        tokens[others[place] as usize] = true;
+        place += 1;
+    }
+    tokens
+};
+
+/// A token as text: all of its bytes are ASCII.
+fn text(token: &[u8]) -> String {
+    str::from_utf8(token).expect("a token is ASCII").to_owned()
 }
 
 fn fields(cursor: &mut Cursor<'_>) -> Result<Vec<Field>, Stop> {
@@ -256,7 +278,7 @@ fn fields(cursor: &mut Cursor<'_>) -> Result<Vec<Field>, Stop> {
         if line.is_empty() {
             return Ok(fields);
         }
-        let Some(colon) = line.iter().position(|byte| *byte == b':') else {
+        let Some(colon) = memchr::memchr(b':', line) else {
             return never(start, Fault::HeaderField);
         };
         let (name, value) = (&line[..colon], &line[colon + 1..]);
@@ -266,8 +288,7 @@ fn fields(cursor: &mut Cursor<'_>) -> Result<Vec<Field>, Stop> {
         if let Some(place) = value.iter().position(|byte| matches!(byte, 0 | b'\r' | b'\n')) {
             return never(start + colon + 1 + place, Fault::HeaderField);
         }
-        let name = name.iter().map(|byte| char::from(*byte)).collect();
-        fields.push(Field { name, value: value.trim_ascii().to_vec() });
+        fields.push(Field { name: text(name), value: value.trim_ascii().to_vec() });
     }
 }
 

@@ -2,7 +2,7 @@
 //! nobody else did.
 
 use busyhour_oracle::witness::LISTED;
-use busyhour_oracle::{Judgement, Panel, Witness};
+use busyhour_oracle::{Judgement, Panel, Wants, Witness};
 use busyhour_trace::{Event, Log, PacketId, PacketSeen, SimTime, Source, Stage};
 
 use crate::packets::udp;
@@ -149,7 +149,7 @@ fn the_first_violations_are_listed_and_all_are_counted() {
 /// Writes down what it hears.
 #[derive(Debug, Default)]
 struct Clerk {
-    is_blind: bool,
+    has_enough: bool,
     judgement: Judgement,
 }
 
@@ -162,12 +162,9 @@ impl Witness for Clerk {
         "everything is heard once"
     }
 
-    fn sees_packets(&self) -> bool {
-        !self.is_blind
-    }
-
-    fn packet(&mut self, seen: &PacketSeen<'_>) {
+    fn packet(&mut self, seen: &PacketSeen<'_>) -> Wants {
         self.judgement.violate(seen.at, format!("{:?}", seen.stage), []);
+        if self.has_enough { Wants::NoMore } else { Wants::Next }
     }
 
     fn event(&mut self, event: &Event, log: &Log) {
@@ -200,12 +197,16 @@ fn every_witness_hears_everything_once_and_in_order() {
 }
 
 #[test]
-fn a_witness_that_sees_no_packets_is_spared_them() {
-    let mut panel = Panel::new(vec![Box::new(Clerk { is_blind: true, ..Clerk::default() })]);
-    show(&mut panel, 1, 0, Stage::Sent);
-    crash(&mut panel, 2);
-    panel.finish(SimTime(3));
-    assert_eq!(panel.get("clerk").unwrap().judgement().violations.iter().map(|v| v.at.0).collect::<Vec<_>>(), [2, 3]);
+fn a_witness_that_wants_no_more_packets_is_spared_them() {
+    for (has_enough, heard) in [(true, vec![1, 3, 4]), (false, vec![1, 2, 3, 4])] {
+        let mut panel = Panel::new(vec![Box::new(Clerk { has_enough, ..Clerk::default() })]);
+        show(&mut panel, 1, 0, Stage::Sent);
+        show(&mut panel, 2, 0, Stage::Arrived);
+        crash(&mut panel, 3);
+        panel.finish(SimTime(4));
+        let clerk = panel.get("clerk").unwrap();
+        assert_eq!(clerk.judgement().violations.iter().map(|v| v.at.0).collect::<Vec<_>>(), heard);
+    }
 }
 
 #[test]

@@ -17,6 +17,8 @@ use crate::world::Host;
 /// What an answer's head may have, in bytes, and what its body may.
 const LONGEST_HEAD: usize = 256 << 10;
 const LONGEST_BODY: usize = 64 << 20;
+/// How many bytes it reads at once, at least.
+const AT_A_TIME: usize = 4 << 10;
 /// How often a browser follows a redirect (Fetch, "HTTP-redirect fetch").
 const REDIRECTS: usize = 20;
 /// What a request that outlives its page may carry (Fetch, "HTTP-network-or-cache fetch").
@@ -257,13 +259,15 @@ fn write_head(url: &Url, request: &FetchRequest, origin: &str, user_agent: &str)
         if !is_token(name) || value.chars().any(|c| c.is_control() && c != '\t') {
             return Err(network(format!("{name:?} is no header field, or its value has a line break")));
         }
-        head.push_str(&format!("{name}: {value}\r\n"));
+        for piece in [name, ": ", value, "\r\n"] {
+            head.push_str(piece);
+        }
         Ok(())
     };
     for (name, value) in &request.headers {
         // What a page may not say (Fetch, "forbidden request-header").
         let forbidden = ["host", "connection", "content-length", "transfer-encoding", "origin"];
-        if !forbidden.contains(&name.to_ascii_lowercase().as_str()) {
+        if !forbidden.iter().any(|forbidden| name.eq_ignore_ascii_case(forbidden)) {
             field(name, value)?;
         }
     }
@@ -328,9 +332,8 @@ impl Reader {
     }
 
     async fn more(&mut self) -> Result<bool, FetchError> {
-        let mut buffer = [0; 16 << 10];
-        let count = self.stream.read(&mut buffer).await.map_err(failed)?;
-        self.read.extend_from_slice(&buffer[..count]);
+        self.read.reserve(AT_A_TIME);
+        let count = self.stream.read_buf(&mut self.read).await.map_err(failed)?;
         self.heard |= count > 0;
         Ok(count > 0)
     }
@@ -339,10 +342,11 @@ impl Reader {
     async fn line(&mut self) -> Result<String, FetchError> {
         loop {
             if let Some(end) = memchr::memchr(b'\n', &self.read) {
-                let line: Vec<u8> = self.read.drain(..=end).collect();
-                let line = line.strip_suffix(b"\n").unwrap_or(&line);
-                let line = line.strip_suffix(b"\r").unwrap_or(line);
-                return String::from_utf8(line.to_vec()).map_err(|_| network("the answer's head is no text"));
+                let line = &self.read[..end];
+                let line = str::from_utf8(line.strip_suffix(b"\r").unwrap_or(line));
+                let line = line.map(str::to_owned).map_err(|_| network("the answer's head is no text"));
+                self.read.drain(..=end);
+                return line;
             }
             if self.read.len() > LONGEST_HEAD {
                 return Err(network("the answer's head doesn't end"));

@@ -10,7 +10,7 @@ use busyhour::floor::settings::{Campaign, FloorSettings, Profile, User};
 use busyhour::floor::switch::SwitchSettings;
 use busyhour::media::tone::Voice;
 use busyhour::pbx::customer::Behaviour;
-use busyhour::pbx::{Carrier, CarrierSettings, Server, ServerSettings};
+use busyhour::pbx::{Carrier, CarrierSettings, MediaPath, Server, ServerSettings};
 use busyhour::phone::browser::{Browser, BrowserSettings, Tab};
 use busyhour::phone::{AutoAnswer, Phone, PhoneSettings};
 use busyhour::trace::SimTime;
@@ -84,7 +84,6 @@ impl Center {
     /// Builds it; everybody is logged in when this returns.
     pub async fn open(u: &Universe, setup: Setup) -> Center {
         u.network().count_pairs(false);
-        // TCP takes few hosts that join later.
         let places: Vec<[Host; 2]> =
             (0..AGENTS).map(|user| ["desk", "computer"].map(|what| u.host(&format!("{what}{user}")))).collect();
         let (at_carrier, at_server, at_floor) = (u.host("carrier"), u.host("server"), u.host("floor"));
@@ -98,6 +97,9 @@ impl Center {
         }
         settings.trunk = Some(SocketAddrV4::new(at_carrier.address(), 5060));
         settings.outbound_number = Some("18005550000".into());
+        // Nobody sits behind a NAT box: audio goes straight between the rooms and the phones, and the carrier, as it does
+        // where the rooms are the telephone server's own.
+        settings.media = MediaPath::Direct;
         let server = Server::install(&at_server, settings);
 
         let mut settings = FloorSettings::new(Profile::Modern);
@@ -113,7 +115,6 @@ impl Center {
             .expect("the modern profile tells of that");
         u.sleep(Duration::from_secs(1)).await;
         if setup.dials {
-            // Whoever joins when TCP is in use has no stack of it, which every segment would have to pass by.
             customers(u, &carrier);
         }
 

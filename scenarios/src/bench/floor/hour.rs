@@ -198,9 +198,9 @@ fn minutes(minutes: u32) -> Duration {
     Duration::from_secs(60) * minutes
 }
 
-/// The hour once, without oracles.
-pub fn once(of: u32) -> Measurement {
-    let run = Run::work(minutes(of), Cadence::Auto, false);
+/// The hour once, with the oracles or without.
+pub fn once(of: u32, watched: bool) -> Measurement {
+    let run = Run::work(minutes(of), Cadence::Auto, watched);
     line(&format!("{of} minutes of 100 agents"), run, live(run))
 }
 
