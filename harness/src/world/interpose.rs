@@ -156,6 +156,9 @@ pub(crate) fn take_forbidden() -> Vec<Forbidden> {
 
 /// Nanoseconds since the universe's birth.
 pub(crate) fn nanos_since_birth() -> u64 {
+    if let Some(moment) = super::kernel::moment() {
+        return moment.0;
+    }
     // tokio's clock may itself ask for the time (while the runtime is being built, or outside of it): that question
     // is answered with the last known moment.
     if READING_CLOCK.replace(true) {

@@ -170,6 +170,11 @@ pub(crate) fn set_supervisor(waker: Option<Waker>) {
     SUPERVISOR.with(|slot| *slot.borrow_mut() = waker);
 }
 
+/// The moment that it is, if anybody has asked since the turn began.
+pub(crate) fn moment() -> Option<SimTime> {
+    MOMENT.get()
+}
+
 /// The thread has waited, or somebody else's turn begins, who may have set tokio's clock forward: what was known of the
 /// time is over.
 pub(crate) fn time_passed() {
