@@ -106,6 +106,48 @@ fn a_307_keeps_method_and_body() {
     });
 }
 
+/// The time of an attempt is the contract's, however many hosts it's sent on to: curl's and wget's, too, go by the whole.
+/// What a host's clock shows, even when somebody sets it meanwhile, isn't how long something takes.
+#[test]
+fn the_redirects_of_an_attempt_share_its_time() {
+    for (name, total) in [("twilio", 15_000), ("vicidial-dispo", 60_000)] {
+        for minutes_off in [0, 10, -10_i32] {
+            // Two redirects, and an answer after the same time: the third part of what there is, or a bit more.
+            for (each, delivered) in [(total / 3 - 100, true), (total / 3 + 100, false)] {
+                busyhour::simulate(1, move |u| async move {
+                    let (_, journal) = receiver(&u, "crm", move |_, incoming| {
+                        let answer = match incoming.request.uri().path() {
+                            "/a" => with_header(302, "Location", "/b"),
+                            "/b" => with_header(307, "Location", "http://crm/c"),
+                            _ => status(200),
+                        };
+                        (Duration::from_millis(each), answer)
+                    });
+                    let sender = a_sender(&u, endpoint("http://crm/a", preset(name)));
+                    u.sleep(SECOND).await;
+                    let floor = u.find_host("floor").expect("it's there");
+                    let began = u.now();
+                    tell(&sender, 1);
+                    u.sleep(Duration::from_millis(each / 2)).await;
+                    if minutes_off > 0 {
+                        floor.set_clock_ahead(minutes_off.unsigned_abs() * MINUTE);
+                    } else if minutes_off < 0 {
+                        floor.set_clock_behind(minutes_off.unsigned_abs() * MINUTE);
+                    }
+                    sender.until(|dispatcher| dispatcher.pending() == 0).await;
+                    let took = u.now().since(began).as_millis() as u64;
+                    let tally = sender.with(|dispatcher, _| dispatcher.tally("crm")).expect("it's there");
+                    let what = format!("{name}, {minutes_off} min, {each} ms each: {took} ms");
+                    assert_eq!((tally.attempts, tally.delivered), (1, u64::from(delivered)), "{what}");
+                    assert_eq!(journal.borrow().len(), 3, "{what}");
+                    let expected = if delivered { 3 * each } else { total };
+                    assert!((expected..expected + 50).contains(&took), "{what}, and not {expected}");
+                });
+            }
+        }
+    }
+}
+
 /// RFC 9110, section 10.2.3: seconds or a date. A shorter wait than the schedule's isn't asked for.
 #[test]
 fn a_longer_wait_that_the_receiver_asks_for_is_kept_where_the_contract_honours_it() {
