@@ -55,7 +55,7 @@ fn a_customer_whom_nobody_gets_and_nobody_drops_is_noticed() {
 }
 
 /// VICIdial's dial_timeout is 60 s. The campaign of this floor has one of a day, and the customer is out: her phone rings
-/// for as long as somebody lets it.
+/// for as long as somebody lets it, and nobody else gives up either.
 #[test]
 fn a_call_that_rings_for_ever_is_noticed() {
     let rings = |dial_timeout: Duration| {

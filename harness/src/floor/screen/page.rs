@@ -454,7 +454,10 @@ impl AgentScreen {
                 self.carried_out(web, id);
                 // From outside she's logged out when she has said what became of the call.
                 self.leaves = self.has_call();
-                return if self.leaves { () } else { self.log_out(web) };
+                if !self.leaves {
+                    self.log_out(web);
+                }
+                return;
             }
             External::Transfer { how, .. } if how == "hang_up" => Action::HangUp,
             External::Transfer { how, to } => match form::transfer(&how, &to) {
