@@ -78,3 +78,93 @@ Feature: The Agent API
   Scenario: Nothing is wanted of an agent who isn't logged in
     When the CRM calls the Agent API function "external_pause" for alice with value "PAUSE"
     Then the API answers "ERROR: agent_user is not logged in - alice"
+
+  # VICIdial: "will logout after the live call is dispositioned". A logout at once leaves the customer in an empty room.
+  Scenario: Who is logged out from the office in a call talks on, and goes then
+    Given alice is talking to lead 1001
+    When the CRM calls the Agent API function "logout" for alice with value "LOGOUT"
+    Then the API answers "SUCCESS: logout function set"
+    And alice and the customer hear each other within 5 seconds
+    And alice is "INCALL"
+    When alice saves disposition "NI"
+    Then lead 1001 has status "NI" within 5 seconds
+    And alice is logged out within 5 seconds
+
+  # Dialed on top of what the dialer may give her in the same second.
+  Scenario: An agent who is ready isn't made to dial
+    Given alice is ready in renewals
+    When the CRM calls the Agent API function "external_dial" for alice with:
+      | parameter  | value       |
+      | value      | 15551230001 |
+      | phone_code | 1           |
+      | search     | YES         |
+      | preview    | NO          |
+      | focus      | YES         |
+    Then the API answers "ERROR: agent_user is not paused - alice"
+    And lead 1001 was never dialed
+
+  # What was agreed on the phone and written down in the CRM is what she reads when she calls back.
+  Scenario: The CRM schedules the callback
+    Given alice is talking to lead 1001
+    When the CRM calls the Agent API function "external_status" for alice with:
+      | parameter         | value               |
+      | value             | CALLBK              |
+      | callback_datetime | 2026-11-24 10:00:00 |
+      | callback_type     | USERONLY            |
+      | callback_comments | after the plumber   |
+    Then lead 1001 has status "CBHOLD" within 5 seconds
+    When the CRM calls the Non-Agent API function "lead_callback_info" with:
+      | parameter | value |
+      | lead_id   | 1001  |
+    Then the API answers "1001|CURRENT|USERONLY|ACTIVE|CALLBK|2026-11-24 10:00:00|"
+
+  # On hold the customer hears music and nobody; a button that forgets him leaves him there.
+  Scenario: The CRM parks the customer and takes him back
+    Given alice is talking to lead 1001
+    When the CRM calls the Agent API function "park_call" for alice with value "PARK_CUSTOMER"
+    And 3 seconds pass
+    Then the customer hears nobody
+    When the CRM calls the Agent API function "park_call" for alice with value "GRAB_CUSTOMER"
+    Then alice and the customer hear each other within 5 seconds
+
+  # A menu behind the customer's line: P is the pound sign, S the star, Q a second of silence.
+  Scenario: The CRM types for her
+    Given alice is talking to lead 1001
+    When the CRM calls the Agent API function "send_dtmf" for alice with value "Q12PS"
+    And 5 seconds pass
+    Then the customer received the digits "12#*"
+
+  # A transfer from the CRM that ends the customer's call.
+  Scenario: The CRM gives the customer away
+    Given the customer at "15551230009" answers after 2 seconds
+    And alice is talking to lead 1001
+    When the CRM calls the Agent API function "transfer_conference" for alice with:
+      | parameter    | value          |
+      | value        | BLIND_TRANSFER |
+      | phone_number | 15551230009    |
+    Then alice is "DISPO" within 5 seconds
+    And the customer at "15551230001" hears the customer at "15551230009" within 10 seconds
+
+  # A third on the line, and one button for both: whoever is forgotten talks on at the center's expense.
+  Scenario: The CRM hangs up on both
+    Given the customer at "15551230009" answers after 2 seconds
+    And alice is talking to lead 1001
+    When the CRM calls the Agent API function "transfer_conference" for alice with:
+      | parameter    | value              |
+      | value        | DIAL_WITH_CUSTOMER |
+      | phone_number | 15551230009        |
+    Then the customer at "15551230001" hears the customer at "15551230009" within 10 seconds
+    When the CRM calls the Agent API function "transfer_conference" for alice with value "HANGUP_BOTH"
+    Then alice is "DISPO" within 5 seconds
+    And the call has ended for everybody within 10 seconds
+
+  # A break without a reason that the payroll accepts: the code can be given afterwards, to who pauses and to nobody else.
+  Scenario: A pause gets its code
+    Given alice is ready in renewals
+    When the CRM calls the Agent API function "pause_code" for alice with value "LUNCH"
+    Then the API answers "ERROR: pause_code error - agent is not paused - alice"
+    When the CRM calls the Agent API function "external_pause" for alice with value "PAUSE"
+    And 3 seconds pass
+    And the CRM calls the Agent API function "pause_code" for alice with value "LUNCH"
+    Then the API answers "SUCCESS: pause_code function sent - alice"
+    And alice is paused with pause code "LUNCH" within 3 seconds

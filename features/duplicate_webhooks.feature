@@ -26,12 +26,15 @@ Feature: Duplicate webhooks
       And both deliveries carry the same id
 
       Examples:
-        | preset   |
-        | standard |
-        | svix     |
-        | stripe   |
-        | shopify  |
-        | didww    |
+        | preset       |
+        | standard     |
+        | standard-v1a |
+        | svix         |
+        | stripe       |
+        | shopify      |
+        | didww        |
+        | dialpad      |
+        | twilio       |
 
     # The others try once and no more: nothing doubles, and nothing would come again either.
     Scenario Outline: The <preset> sender doesn't send again when a reply is lost
@@ -46,6 +49,16 @@ Feature: Duplicate webhooks
         | preset         |
         | vicidial-dispo |
         | github         |
+
+    # wget, behind VICIdial's Add Lead URL, asks again when the connection breaks, and neither request has an id.
+    Scenario: The Add Lead URL is called again when a reply is lost
+      Given renewals sends "lead.added" to crm
+      And the reply to the next delivery is lost
+      When the CRM calls the Non-Agent API function "add_lead" with:
+        | parameter    | value       |
+        | phone_number | 15557654321 |
+        | list_id      | 101         |
+      Then crm got 2 deliveries of "lead.added" within 1 hour
 
     # Defect 76 (stellarBank#39): concurrent copies both pass the check.
     Scenario: Two copies at the same instant are one sale
@@ -70,6 +83,22 @@ Feature: Duplicate webhooks
       And alice saves disposition "SALE"
       Then crm got at least 2 deliveries of "disposition.saved" for lead 1001 within 1 hour
       And crm's record of lead 1001 says "SALE" within 1 minute
+      And crm recorded 1 sale for lead 1001
+
+    # Defect 77 again, by the schedule's own doing: the older event's third attempt comes five minutes after the newer event.
+    Scenario: A late retry doesn't overwrite a newer status
+      Given renewals sends "disposition.saved" to crm by the "standard" sender
+      And crm answers 500 to the next 2 deliveries
+      And alice is talking to lead 1001
+      When alice saves disposition "CALLBK" with a callback in 1 hour for herself only
+      And 10 seconds pass
+      And alice pauses
+      And alice dials lead 1001 by hand
+      And 10 seconds pass
+      And alice saves disposition "SALE"
+      Then crm's record of lead 1001 says "SALE" within 10 seconds
+      And crm got 4 deliveries of "disposition.saved" for lead 1001 within 10 minutes
+      And crm's record of lead 1001 says "SALE"
       And crm recorded 1 sale for lead 1001
 
     # Two events tell of one sale; each is new, and the sale isn't.

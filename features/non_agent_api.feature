@@ -133,6 +133,98 @@ Feature: The Non-Agent API
         | field_name | status |
       Then the API answers "NEW"
 
+    # A client that asks for everything and gets a line that's shifted by a field.
+    Scenario: A lead is read whole, and found by its number
+      Given a lead 1001 with phone number "15551230001"
+      When the CRM calls the Non-Agent API function "lead_all_info" with:
+        | parameter | value |
+        | lead_id   | 1001  |
+        | header    | YES   |
+      Then the API answers "status|user|vendor_lead_code|source_id|list_id|gmt_offset_now|phone_code|phone_number|"
+      And the API answers "NEW|admin|||101|-5.00|1|15551230001|"
+      When the CRM calls the Non-Agent API function "lead_search" with:
+        | parameter    | value                   |
+        | phone_number | 15551230001,15557654321 |
+      Then the API answers "15551230001|1|1001"
+      And the API answers "15557654321|0|"
+
+    # The supervisor's dashboard counts heads by this.
+    Scenario: Who is logged in is told with what she does
+      When the CRM calls the Non-Agent API function "logged_in_agents"
+      Then the API answers "ERROR: logged_in_agents NO LOGGED IN AGENTS"
+      Given alice is ready in renewals
+      When the CRM calls the Non-Agent API function "logged_in_agents" with:
+        | parameter | value |
+        | stage     | csv   |
+        | header    | YES   |
+      Then the API answers "user,campaign_id,session_id,status,lead_id,callerid,calls_today,full_name,user_group,user_level"
+      And the API answers "alice,renewals,"
+
+    # The figures that the client's invoice is made of: by day, and of the statuses that are asked for.
+    Scenario: Calls are counted by status and day
+      Given a lead 1001 with phone number "15551230001"
+      And alice is talking to lead 1001
+      And alice saves disposition "SALE"
+      And 5 seconds pass
+      When the CRM calls the Non-Agent API function "call_status_stats" with:
+        | parameter | value    |
+        | campaigns | renewals |
+      Then the API answers "renewals|1|1|00-0,01-0,02-0,03-0,04-0,05-0,06-0,07-0,08-0,09-1,10-0"
+      When the CRM calls the Non-Agent API function "call_dispo_report" with:
+        | parameter        | value    |
+        | campaigns        | renewals |
+        | status_breakdown | 1        |
+      Then the API answers "CAMPAIGN,TOTAL CALLS,SALE"
+      And the API answers "renewals,1,1"
+      When the CRM calls the Non-Agent API function "call_dispo_report" with:
+        | parameter  | value      |
+        | campaigns  | renewals   |
+        | query_date | 2026-11-24 |
+      Then the API answers "renewals,0"
+
+    # Somebody new on the floor, who must be able to log in, once.
+    Scenario: A user is added
+      When the CRM calls the Non-Agent API function "add_user" with:
+        | parameter        | value          |
+        | agent_user       | 1000           |
+        | agent_pass       | 9999           |
+        | agent_user_level | 1              |
+        | agent_full_name  | Testing Person |
+        | agent_user_group | AGENTS         |
+      Then the API answers "SUCCESS: add_user USER HAS BEEN ADDED"
+      When the CRM repeats the last API call
+      Then the API answers "ERROR: add_user USER ALREADY EXISTS"
+
+    # A promise that was made elsewhere: the floor keeps it, and can say so.
+    Scenario: A lead that is added with a callback is called back
+      Given alice is ready in renewals
+      When the CRM calls the Non-Agent API function "add_lead" with:
+        | parameter         | value               |
+        | phone_number      | 15557654321         |
+        | list_id           | 101                 |
+        | campaign_id       | renewals            |
+        | callback          | Y                   |
+        | callback_datetime | 2026-11-23 09:10:00 |
+      Then the API answers "NOTICE: add_lead SCHEDULED CALLBACK ADDED - "
+      When the dialer runs for 8 minutes
+      Then no leads have status "INCALL"
+      And 1 lead has status "CBHOLD"
+      When the dialer runs for 5 minutes
+      Then alice is "INCALL"
+
+    # An import whose numbers are known as somebody's second line: DUPSYS doesn't see them.
+    Scenario: A duplicate is found by the other number
+      When the CRM calls the Non-Agent API function "add_lead" with:
+        | parameter    | value       |
+        | phone_number | 15557654321 |
+        | alt_phone    | 15557654322 |
+      And the CRM calls the Non-Agent API function "add_lead" with:
+        | parameter       | value                 |
+        | phone_number    | 15557654322           |
+        | duplicate_check | DUPSYS-DUPPHONEALTSYS |
+      Then the API answers "ERROR: add_lead DUPLICATE PHONE NUMBER IN SYSTEM - 15557654322|999|"
+      And there are no leads with phone number "15557654322"
+
     # The other way round: the floor tells the CRM of the leads that others have added.
     Scenario: An added lead is told to the CRM
       Given a webhook receiver crm

@@ -69,6 +69,49 @@ Feature: Webhook security
       | ahead  |
       | behind |
 
+  # The same clock in the other machine's cellar: what's rejected is tried again, and believed when the clock is right.
+  Scenario Outline: A CRM whose clock is ten minutes <off> believes nothing until it's right
+    Given crm's clock is 10 minutes <off>
+    And alice is talking to lead 1001
+    When alice saves disposition "SALE"
+    Then crm rejected at least 1 delivery within 10 seconds
+    And crm recorded no sales for lead 1001 within 1 minute
+    When crm's clock is 0 seconds <off>
+    And alice logs out
+    Then crm recorded 1 sale for lead 1001 within 1 hour
+    And no event is lost within 1 hour
+
+    Examples:
+      | off    |
+      | ahead  |
+      | behind |
+
+  # A signature that is written once and kept for the retries: the receiver knows the new secret by then.
+  Scenario: A secret that is rotated between two attempts signs the next one
+    Given crm answers 500 to the next 2 deliveries
+    And alice is talking to lead 1001
+    When alice saves disposition "SALE"
+    And 10 seconds pass
+    And the sender's secret is rotated
+    And crm learns the new secret
+    And alice logs out
+    Then crm accepted 1 delivery within 10 minutes
+    And crm rejected no deliveries
+    And crm recorded 1 sale for lead 1001
+
+  # A receiver that could sign what it believes: with a key pair it has the public half alone, and a thief of it nothing.
+  Scenario: A sender with a key pair is believed by its public half
+    Given renewals sends "disposition.saved" to crm by the "standard-v1a" sender
+    And alice is talking to lead 1001
+    When alice saves disposition "NI"
+    Then crm accepted 1 delivery within 10 seconds
+    When a stranger posts a forged "disposition.saved" to crm
+    And a stranger posts the last delivery with a changed body
+    And the last delivery is sent again after 10 minutes
+    Then crm accepted 1 delivery
+    And crm rejected 3 deliveries
+    And crm recorded no sales for lead 1001
+
   # A secret that is changed at night, and every delivery of the morning is rejected.
   Scenario: A secret that is rotated works until the receiver has learned the new one
     Given alice is talking to lead 1001

@@ -91,12 +91,16 @@ Feature: Webhooks
       Then the sender gave up on crm within <time>
 
       Examples:
-        | preset   | time       |
-        | standard | 4 days     |
-        | svix     | 2 days     |
-        | shopify  | 5 hours    |
-        | github   | 1 minute   |
-        | didww    | 20 minutes |
+        | preset       | time       |
+        | standard     | 4 days     |
+        | standard-v1a | 4 days     |
+        | svix         | 2 days     |
+        | stripe       | 4 days     |
+        | shopify      | 5 hours    |
+        | github       | 1 minute   |
+        | dialpad      | 1 minute   |
+        | twilio       | 1 minute   |
+        | didww        | 20 minutes |
 
     # Svix: five days of failures, and nothing is sent there any more.
     Scenario: An endpoint that fails for five days is disabled

@@ -214,9 +214,9 @@ Network profiles
 
 Senders of webhooks
 
-  Built in: "dialpad", "didww", "github", "shopify", "standard", "stripe", "svix", "twilio", "vicidial-dispo",
-  "vicidial-no-agent". A folder `senders` beside the feature files adds to them or overrides them, a file each; copy one
-  of fixtures/senders, or begin with this:
+  Built in: "dialpad", "didww", "github", "shopify", "standard", "standard-v1a", "stripe", "svix", "twilio",
+  "vicidial-dispo", "vicidial-no-agent". A folder `senders` beside the feature files adds to them or overrides them, a
+  file each; copy one of fixtures/senders, or begin with this:
 
       # features/senders/careful.toml
       name = "careful"            # sends "disposition.saved" to crm by the "careful" sender

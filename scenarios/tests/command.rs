@@ -249,7 +249,7 @@ fn a_sender_that_nobody_knows_fails_with_the_names_of_those_there_are() {
     let home = Home::new("senders-unknown").with("features/crm.feature", REFUSED_TWICE);
     let told = home.told(&busyhour(), &["run"]);
     let line = told.lines().find(|line| line.contains("there is no sender")).unwrap_or(&told);
-    insta::assert_snapshot!(line.trim(), @r#"because   there is no sender "careful"; there are "dialpad", "didww", "github", "shopify", "standard", "stripe", "svix", "twilio", "vicidial-dispo", "vicidial-no-agent"; your own stand in a folder `senders` beside the feature files"#);
+    insta::assert_snapshot!(line.trim(), @r#"because   there is no sender "careful"; there are "dialpad", "didww", "github", "shopify", "standard", "standard-v1a", "stripe", "svix", "twilio", "vicidial-dispo", "vicidial-no-agent"; your own stand in a folder `senders` beside the feature files"#);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! How a floor was set up, as the log has it: steps, since a person did it. Oracles read them; none is a program's claim.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use super::settings::{Campaign, FloorSettings, Hook, Method, Profile, Quirks, Trigger};
@@ -70,10 +71,13 @@ pub(super) fn hook(host: &Host, campaign: &str, profile: Profile, hook: &Hook, e
         Trigger::Screen => "screen",
         Trigger::NoAgent => "no-agent",
     };
-    let contract = &endpoint.contract;
+    // An override that's wrong was refused before.
+    let contract = &*endpoint.contract.at(&endpoint.url).unwrap_or(Cow::Borrowed(&endpoint.contract));
     host.set_up("hook", |event| {
         let event = event.with("name", hook.name.as_str()).with("campaign", campaign).with("profile", profile.name());
-        let event = event.with("event", hook.event.name()).with("url", endpoint.url.as_str());
+        // What overrides the contract stays with the sender.
+        let url = endpoint.url.split_once('#').map_or(endpoint.url.as_str(), |(url, _)| url);
+        let event = event.with("event", hook.event.name()).with("url", url);
         let event = event.with("sender", contract.name.as_str()).with("trigger", trigger);
         let event = event.with("spent_after_ms", millis(spent_after(contract))).with("tries", tries(contract));
         let disable = contract.disable;
@@ -92,9 +96,20 @@ const MANY: usize = 1_000;
 /// How often an event is tried, by the failure that it meets each time: `5xx=10`.
 fn tries(contract: &Contract) -> Vec<String> {
     let tries = |failure: &Failure| {
-        let retries =
-            contract.rule_for(*failure).map_or(0, |rule| contract.retries[rule].schedule.longest().take(MANY).count());
-        format!("{}={}", failure.name(), retries + 1)
+        let limits = contract.limits;
+        let takes = match failure {
+            Failure::NoConnection => limits.connect,
+            Failure::NoAnswer => limits.answer.unwrap_or(limits.total),
+            _ => Duration::ZERO,
+        };
+        let mut gone = takes;
+        let waits = contract.rule_for(*failure).map(|rule| contract.retries[rule].schedule.longest().take(MANY));
+        let in_time = waits.into_iter().flatten().take_while(|wait| {
+            let begins = gone.saturating_add(*wait);
+            gone = begins.saturating_add(takes);
+            contract.budget.is_none_or(|budget| begins < budget)
+        });
+        format!("{}={}", failure.name(), in_time.count() + 1)
     };
     Failure::ALL.iter().map(tries).collect()
 }

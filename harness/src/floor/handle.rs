@@ -15,7 +15,7 @@ use super::screen::ScreenSettings;
 use super::settings::{Campaign, FloorSettings, Hook, InboundLine, Profile, Recycling, User};
 use super::switch::{RoomId, SwitchSettings};
 use super::urls::{self, NoWay};
-use crate::webhook::contract::{Contracts, UnknownContract};
+use crate::webhook::contract::{BadOverride, Contracts, UnknownContract};
 use crate::webhook::event::EventKind;
 use crate::webhook::sender::{Disabled, Endpoint, Tally};
 use crate::webhook::signature::{Scheme, Secret};
@@ -36,6 +36,9 @@ pub enum FloorError {
     /// There's no such sender.
     #[error(transparent)]
     NoContract(#[from] UnknownContract),
+    /// The URL overrides of its sender what can't be overridden so.
+    #[error(transparent)]
+    BadOverride(#[from] BadOverride),
     /// The profile can't tell of that event.
     #[error(transparent)]
     NoWay(#[from] NoWay),
@@ -235,6 +238,7 @@ impl Floor {
     ) -> Result<String, FloorError> {
         let way = urls::way(self.profile(), event, sender)?;
         let contract = self.0.contracts.borrow().get(&way.sender)?.clone();
+        contract.at(url)?;
         let signs = contract.signature != Scheme::None;
         let drawn = || self.0.host.random(|random| contract.signature.draw_secret(random));
         let secret = secret.or_else(|| signs.then(drawn));

@@ -15,17 +15,19 @@
 //! success = "2xx"              # 2xx, 200, "2xx with a body", "any answer"
 //! follow_redirects = 0         # how many
 //! order = "parallel"           # or "in order": one at a time, the next when this one is delivered or given up
-//! signature = "standard"       # none, standard, svix, stripe, github, shopify, twilio, dialpad, didww
+//! signature = "standard"       # none, standard, standard-v1a, svix, stripe, github, shopify, twilio, dialpad, didww
 //! rotation_overlap = "24h"     # how long an old secret signs beside a new one
 //! retry_after = true           # a longer wait that the receiver asks for is kept
 //! gone_disables = true         # 410 disables the endpoint
 //! keeps_url = false            # an event goes where the endpoint was when it happened
 //! fallback = false             # after the last failure it's told once to the endpoint's fallback URL
+//! url_overrides = false        # a URL's fragment overrides timeouts and retries: #ct=1000&rp=ct,rt (Twilio)
 //!
 //! [timeouts]
 //! connect = "5s"
 //! answer = "10s"               # from the connection on; may be left out
 //! total = "15s"
+//! all_tries = "1m"             # all attempts at one URL together; may be left out
 //!
 //! [headers]                    # {id} {type} {sequence} {occurred_at} {timestamp} {attempt} {retry} are filled in
 //! User-Agent = "careful/1.0"
@@ -62,6 +64,10 @@ use crate::net::profile::{Fields, ProfileError, key, nearest, parse, suggestion,
 
 use super::schedule::{Jitter, Schedule, Waits, parse_duration};
 use super::signature::Scheme;
+
+mod overrides;
+
+pub use overrides::BadOverride;
 
 /// Which method requests have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -220,6 +226,8 @@ pub struct Contract {
     pub fields: Vec<String>,
     /// Time-outs.
     pub limits: Limits,
+    /// How long all attempts at one URL may take together.
+    pub budget: Option<Duration>,
     /// What counts as success.
     pub success: Success,
     /// How many redirects are followed.
@@ -244,6 +252,8 @@ pub struct Contract {
     pub keeps_url: bool,
     /// Whether it's told to the fallback URL in the end.
     pub fallback: bool,
+    /// Whether a URL's fragment overrides time-outs and retries: see [`Contract::at`].
+    pub url_overrides: bool,
 }
 
 impl Contract {
@@ -322,12 +332,13 @@ pub struct Contracts {
     by_key: BTreeMap<String, Contract>,
 }
 
-const BUILTIN: [(&str, &str); 10] = [
+const BUILTIN: [(&str, &str); 11] = [
     ("dialpad.toml", include_str!("../../../fixtures/senders/dialpad.toml")),
     ("didww.toml", include_str!("../../../fixtures/senders/didww.toml")),
     ("github.toml", include_str!("../../../fixtures/senders/github.toml")),
     ("shopify.toml", include_str!("../../../fixtures/senders/shopify.toml")),
     ("standard.toml", include_str!("../../../fixtures/senders/standard.toml")),
+    ("standard-v1a.toml", include_str!("../../../fixtures/senders/standard-v1a.toml")),
     ("stripe.toml", include_str!("../../../fixtures/senders/stripe.toml")),
     ("svix.toml", include_str!("../../../fixtures/senders/svix.toml")),
     ("twilio.toml", include_str!("../../../fixtures/senders/twilio.toml")),
@@ -386,7 +397,7 @@ impl Contracts {
     }
 }
 
-const ROOT: [&str; 19] = [
+const ROOT: [&str; 20] = [
     "name",
     "about",
     "source",
@@ -403,6 +414,7 @@ const ROOT: [&str; 19] = [
     "gone_disables",
     "keeps_url",
     "fallback",
+    "url_overrides",
     "timeouts",
     "headers",
     "retry",
@@ -461,6 +473,7 @@ fn read(file: &Path, content: &str) -> Result<(Contract, usize), ContractError> 
         body: BodyForm::Json,
         fields: Vec::new(),
         limits: Limits::default(),
+        budget: None,
         success: Success::Any2xx,
         follow_redirects: 0,
         retries: Vec::new(),
@@ -473,6 +486,7 @@ fn read(file: &Path, content: &str) -> Result<(Contract, usize), ContractError> 
         rotation_overlap: Duration::ZERO,
         keeps_url: false,
         fallback: false,
+        url_overrides: false,
     };
     for spot @ (field, at, value) in root.in_order() {
         let list = || -> Result<Vec<String>, ProfileError> {
@@ -514,7 +528,11 @@ fn read(file: &Path, content: &str) -> Result<(Contract, usize), ContractError> 
             "gone_disables" => contract.gone_disables = flag(&root, spot)?,
             "keeps_url" => contract.keeps_url = flag(&root, spot)?,
             "fallback" => contract.fallback = flag(&root, spot)?,
-            "timeouts" => limits = Some(timeouts(&root.table_in(field, at, value)?)?),
+            "url_overrides" => contract.url_overrides = flag(&root, spot)?,
+            "timeouts" => {
+                let (each, together) = timeouts(&root.table_in(field, at, value)?)?;
+                (limits, contract.budget) = (Some(each), together);
+            }
             "headers" => contract.headers = headers(&root.table_in(field, at, value)?)?,
             "disable" => contract.disable = disable(&root.table_in(field, at, value)?)?,
             "retry" => {
@@ -532,8 +550,7 @@ fn read(file: &Path, content: &str) -> Result<(Contract, usize), ContractError> 
     if let Some(at) = fields_at.filter(|_| contract.body == BodyForm::Json) {
         return Err(root.wrong("fields", at, "JSON has all fields".to_owned()).into());
     }
-    let needs_form = matches!(contract.signature, Scheme::Twilio | Scheme::Didww);
-    if needs_form && contract.body == BodyForm::Json {
+    if contract.signature == Scheme::Didww && contract.body == BodyForm::Json {
         let what = format!("{} signs parameters: the body is a form or a query", contract.signature);
         return Err(root.wrong("signature", signed_at, what).into());
     }
@@ -547,20 +564,22 @@ fn read(file: &Path, content: &str) -> Result<(Contract, usize), ContractError> 
     Ok((contract, root.line(at)))
 }
 
-fn timeouts(fields: &Fields<'_>) -> Result<Limits, ProfileError> {
-    let (mut connect, mut answer, mut total) = (None, None, None);
+/// Those of an attempt, and of all attempts together.
+fn timeouts(fields: &Fields<'_>) -> Result<(Limits, Option<Duration>), ProfileError> {
+    let (mut connect, mut answer, mut total, mut all_tries) = (None, None, None, None);
     for spot @ (field, at, _) in fields.in_order() {
         let value = || duration(fields, spot).map(Some);
         match field {
             "connect" => connect = value()?,
             "answer" => answer = value()?,
             "total" => total = value()?,
-            _ => return Err(fields.unknown(field, at, &["connect", "answer", "total"])),
+            "all_tries" => all_tries = value()?,
+            _ => return Err(fields.unknown(field, at, &["connect", "answer", "total", "all_tries"])),
         }
     }
     let missing = |field| move || fields.wrong(field, fields.starts, "is missing".to_owned());
     let total = total.ok_or_else(missing("total"))?;
-    Ok(Limits { connect: connect.unwrap_or(total), answer, total })
+    Ok((Limits { connect: connect.unwrap_or(total), answer, total }, all_tries))
 }
 
 fn headers(fields: &Fields<'_>) -> Result<Vec<(HeaderName, String)>, ProfileError> {

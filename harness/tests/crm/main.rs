@@ -361,16 +361,20 @@ fn a_new_secret_is_believed_once_its_learned() {
 fn every_scheme_is_understood() {
     for scheme in Scheme::ALL {
         simulate(1, move |u| async move {
-            let (crm, sender) = place(&u, CrmSettings::default().verifying(scheme, secret("ours")));
+            let ours = scheme.draw_secret(&mut u.random("secret"));
+            let (crm, sender) = place(&u, CrmSettings::default().verifying(scheme, ours.for_receiver()));
             let event = disposed("evt_1", 1, "SALE");
             let now = sender.wall_clock().duration_since(UNIX_EPOCH).unwrap().as_secs();
             let body = event.to_json();
             let parts = Parts { id: "evt_1", url: URL, content_type: "application/json", body: &body };
-            let signature = scheme.sign(now, &[secret("ours")], &parts);
+            let signature = scheme.sign(now, &[ours], &parts);
             let mut request = unsigned(&event);
             request.headers_mut().extend(signature.headers);
             if let Some(body) = signature.body {
                 *request.body_mut() = body;
+            }
+            if let Some(url) = signature.url {
+                *request.uri_mut() = url.parse().unwrap();
             }
             assert_eq!(send(&sender, request).await, Ok(200), "{scheme}");
             u.sleep(SECOND).await;

@@ -37,6 +37,8 @@ fn a_customer_is_parked_grabbed_and_sent_digits() {
         assert_eq!(answer, "SUCCESS: park_call function set - PARK_CUSTOMER|alice\n");
         center.pass(3).await;
         assert_eq!(alice.screen().unwrap().customer, "PARKED");
+        let stands = center.ask("agent_status", &[("agent_user", "alice")]).await;
+        assert_eq!((stands.split('|').next(), stands.split('|').nth(9)), (Some("INCALL"), Some("PARK")), "{stands}");
         center.ask_agent("park_call", "alice", &[("value", "GRAB_CUSTOMER")]).await;
         center.pass(3).await;
         assert_eq!(alice.screen().unwrap().customer, "LIVE");
@@ -124,12 +126,113 @@ fn a_number_is_dialed_from_outside() {
     scene(|center| async move {
         let alice = center.agent("alice", 1).await;
         center.log_in(&alice).await;
-        let answer = center.ask_agent("external_dial", "alice", &[("value", MARY), ("search", "YES")]).await;
-        assert!(answer.starts_with("SUCCESS: external_dial function set - 15551230001|alice|1|YES|||"), "{answer}");
+        let answer = center.ask_agent("external_dial", "alice", &[("value", MARY), SEARCH, PREVIEW, FOCUS]).await;
+        let done = "SUCCESS: external_dial function set - 15551230001|alice|1|YES|NO|NO||";
+        assert!(answer.starts_with(done), "{answer}");
         center.pass(6).await;
         assert_eq!((alice.shows().as_str(), alice.screen().unwrap().lead_id), ("INCALL", 1001));
-        let answer = center.ask_agent("external_dial", "alice", &[("lead_id", "7")]).await;
+        let answer = center.ask_agent("external_dial", "alice", &[("lead_id", "7"), SEARCH, PREVIEW, FOCUS]).await;
         assert_eq!(answer, "ERROR: lead_id is not valid - alice|7\n");
+    });
+}
+
+const SEARCH: (&str, &str) = ("search", "YES");
+const PREVIEW: (&str, &str) = ("preview", "NO");
+const FOCUS: (&str, &str) = ("focus", "NO");
+
+/// AGENT_API.txt, external_dial: who isn't told to look for the number makes a new lead of it. api.php refuses a request
+/// that doesn't say all three, and an agent who isn't paused.
+#[test]
+fn a_number_that_is_not_looked_for_becomes_a_new_lead() {
+    scene(|center| async move {
+        let alice = center.agent("alice", 1).await;
+        center.ready(&alice).await;
+        let dial = async |parameters: &[(&'static str, &'static str)]| {
+            center.ask_agent("external_dial", "alice", &[&[("value", MARY)], parameters].concat()).await
+        };
+        let not_paused = dial(&[("search", "NO"), PREVIEW, FOCUS]).await;
+        assert_eq!(not_paused, "ERROR: agent_user is not paused - alice\n");
+        alice.press(|screen, web| screen.pause(web, None));
+        center.pass(2).await;
+        let not_valid = |search: &str| format!("ERROR: external_dial not valid - {MARY}|1|{search}|alice\n");
+        assert_eq!(dial(&[SEARCH, PREVIEW]).await, not_valid("YES"));
+        assert_eq!(dial(&[PREVIEW, FOCUS]).await, not_valid(""));
+        assert_eq!(dial(&[SEARCH, ("preview", "YES"), FOCUS]).await, not_valid("YES"), "nothing is shown first here");
+        assert!(dial(&[("search", "NO"), PREVIEW, FOCUS]).await.starts_with("SUCCESS: "));
+        center.pass_ms(1_500).await;
+        let group = center.ask("user_group_status", &[("user_groups", "AGENTS")]).await;
+        assert_eq!(group, "AGENTS|0|1|0|0|0|0|0|1\n", "she dials");
+        center.pass(5).await;
+        assert_eq!((alice.shows().as_str(), alice.screen().unwrap().lead_id), ("INCALL", 1003));
+        assert_eq!(center.floor.leads_with_number(MARY).len(), 2);
+    });
+}
+
+/// AGENT_API.txt, logout: "will logout after the live call is dispositioned". Until then she talks on, and no other call
+/// comes in between.
+#[test]
+fn who_is_logged_out_in_a_call_goes_when_it_has_its_disposition() {
+    scene(|center| async move {
+        let alice = center.talking("alice").await;
+        let answer = center.ask_agent("logout", "alice", &[("value", "LOGOUT")]).await;
+        assert!(answer.starts_with("SUCCESS: logout function set - LOGOUT|"), "{answer}");
+        center.pass(5).await;
+        assert_eq!((alice.shows().as_str(), alice.alerts().len()), ("INCALL", 0));
+        center.floor.dialer_on("renewals").unwrap();
+        alice.saves("NI");
+        center.pass(3).await;
+        assert_eq!((alice.shows(), center.floor.agent("alice")), ("LOGIN".to_owned(), None));
+        assert_eq!(center.status(LEAD), "NI");
+        // Whoever logs in again stays.
+        center.log_in(&alice).await;
+        center.pass(5).await;
+        assert_eq!(alice.shows(), "PAUSED");
+    });
+}
+
+/// AGENT_API.txt, external_status: when to call back, who, and what to say then.
+#[test]
+fn a_callback_is_scheduled_from_outside_with_its_comments() {
+    scene(|center| async move {
+        let alice = center.talking("alice").await;
+        center.ask_agent("external_hangup", "alice", &[("value", "1")]).await;
+        center.pass(2).await;
+        let status = [
+            ("value", "CALLBK"),
+            ("callback_datetime", "2026-11-25 12:00:00"),
+            ("callback_type", "USERONLY"),
+            ("callback_comments", "ask for the wife"),
+        ];
+        let answer = center.ask_agent("external_status", "alice", &status).await;
+        assert_eq!(answer, "SUCCESS: external_status function set - CALLBK|alice\n");
+        center.pass(3).await;
+        assert_eq!((alice.shows().as_str(), center.status(LEAD)), ("READY", "CBHOLD".to_owned()));
+        let answer = center.ask("lead_callback_info", &[("lead_id", "1001")]).await;
+        let start = "1001|CURRENT|USERONLY|ACTIVE|CALLBK|2026-11-25 12:00:00|";
+        assert!(answer.starts_with(start) && answer.contains("|ask for the wife"), "{answer}");
+        let wrong = [("value", "CALLBK"), ("callback_datetime", "tomorrow")];
+        let answer = center.ask_agent("external_status", "alice", &wrong).await;
+        assert_eq!(answer, "ERROR: external_status not valid - CALLBK|alice\n");
+    });
+}
+
+/// HANGUP_BOTH: the customer and the third. HANGUP_XFER_GRAB_CUSTOMER: the third, and the customer is taken back.
+#[test]
+fn customer_and_third_are_hung_up_on_together_or_the_third_alone() {
+    scene(|center| async move {
+        let alice = center.talking("alice").await;
+        transfers(&center, "PARK_CUSTOMER_DIAL", TOM).await;
+        let answer = center.ask_agent("park_call", "alice", &[("value", "HANGUP_XFER_GRAB_CUSTOMER")]).await;
+        assert_eq!(answer, "SUCCESS: park_call function set - HANGUP_XFER_GRAB_CUSTOMER|alice\n");
+        center.pass(3).await;
+        assert_eq!((alice.shows(), alice.screen().unwrap().third), ("INCALL".to_owned(), String::new()));
+        transfers(&center, "DIAL_WITH_CUSTOMER", TOM).await;
+        assert_eq!(alice.screen().unwrap().third, "LIVE");
+        transfers(&center, "HANGUP_BOTH", "").await;
+        assert_eq!(alice.shows(), "DISPO");
+        for number in [MARY, TOM] {
+            assert!(center.carrier.calls(number).last().unwrap().ended.is_some(), "{number}");
+        }
     });
 }
 

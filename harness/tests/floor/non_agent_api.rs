@@ -1,6 +1,6 @@
 //! The Non-Agent API, function by function: VICIdial's lines (docs/NON-AGENT_API.txt).
 
-use crate::scene::{Center, LEAD, MARY, scene};
+use crate::scene::{Center, LEAD, MARY, NICK, scene};
 
 const SUCCESS: &str = "SUCCESS: add_lead LEAD HAS BEEN ADDED - ";
 
@@ -86,6 +86,143 @@ fn add_lead_says_what_it_has_added_or_why_not() {
         center.floor.do_not_call("7275552222").unwrap();
         let dnc = center.ask("add_lead", &[("phone_number", "7275552222"), ("dnc_check", "Y")]).await;
         assert_eq!(dnc, "ERROR: add_lead PHONE NUMBER IN DNC - 7275552222|crm\n");
+    });
+}
+
+/// Checks can be several, with dashes between them; each kind has a line of its own.
+#[test]
+fn a_duplicate_is_told_by_what_it_was_found() {
+    scene(|center| async move {
+        let ann = [
+            ("phone_number", "7275551111"),
+            ("list_id", "101"),
+            ("title", "Dr"),
+            ("first_name", "Ann"),
+            ("last_name", "Lee"),
+            ("alt_phone", "7275550000"),
+        ];
+        assert!(center.ask("add_lead", &ann).await.starts_with(SUCCESS));
+        let again = async |check: &'static str, phone: &'static str| {
+            let mut what = ann.to_vec();
+            what[0].1 = phone;
+            what.push(("duplicate_check", check));
+            center.ask("add_lead", &what).await
+        };
+        let error = |what: &str| format!("ERROR: add_lead DUPLICATE {what}\n");
+        assert_eq!(
+            again("DUPPHONEALTLIST", "7275550000").await,
+            error("PHONE NUMBER IN LIST - 7275550000|101|1003|ALT")
+        );
+        assert_eq!(
+            again("DUPPHONEALTSYS", "7275551111").await,
+            error("PHONE NUMBER IN SYSTEM - 7275551111|101|1003|101|PHONE")
+        );
+        assert_eq!(
+            again("DUPTITLEALTPHONECAMP", "7275552222").await,
+            error("TITLE ALT_PHONE IN CAMPAIGN LISTS - Dr|7275550000|101|1003|101")
+        );
+        assert_eq!(
+            again("DUPNAMEPHONESYS30DAY", "7275551111").await,
+            error("NAME PHONE IN SYSTEM - Ann|Lee|7275551111|101|1003|101")
+        );
+        assert_eq!(
+            again("DUPNAMEPHONELIST-DUPTITLEALTPHONELIST", "7275553333").await,
+            error("TITLE ALT_PHONE IN LIST - Dr|7275550000|101|1003"),
+            "the second of two"
+        );
+        assert!(again("DUPSYS-DUPNAMEPHONESYS", "7275554444").await.starts_with(SUCCESS));
+    });
+}
+
+/// What a client has the floor check before it takes a lead.
+#[test]
+fn lists_and_numbers_are_checked_if_that_is_asked() {
+    scene(|center| async move {
+        let ask = async |parameters: &'static [(&'static str, &'static str)]| center.ask("add_lead", parameters).await;
+        let nowhere = ask(&[("phone_number", "7275551111"), ("list_id", "777"), ("list_exists_check", "Y")]).await;
+        let why = "ERROR: add_lead NOT A DEFINED LIST ID, LIST EXISTS CHECK ENABLED - 7275551111|777\n";
+        assert_eq!(nowhere, why);
+        let known = ask(&[("phone_number", "7275551111"), ("list_id", "101"), ("list_exists_check", "Y")]).await;
+        assert!(known.starts_with(SUCCESS), "{known}");
+        let anywhere = ask(&[("phone_number", "7275551112"), ("list_id", "777")]).await;
+        assert!(anywhere.starts_with(SUCCESS), "{anywhere}");
+        let moved = [("lead_id", "1001"), ("list_id_field", "777"), ("list_exists_check", "Y")];
+        let why = "ERROR: update_lead NOT A DEFINED LIST ID, LIST EXISTS CHECK ENABLED - crm|777\n";
+        assert_eq!(center.ask("update_lead", &moved).await, why);
+
+        let area = |line: &str| format!("ERROR: add_lead INVALID PHONE NUMBER {line}|crm\n");
+        let prefix = ask(&[("phone_number", "7270551111"), ("usacan_prefix_check", "Y")]).await;
+        assert_eq!(prefix, area("PREFIX - 7270551111"));
+        let long = ask(&[("phone_number", "17275551111"), ("usacan_areacode_check", "Y")]).await;
+        assert_eq!(long, area("AREACODE - 17275551111"));
+        let first = ask(&[("phone_number", "1275551111"), ("usacan_areacode_check", "Y")]).await;
+        assert_eq!(first, area("AREACODE - 1275551111"));
+        let good = [("phone_number", "7275551113"), ("usacan_areacode_check", "Y"), ("usacan_prefix_check", "Y")];
+        assert!(center.ask("add_lead", &good).await.starts_with(SUCCESS));
+    });
+}
+
+/// NON-AGENT_API.txt, update_lead: into the hopper and out of it, with or without a change.
+#[test]
+fn a_lead_is_put_into_the_hopper_and_taken_out_and_told_where_it_was() {
+    scene(|center| async move {
+        let ask = async |parameters: &[(&'static str, &'static str)]| {
+            let answer = center.ask("update_lead", &[&[("lead_id", "1001")], parameters].concat()).await;
+            answer.lines().last().unwrap_or_default().replace("NOTICE: update_lead ", "")
+        };
+        assert_eq!(
+            ask(&[("remove_from_hopper", "Y")]).await,
+            format!("NOT REMOVED FROM HOPPER, LEAD IS NOT IN THE HOPPER - {MARY}|1001|crm")
+        );
+        let in_it = format!("ADDED TO HOPPER - {MARY}|crm|1001|1001");
+        assert_eq!(ask(&[("no_update", "Y"), ("add_to_hopper", "Y"), ("hopper_priority", "99")]).await, in_it);
+        assert_eq!(
+            ask(&[("add_to_hopper", "Y")]).await,
+            format!("NOT ADDED TO HOPPER, LEAD IS ALREADY IN THE HOPPER - {MARY}|1001|crm")
+        );
+        assert_eq!(ask(&[("remove_from_hopper", "Y")]).await, format!("REMOVED FROM HOPPER - {MARY}|1001|READY|crm"));
+        assert_eq!(ask(&[("add_to_hopper", "Y")]).await, in_it, "it's out of it");
+        center.floor.do_not_call(NICK).unwrap();
+        let blocked = center.ask("update_lead", &[("lead_id", "1002"), ("add_to_hopper", "Y")]).await;
+        let why = format!("NOTICE: update_lead NOT ADDED TO HOPPER - {NICK}|crm|1002|0");
+        assert_eq!(blocked.lines().last(), Some(why.as_str()));
+    });
+}
+
+/// A callback that can't be kept is told with the lead that was added all the same.
+#[test]
+fn a_callback_for_nobody_is_told_with_its_lead() {
+    scene(|center| async move {
+        let ask = async |function: &'static str, parameters: &[(&'static str, &'static str)]| {
+            let what = [("callback", "Y"), ("callback_datetime", "NOW"), ("callback_type", "USERONLY")];
+            let answer = center.ask(function, &[&what[..], parameters].concat()).await;
+            answer.lines().last().unwrap_or_default().to_owned()
+        };
+        let new = [("phone_number", "7275551111"), ("campaign_id", "renewals"), ("callback_user", "nobody")];
+        let why = "NOTICE: add_lead SCHEDULED CALLBACK NOT ADDED, USER NOT VALID - 1003|renewals|nobody|";
+        assert_eq!(ask("add_lead", &new).await, why);
+        let new = [("phone_number", "7275551112"), ("campaign_id", "XYZ"), ("callback_user", "alice")];
+        let why = "NOTICE: add_lead SCHEDULED CALLBACK NOT ADDED, CAMPAIGN NOT VALID - 1004|XYZ";
+        assert_eq!(ask("add_lead", &new).await, why);
+        let old = [("lead_id", "1001"), ("campaign_id", "renewals"), ("callback_user", "nobody")];
+        let why = "NOTICE: update_lead SCHEDULED CALLBACK NOT ADDED, USER NOT VALID - 1001|renewals|nobody|";
+        assert_eq!(ask("update_lead", &old).await, why);
+    });
+}
+
+/// search_location: in the same list, in the campaign's lists, anywhere.
+#[test]
+fn a_lead_is_looked_for_where_it_is_asked_for() {
+    scene(|center| async move {
+        center.floor.change_campaign("renewals", |campaign| campaign.lists.push(102)).unwrap();
+        let finds = async |place: &'static str, list: &'static str| {
+            let by = [("search_method", "PHONE_NUMBER"), ("phone_number", MARY), ("no_update", "Y")];
+            let place = [("search_location", place), ("list_id", list)];
+            center.ask("update_lead", &[&by[..], &place].concat()).await.starts_with("NOTICE: update_lead LEADS FOUND")
+        };
+        assert_eq!((finds("LIST", "101").await, finds("LIST", "102").await), (true, false));
+        assert_eq!((finds("CAMPAIGN", "102").await, finds("CAMPAIGN", "999").await), (true, false));
+        assert!(finds("SYSTEM", "999").await);
     });
 }
 
@@ -220,6 +357,17 @@ fn agents_are_seen_as_they_stand() {
         assert!(answer.ends_with("|SALE-1|\n"), "{answer}");
         let answer = center.ask("call_dispo_report", &[("campaigns", "renewals"), ("status_breakdown", "1")]).await;
         assert_eq!(answer, "CAMPAIGN,TOTAL CALLS,SALE\nrenewals,1,1\nTOTAL,1,1\n");
+        let report = async |more: &[(&'static str, &'static str)]| {
+            let what = [("campaigns", "renewals"), ("status_breakdown", "1")];
+            center.ask("call_dispo_report", &[&what[..], more].concat()).await
+        };
+        let none = "CAMPAIGN,TOTAL CALLS\nrenewals,0\nTOTAL,0\n";
+        assert_eq!(report(&[("query_date", "2026-11-24")]).await, none, "tomorrow");
+        assert_eq!(report(&[("query_date", "2026-11-01"), ("end_date", "2026-11-22")]).await, none, "before today");
+        let today = report(&[("query_date", "2026-11-01"), ("statuses", "SALE-NI"), ("show_percentages", "1")]).await;
+        assert_eq!(today, "CAMPAIGN,TOTAL CALLS,SALE\nrenewals,1,1 (100.0%)\nTOTAL,1,1 (100.0%)\n");
+        assert_eq!(report(&[("statuses", "NI")]).await, none);
+        assert_eq!(report(&[("users", "bob")]).await, none);
         let answer = center.ask("campaigns_list", &[]).await;
         assert!(answer.starts_with("renewals|renewals|Y|---ALL---|RATIO|1|DOWN| NEW -|60|"), "{answer}");
         let answer = center.ask("call_status_stats", &[("campaigns", "nothing")]).await;

@@ -138,7 +138,7 @@ fn every_event_of_the_modern_profile_arrives() {
             told(&center, event, None);
         }
         let alice = center.talking("alice").await;
-        let wish = busyhour::floor::core::CallbackWish { at: 1_895_442_400_000, only_me: false };
+        let wish = busyhour::floor::core::CallbackWish { at: 1_895_442_400_000, ..Default::default() };
         alice.press(|screen, web| screen.save_disposition(web, "SALE", Some(wish)));
         center.ask("add_lead", &[("phone_number", "7275551111"), ("list_id", "101")]).await;
         center.u.sleep(Duration::from_secs(5)).await;

@@ -56,7 +56,7 @@ fn nobody_on_the_do_not_call_list_is_dialed() {
 fn a_callback_for_anyone_is_dialed_when_its_hour_has_come() {
     scene(|center| async move {
         let alice = center.talking("alice").await;
-        let wish = CallbackWish { at: in_an_hour(&center), only_me: false };
+        let wish = CallbackWish { at: in_an_hour(&center), ..CallbackWish::default() };
         alice.press(|screen, web| screen.save_disposition(web, "CALLBK", Some(wish)));
         center.pass(2).await;
         assert_eq!(center.status(LEAD), "CBHOLD");
@@ -72,7 +72,7 @@ fn a_callback_for_anyone_is_dialed_when_its_hour_has_come() {
 fn a_callback_for_one_agent_alerts_her_screen_and_she_dials() {
     scene(|center| async move {
         let alice = center.talking("alice").await;
-        let wish = CallbackWish { at: in_an_hour(&center), only_me: true };
+        let wish = CallbackWish { at: in_an_hour(&center), only_me: true, ..CallbackWish::default() };
         alice.press(|screen, web| screen.save_disposition_and_pause(web, "CALLBK", Some(wish)));
         center.pass(3_500).await;
         assert_eq!(alice.alerts(), Vec::<String>::new());

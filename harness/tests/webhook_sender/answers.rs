@@ -106,6 +106,108 @@ fn a_307_keeps_method_and_body() {
     });
 }
 
+/// The time of an attempt is the contract's, however many hosts it's sent on to: curl's and wget's, too, go by the whole.
+/// What a host's clock shows, even when somebody sets it meanwhile, isn't how long something takes.
+#[test]
+fn the_redirects_of_an_attempt_share_its_time() {
+    for (name, total) in [("twilio", 15_000), ("vicidial-dispo", 60_000)] {
+        for minutes_off in [0, 10, -10_i32] {
+            // Two redirects, and an answer after the same time: the third part of what there is, or a bit more.
+            for (each, delivered) in [(total / 3 - 100, true), (total / 3 + 100, false)] {
+                busyhour::simulate(1, move |u| async move {
+                    let (_, journal) = receiver(&u, "crm", move |_, incoming| {
+                        let answer = match incoming.request.uri().path() {
+                            "/a" => with_header(302, "Location", "/b"),
+                            "/b" => with_header(307, "Location", "http://crm/c"),
+                            _ => status(200),
+                        };
+                        (Duration::from_millis(each), answer)
+                    });
+                    let sender = a_sender(&u, endpoint("http://crm/a", preset(name)));
+                    u.sleep(SECOND).await;
+                    let floor = u.find_host("floor").expect("it's there");
+                    let began = u.now();
+                    tell(&sender, 1);
+                    u.sleep(Duration::from_millis(each / 2)).await;
+                    if minutes_off > 0 {
+                        floor.set_clock_ahead(minutes_off.unsigned_abs() * MINUTE);
+                    } else if minutes_off < 0 {
+                        floor.set_clock_behind(minutes_off.unsigned_abs() * MINUTE);
+                    }
+                    sender.until(|dispatcher| dispatcher.pending() == 0).await;
+                    let took = u.now().since(began).as_millis() as u64;
+                    let tally = sender.with(|dispatcher, _| dispatcher.tally("crm")).expect("it's there");
+                    let what = format!("{name}, {minutes_off} min, {each} ms each: {took} ms");
+                    assert_eq!((tally.attempts, tally.delivered), (1, u64::from(delivered)), "{what}");
+                    assert_eq!(journal.borrow().len(), 3, "{what}");
+                    let expected = if delivered { 3 * each } else { total };
+                    assert!((expected..expected + 50).contains(&took), "{what}, and not {expected}");
+                });
+            }
+        }
+    }
+}
+
+/// Twilio: `ct`, `rt`, `tt` in milliseconds, `rc` tries more after the failures that `rp` names. An attempt of a receiver
+/// that hangs takes `rt`; all of them together take `tt` at most, and 15 s in any case.
+#[test]
+fn a_urls_fragment_overrides_what_twilio_waits_for() {
+    let cases: [(&str, &[u64], u64); 6] = [
+        ("", &[0], 15_000),
+        ("#rt=4000", &[0], 4_000),
+        ("#rt=4000&rp=rt", &[0, 4], 8_000),
+        ("#rt=4000&rp=ct,rt&rc=2", &[0, 4, 8], 12_000),
+        ("#rt=4000&rp=all&rc=5", &[0, 4, 8, 12], 15_000),
+        ("#rt=4000&rp=rt&rc=5&tt=6000", &[0, 4], 6_000),
+    ];
+    for (fragment, attempts, took) in cases {
+        busyhour::simulate(1, move |u| async move {
+            let (_, journal) = always(&u, "crm", Answer::Hang);
+            let sender = a_sender(&u, endpoint(&format!("http://crm/hook{fragment}"), preset("twilio")));
+            u.sleep(SECOND).await;
+            let began = u.now();
+            tell(&sender, 1);
+            sender.until(|dispatcher| dispatcher.pending() == 0).await;
+            let millis = u.now().since(began).as_millis() as u64;
+            assert!((took..took + 100).contains(&millis), "{fragment}: {millis} ms");
+            assert_eq!(seconds(&journal), attempts, "{fragment}");
+            assert!(journal.borrow().iter().all(|(_, incoming)| incoming.request.uri() == "/hook"), "{fragment}");
+        });
+    }
+}
+
+#[test]
+fn a_connection_is_waited_for_as_long_as_the_fragment_says() {
+    for (fragment, attempts, took) in [("", 2, 10), ("#ct=1000", 2, 2), ("#ct=1000&rc=4", 5, 5), ("#rc=5", 3, 15)] {
+        busyhour::simulate(1, move |u| async move {
+            let (crm, _) = always(&u, "crm", status(200));
+            let sender = a_sender(&u, endpoint(&format!("http://crm/hook{fragment}"), preset("twilio")));
+            u.sleep(SECOND).await;
+            let floor = u.find_host("floor").expect("it's there");
+            u.network().between(&floor, &crm).cut();
+            let began = u.now();
+            tell(&sender, 1);
+            sender.until(|dispatcher| dispatcher.pending() == 0).await;
+            let tally = sender.with(|dispatcher, _| dispatcher.tally("crm")).expect("it's there");
+            let seconds = u.now().since(began).as_secs_f64().round() as u64;
+            assert_eq!((tally.attempts, seconds), (attempts, took), "{fragment}");
+        });
+    }
+}
+
+#[test]
+fn an_override_that_is_wrong_lets_nothing_out() {
+    busyhour::simulate(1, |u| async move {
+        let (_, journal) = always(&u, "crm", status(200));
+        let sender = a_sender(&u, endpoint("http://crm/hook#rc=9", preset("twilio")));
+        u.sleep(SECOND).await;
+        tell(&sender, 1);
+        u.sleep(HOUR).await;
+        let tally = sender.with(|dispatcher, _| dispatcher.tally("crm")).expect("it's there");
+        assert_eq!((journal.borrow().len(), tally.given_up), (0, 1));
+    });
+}
+
 /// RFC 9110, section 10.2.3: seconds or a date. A shorter wait than the schedule's isn't asked for.
 #[test]
 fn a_longer_wait_that_the_receiver_asks_for_is_kept_where_the_contract_honours_it() {

@@ -11,7 +11,8 @@ fn timeouts(contract: &Contract) -> String {
     let limits = contract.limits;
     let connect = (limits.connect < limits.total).then(|| format!("connect {}", short(limits.connect)));
     let answer = limits.answer.map(|answer| format!("answer {}", short(answer)));
-    let total = limits.answer.is_none().then(|| format!("{} in all", short(limits.total)));
+    let tries = if contract.budget == Some(limits.total) { "all tries" } else { "all" };
+    let total = limits.answer.is_none().then(|| format!("{} in {tries}", short(limits.total)));
     [connect, answer, total].into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
@@ -59,6 +60,9 @@ fn further(contract: &Contract) -> String {
     }
     if contract.fallback {
         words.push("then the fallback URL".to_owned());
+    }
+    if contract.url_overrides {
+        words.push("the URL's fragment overrides".to_owned());
     }
     if contract.order == Order::InOrder {
         words.push("in order".to_owned());

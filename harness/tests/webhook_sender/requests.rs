@@ -3,6 +3,7 @@
 use busyhour::http::Request;
 use busyhour::webhook::event::Event;
 use busyhour::webhook::sender::compose;
+use busyhour::webhook::signature::{DEFAULT_TOLERANCE, Received, Secret};
 use bytes::Bytes;
 
 use crate::support::{contract, event, preset, secret};
@@ -83,4 +84,27 @@ fn every_placeholder_of_a_header_is_filled() {
 fn a_url_that_is_none_is_an_error_and_no_attempt() {
     let error = compose(&preset("standard"), "http://crm /hook", &event(1, 0), &[secret(1)], NOW, 1);
     assert_eq!(error.expect_err("no URL"), "\"http://crm /hook\" is no URL: invalid uri character");
+}
+
+/// Twilio signs JSON by its hash in the URL, and a URL's fragment neither goes out nor is signed.
+#[test]
+fn twilios_json_has_its_hash_in_the_url_and_no_fragment_goes_out() {
+    let json = contract("body = \"json\"\nsignature = \"twilio\"\nurl_overrides = true");
+    let event = event(1, busyhour::DEFAULT_BIRTH * 1000);
+    let request = compose(&json, "http://crm/hook?a=1#rc=2", &event, &[secret(1)], NOW, 1).expect("a request");
+    let uri = request.uri().to_string();
+    let (before, hash) = uri.split_once("&bodySHA256=").expect("the hash");
+    assert_eq!((before, hash.len()), ("http://crm/hook?a=1", 64));
+    let received = Received::of(&request);
+    assert_eq!(json.signature.verify(NOW / 1000, &[secret(1)], DEFAULT_TOLERANCE, &received), Ok(()));
+
+    let query = compose(&contract("method = \"GET\"\nbody = \"query\""), "http://crm/#top", &event, &[], NOW, 1);
+    let uri = query.expect("a request").uri().to_string();
+    assert!(uri.starts_with("http://crm/?id=evt_1&"), "what's told stands before a fragment: {uri}");
+}
+
+#[test]
+fn a_secret_that_can_only_verify_signs_nothing() {
+    let error = compose(&preset("standard-v1a"), "http://crm/", &event(1, 0), &[Secret::new("whpk_AAAA")], NOW, 1);
+    assert_eq!(error.expect_err("nothing"), "standard-v1a signs, and its secret whpk_.. can't");
 }

@@ -31,6 +31,7 @@ fn standard_tries_ten_times_in_75_hours_35_minutes_5_seconds() {
     assert_eq!(attempts_at("standard", status(500), 1), expected);
     assert_eq!(attempts_at("standard", status(404), 1), expected, "whatever isn't 2xx");
     assert_eq!(attempts_at("standard", status(302), 1), expected, "a redirect isn't followed");
+    assert_eq!(attempts_at("standard-v1a", status(500), 1), expected, "whatever it's signed with");
 }
 
 /// docs.svix.com/retries: 5 s, 5 min, 30 min, 2 h, 5 h, 10 h, 10 h after each failure.

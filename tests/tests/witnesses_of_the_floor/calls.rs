@@ -5,6 +5,8 @@ use std::time::Duration;
 use busyhour::floor::core::{AddLead, LeadId};
 use busyhour::floor::screen::AgentScreen;
 use busyhour::floor::settings::{Method, Profile};
+use busyhour::pbx::carrier::CallState;
+use busyhour::pbx::customer::Behaviour;
 
 use crate::center::*;
 
@@ -50,6 +52,25 @@ fn a_customer_whom_nobody_gets_and_nobody_drops_is_noticed() {
     };
     breaks(&waits(false), &[PLACED], "15551230001 has answered at ");
     holds(&waits(true), &[PLACED]);
+}
+
+/// VICIdial's dial_timeout is 60 s. The campaign of this floor has one of a day, and the customer is out: her phone rings
+/// for as long as somebody lets it, and nobody else gives up either.
+#[test]
+fn a_call_that_rings_for_ever_is_noticed() {
+    let rings = |dial_timeout: Duration| {
+        story(Profile::Vicidial, sample(), move |center| async move {
+            center.carrier.default_customer(Behaviour::never_answers());
+            center.floor.change_campaign("renewals", |campaign| campaign.dial_timeout = dial_timeout).unwrap();
+            center.floor.dial_lead("renewals", LEAD_1001).unwrap();
+            center.pass(300).await;
+            let calls = center.carrier.calls(MARY);
+            let rings = calls.last().unwrap().state == CallState::Ringing;
+            assert_eq!((calls.len(), rings), (1, dial_timeout > Duration::from_secs(300)));
+        })
+    };
+    breaks(&rings(Duration::from_secs(86_400)), &[PLACED], "15551230001 is called since ");
+    holds(&rings(Duration::from_secs(60)), &[PLACED]);
 }
 
 /// FCC DA-03-2832: alice takes a call each ten seconds, and the floor dials five lines for her, though its campaign is said to

@@ -52,6 +52,8 @@ pub struct Man {
     pub answers: fn(&str, &mut Value),
 }
 
+const DAY: Duration = Duration::from_secs(86_400);
+
 /// The port of the man in the middle.
 const MIDDLE: u16 = 8080;
 
@@ -120,8 +122,12 @@ impl Center {
         let mut settings = ServerSettings::new("pbx.test").user("alice", "secret").switch("floor", "the floor's");
         settings.trunk = Some(SocketAddrV4::new(at_carrier.address(), 5060));
         settings.outbound_number = Some("18005550000".into());
+        // What rings rings until the floor gives it up: nobody else does within a day.
+        settings.ring_timeout = DAY;
+        settings.timers.c = DAY;
         Server::install(&at_server, settings);
-        let switch = SwitchSettings::new(server, "pbx.test", "floor", "the floor's");
+        let mut switch = SwitchSettings::new(server, "pbx.test", "floor", "the floor's");
+        switch.timers.c = DAY;
         let floor = Floor::install(&u.host("floor"), FloorSettings::new(profile), switch);
         floor.user(User::agent("alice", "secret"));
         floor.user(User::api("crm", "its secret"));

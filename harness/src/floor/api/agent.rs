@@ -54,7 +54,8 @@ fn execute(core: &mut Core, now: Now, params: &Params) -> Outcome {
             };
             let only_me = params.get("callback_type") == "USERONLY";
             let status = value.to_owned();
-            pass_on(core, now, agent, External::Status { status, callback_at, only_me })?;
+            let comments: String = params.get("callback_comments").chars().take(200).collect();
+            pass_on(core, now, agent, External::Status { status, callback_at, only_me, comments })?;
             Ok(format!("external_status function set - {value}|{agent}"))
         }
         "external_pause" if matches!(value, "PAUSE" | "RESUME") => {
@@ -82,6 +83,7 @@ fn execute(core: &mut Core, now: Now, params: &Params) -> Outcome {
             let what = match value {
                 "PARK_CUSTOMER" => External::Park,
                 "GRAB_CUSTOMER" => External::Grab,
+                "HANGUP_XFER_GRAB_CUSTOMER" => External::Transfer { how: "take_back".to_owned(), to: String::new() },
                 _ => return Err(format!("park_call not valid - {value}|{agent}")),
             };
             pass_on(core, now, agent, what).map_err(|line| no_call(line, agent, "have a lead on their screen"))?;
@@ -169,13 +171,21 @@ fn external_dial(core: &mut Core, now: Now, params: &Params, agent: &str) -> Out
             Some(lead.ok_or_else(|| format!("lead_id is not valid - {agent}|{text}"))?)
         }
     };
+    // Whether to look for the lead, to show it first, to come to the front: each is YES or NO. Here nothing is shown first.
+    if [search, preview, focus].iter().any(|flag| flag.len() < 2) || preview == "YES" {
+        return Err(not_valid());
+    }
     let is_number = (2..=18).contains(&value.len()) && value.bytes().all(|byte| byte.is_ascii_digit());
     let number = match value {
         "MANUALNEXT" => String::new(),
         _ if lead.is_some() || is_number => value.to_owned(),
         _ => return Err(not_valid()),
     };
-    pass_on(core, now, agent, External::Dial { number, lead })?;
+    let dial = External::Dial { number, lead, new: search == "NO" };
+    pass_on(core, now, agent, dial).map_err(|line| {
+        let unable = line.starts_with("agent_user is not able");
+        if unable { format!("agent_user is not paused - {agent}") } else { line }
+    })?;
     let vendor = params.get("vendor_id");
     let epoch = now.wall / 1_000;
     let (prefix, alias) = (params.get("dial_prefix"), params.get("group_alias"));
@@ -192,7 +202,8 @@ fn transfer_conference(core: &mut Core, now: Now, params: &Params, agent: &str) 
         "PARK_CUSTOMER_DIAL" => "consult",
         "LEAVE_3WAY_CALL" => "complete",
         "HANGUP_XFER" => "take_back",
-        "HANGUP_BOTH" | "LEAVE_VM" => return Err(format!("transfer_conference not valid - {value}|{agent}")),
+        "HANGUP_BOTH" => "hang_up",
+        "LEAVE_VM" => return Err(format!("transfer_conference not valid - {value}|{agent}")),
         _ => return Err(format!("value is not valid - {value}|{agent}")),
     };
     if matches!(how, "blind" | "conference" | "consult") && to.is_empty() {

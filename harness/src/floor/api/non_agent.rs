@@ -5,8 +5,8 @@ use std::fmt::Write;
 
 use super::{Params, has_valid_source, identify, may_use, moment, on_the_wall, zone};
 use crate::floor::core::{
-    AddLead, AddLeadError, AuthError, CallbackStatus, Civil, Core, DuplicateCheck, Lead, LeadCallback, LeadId,
-    Monitoring, Now, Recipient, Scope, UpdateCallback, UpdateLead, UpdateLeadError,
+    AddLead, AddLeadError, AgentStatus, AuthError, CallbackStatus, Civil, Core, DuplicateCheck, Lead, LeadCallback,
+    LeadId, Likeness, Monitoring, Now, Recipient, Scope, UpdateCallback, UpdateLead, UpdateLeadError,
 };
 use crate::floor::settings::{Method, User};
 
@@ -34,6 +34,9 @@ const FIELDS: [&str; 21] = [
     "rank",
     "owner",
 ];
+
+/// A callback that's for one agent alone, and there's no such agent.
+const NO_USER: &str = "USER NOT VALID";
 
 /// What `lead_all_info` prints, in this order.
 const ALL_INFO: [&str; 32] = [
@@ -180,7 +183,19 @@ impl Ask<'_> {
         if !(6..=16).contains(&phone.len()) || !is_number {
             return Err(self.error("INVALID PHONE NUMBER LENGTH", format!("{phone}|{me}")));
         }
+        // The fourth digit of a number of the USA or Canada, and its area, never begin with 0 or 1.
+        let digit = |at: usize| phone.as_bytes().get(at).is_some_and(|digit| (b'2'..=b'9').contains(digit));
+        if params.is_yes("usacan_prefix_check") && !digit(3) {
+            return Err(self.error("INVALID PHONE NUMBER PREFIX", format!("{phone}|{me}")));
+        }
+        if params.is_yes("usacan_areacode_check") && (phone.len() != 10 || !digit(0)) {
+            return Err(self.error("INVALID PHONE NUMBER AREACODE", format!("{phone}|{me}")));
+        }
         let list = params.number("list_id").unwrap_or(999);
+        if params.is_yes("list_exists_check") && !is_list(core, list) {
+            let why = "NOT A DEFINED LIST ID, LIST EXISTS CHECK ENABLED";
+            return Err(self.error(why, format!("{phone}|{list}")));
+        }
         let mut lead = AddLead::new(list, phone);
         lead.phone_code = params.given("phone_code").unwrap_or("1").to_owned();
         lead.vendor_lead_code = params.get("vendor_lead_code").to_owned();
@@ -195,28 +210,44 @@ impl Ask<'_> {
         if params.is_yes("add_to_hopper") {
             lead.hopper_priority = Some(self.hopper_priority()?);
         }
-        let mut notices = String::new();
+        let mut no_callback = None;
         if params.get("callback") == "Y" {
             match self.callback(core) {
                 Ok(callback) => lead.callback = Some(callback),
-                Err(why) => {
-                    let campaign = campaign.unwrap_or_default();
-                    notices.push_str(&self.notice(&format!("SCHEDULED CALLBACK NOT ADDED, {why}"), campaign));
-                }
+                Err(why) => no_callback = Some(why),
             }
         }
+        let given = |name: &str| params.get(name).to_owned();
+        let name = format!("{}|{}", given("first_name"), given("last_name"));
+        let title = format!("{}|{}", given("title"), given("alt_phone"));
         let callback = lead.callback.clone();
         let hopper = lead.hopper_priority;
         let added = core.add_lead(self.now, me, lead).map_err(|error| match error {
             AddLeadError::NoNumber(phone) => self.error("INVALID PHONE NUMBER LENGTH", format!("{phone}|{me}")),
-            AddLeadError::Duplicate { scope: Scope::List, lead, list } => {
-                self.error("DUPLICATE PHONE NUMBER IN LIST", format!("{phone}|{list}|{lead}"))
-            }
-            AddLeadError::Duplicate { scope: Scope::Campaign, lead, list: of } => {
-                self.error("DUPLICATE PHONE NUMBER IN CAMPAIGN LISTS", format!("{phone}|{list}|{lead}|{of}"))
-            }
-            AddLeadError::Duplicate { scope: Scope::System, lead, list: of } => {
-                self.error("DUPLICATE PHONE NUMBER IN SYSTEM", format!("{phone}|{list}|{lead}|{of}"))
+            AddLeadError::Duplicate { by, as_alt, scope, lead, list: of } => {
+                let place = match scope {
+                    Scope::List => "LIST",
+                    Scope::Campaign => "CAMPAIGN LISTS",
+                    Scope::System => "SYSTEM",
+                };
+                let found = if scope == Scope::List { format!("{lead}") } else { format!("{lead}|{of}") };
+                let alt = if as_alt { "ALT" } else { "PHONE" };
+                match by {
+                    Likeness::Phone => {
+                        self.error(&format!("DUPLICATE PHONE NUMBER IN {place}"), format!("{phone}|{list}|{found}"))
+                    }
+                    Likeness::PhoneOrAlt => {
+                        let data = format!("{phone}|{list}|{found}|{alt}");
+                        self.error(&format!("DUPLICATE PHONE NUMBER IN {place}"), data)
+                    }
+                    Likeness::TitleAndAlt => {
+                        self.error(&format!("DUPLICATE TITLE ALT_PHONE IN {place}"), format!("{title}|{list}|{found}"))
+                    }
+                    Likeness::NameAndPhone => {
+                        let data = format!("{name}|{phone}|{list}|{lead}|{of}");
+                        self.error(&format!("DUPLICATE NAME PHONE IN {place}"), data)
+                    }
+                }
             }
             AddLeadError::Dnc(phone) => self.error("PHONE NUMBER IN DNC", format!("{phone}|{me}")),
             AddLeadError::CampaignDnc(phone, campaign) => {
@@ -237,8 +268,49 @@ impl Ask<'_> {
             let campaign = campaign.unwrap_or_default();
             out.push_str(&self.notice("SCHEDULED CALLBACK NOT ADDED, CAMPAIGN NOT VALID", format!("{id}|{campaign}")));
         }
-        out.push_str(&notices);
+        if let Some(why) = no_callback {
+            out.push_str(&self.no_callback(why, id));
+        }
         Ok(out)
+    }
+
+    /// Why a lead is added or changed, and nobody calls it back.
+    fn no_callback(&self, why: &str, lead: LeadId) -> String {
+        let campaign = self.params.get("campaign_id");
+        let data = match why {
+            NO_USER => format!("{lead}|{campaign}|{}|", self.params.get("callback_user")),
+            _ => format!("{lead}|{campaign}"),
+        };
+        self.notice(&format!("SCHEDULED CALLBACK NOT ADDED, {why}"), data)
+    }
+
+    /// Puts a lead into the hopper, or takes it out, as it's asked for.
+    fn hop(&self, core: &mut Core, id: LeadId) -> Result<String, String> {
+        let (params, me) = (self.params, &self.user.user);
+        let phone = core.lead(id).map(|lead| lead.phone_number.clone()).unwrap_or_default();
+        let mut told = String::new();
+        if params.is_yes("add_to_hopper") {
+            let priority = self.hopper_priority()?;
+            if core.is_in_hopper(id) {
+                let what = "NOT ADDED TO HOPPER, LEAD IS ALREADY IN THE HOPPER";
+                return Ok(self.notice(what, format!("{phone}|{id}|{me}")));
+            }
+            let change = UpdateLead { hopper_priority: Some(priority), ..UpdateLead::default() };
+            let _ = core.update_lead(self.now, me, id, change);
+            told.push_str(&match core.is_in_hopper(id) {
+                true => self.notice("ADDED TO HOPPER", format!("{phone}|{me}|{id}|{id}")),
+                false => self.notice("NOT ADDED TO HOPPER", format!("{phone}|{me}|{id}|0")),
+            });
+        } else if params.is_yes("remove_from_hopper") {
+            if !core.is_in_hopper(id) {
+                let what = "NOT REMOVED FROM HOPPER, LEAD IS NOT IN THE HOPPER";
+                return Ok(self.notice(what, format!("{phone}|{id}|{me}")));
+            }
+            let change = UpdateLead { leaves_hopper: true, ..UpdateLead::default() };
+            let _ = core.update_lead(self.now, me, id, change);
+            told.push_str(&self.notice("REMOVED FROM HOPPER", format!("{phone}|{id}|READY|{me}")));
+        }
+        Ok(told)
     }
 
     fn hopper_priority(&self) -> Result<i32, String> {
@@ -255,7 +327,7 @@ impl Ask<'_> {
         let only = match params.get("callback_type") {
             "USERONLY" => {
                 let agent = params.given("callback_user").filter(|user| core.user(user).is_some());
-                Some(agent.ok_or("USER NOT VALID")?.to_owned())
+                Some(agent.ok_or(NO_USER)?.to_owned())
             }
             _ => None,
         };
@@ -303,8 +375,15 @@ impl Ask<'_> {
         if found.is_empty() && by("PHONE_NUMBER") && !phone.is_empty() {
             found.extend(core.leads_with_phone(phone));
         }
-        if let (Some("LIST"), Some(list)) = (params.given("search_location"), params.number("list_id")) {
-            found.retain(|lead| core.lead(*lead).is_some_and(|lead| lead.list == list));
+        if let Some(list) = params.number("list_id") {
+            let campaigns = &core.settings().campaigns;
+            let beside = |of: u64| campaigns.iter().any(|one| one.lists.contains(&of) && one.lists.contains(&list));
+            let fits = |of: u64| match params.get("search_location") {
+                "LIST" => of == list,
+                "CAMPAIGN" => of == list || beside(of),
+                _ => true,
+            };
+            found.retain(|lead| core.lead(*lead).is_some_and(|lead| fits(lead.list)));
         }
         // The most recently loaded first, and one unless more are asked for.
         found.sort_unstable_by(|a, b| b.cmp(a));
@@ -328,6 +407,9 @@ impl Ask<'_> {
                 let data = format!("{}|{}|{}|{}|0", lead.id, lead.vendor_lead_code, lead.phone_number, lead.list);
                 let _ = writeln!(out, "NOTICE: update_lead LEADS FOUND IN THE SYSTEM: |{me}|{data}");
             }
+            for lead in found {
+                out.push_str(&self.hop(core, lead)?);
+            }
             return Ok(out);
         }
         let mut out = String::new();
@@ -340,7 +422,7 @@ impl Ask<'_> {
     fn update_one(&self, core: &mut Core, id: LeadId) -> Result<String, String> {
         let (params, me) = (self.params, &self.user.user);
         let mut change = UpdateLead::default();
-        for (name, field) in [("status", "status"), ("user_field", "user")] {
+        for (name, field) in [("status", "status"), ("user_field", "user"), ("phone_code", "phone_code")] {
             if let Some(value) = params.given(name) {
                 change.fields.push((field.to_owned(), unblanked(value)));
             }
@@ -358,11 +440,12 @@ impl Ask<'_> {
             }
         }
         change.list = params.number("list_id_field");
+        if let Some(list) = change.list.filter(|list| params.is_yes("list_exists_check") && !is_list(core, *list)) {
+            let why = "NOT A DEFINED LIST ID, LIST EXISTS CHECK ENABLED";
+            return Err(self.error(why, format!("{me}|{list}")));
+        }
         change.reset = params.is_yes("reset_lead");
         change.delete = params.is_yes("delete_lead");
-        if params.is_yes("add_to_hopper") {
-            change.hopper_priority = Some(self.hopper_priority()?);
-        }
         let mut notices = String::new();
         let had_callback = !core.callbacks_of(id).is_empty();
         match params.get("callback") {
@@ -372,15 +455,11 @@ impl Ask<'_> {
                     notices.push_str(&self.callback_notice(core, what, id, &callback));
                     change.callback = Some(UpdateCallback::Set(callback));
                 }
-                Err(why) => {
-                    let data = format!("{id}|{}", params.get("campaign_id"));
-                    notices.push_str(&self.notice(&format!("SCHEDULED CALLBACK NOT ADDED, {why}"), data));
-                }
+                Err(why) => notices.push_str(&self.no_callback(why, id)),
             },
             "REMOVE" => change.callback = Some(UpdateCallback::Remove),
             _ => {}
         }
-        let hopper = change.hopper_priority.is_some();
         let deleted = change.delete.then(|| core.lead(id).cloned()).flatten();
         let (vendor, phone) = (params.get("vendor_lead_code"), params.get("phone_number"));
         core.update_lead(self.now, me, id, change).map_err(|error| match error {
@@ -395,8 +474,8 @@ impl Ask<'_> {
             }
             None => self.success("LEAD HAS BEEN UPDATED", format!("{me}|{id}")),
         };
-        if hopper && let Some(lead) = core.lead(id) {
-            out.push_str(&self.notice("ADDED TO HOPPER", format!("{}|{me}|{id}|{id}", lead.phone_number)));
+        if core.lead(id).is_some() {
+            out.push_str(&self.hop(core, id)?);
         }
         out.push_str(&notices);
         Ok(out)
@@ -530,7 +609,7 @@ impl Ask<'_> {
             status.group,
             status.level.to_string(),
             status.pause_code,
-            status.sub_status.to_owned(),
+            status.real_time_sub_status.to_owned(),
             status.phone_number,
             status.vendor_lead_code,
             status.session_id.to_string(),
@@ -563,7 +642,7 @@ impl Ask<'_> {
                     agent.level.to_string(),
                 ];
                 if with_sub {
-                    row.extend([agent.pause_code, agent.sub_status.to_owned()]);
+                    row.extend([agent.pause_code, agent.real_time_sub_status.to_owned()]);
                 }
                 row
             })
@@ -592,8 +671,12 @@ impl Ask<'_> {
         let agents = core.logged_in_agents(self.now, None);
         let agents: Vec<_> = agents.iter().filter(|agent| groups.contains(&agent.group.as_str())).collect();
         let count = |status: &str, sub: &str| {
-            agents.iter().filter(|agent| agent.status == status && agent.sub_status == sub).count().to_string()
+            let is = |agent: &&&AgentStatus| agent.status == status && agent.real_time_sub_status == sub;
+            agents.iter().filter(is).count().to_string()
         };
+        let talks =
+            |agent: &&&AgentStatus| agent.status == "INCALL" && !matches!(agent.real_time_sub_status, "DEAD" | "DIAL");
+        let in_calls = agents.iter().filter(talks).count();
         let waiting: usize =
             core.settings().campaigns.iter().map(|campaign| core.campaign_stats(&campaign.name).waiting).sum();
         let idle = agents.iter().filter(|agent| matches!(agent.status, "READY" | "CLOSER")).count();
@@ -601,12 +684,12 @@ impl Ask<'_> {
             groups.join(" "),
             waiting.to_string(),
             agents.len().to_string(),
-            count("INCALL", ""),
+            in_calls.to_string(),
             idle.to_string(),
             count("PAUSED", ""),
             count("INCALL", "DEAD"),
             count("PAUSED", "DISPO"),
-            "0".to_owned(),
+            count("INCALL", "DIAL"),
         ];
         let head = "usergroups|calls_waiting|agents_logged_in|agents_in_calls|agents_waiting|agents_paused|\
                     agents_in_dead_calls|agents_in_dispo|agents_in_dial";
@@ -764,12 +847,29 @@ impl Ask<'_> {
         if campaigns.is_empty() {
             return "ERROR: call_dispo_report INVALID OR MISSING CAMPAIGNS, INGROUPS, OR DIDS\n".to_owned();
         }
-        let counts: Vec<BTreeMap<String, u64>> = campaigns.iter().map(|name| core.status_counts(name)).collect();
+        let params = self.params;
+        let offset = core.settings().utc_offset_minutes;
+        let today = Civil::of(self.now.wall, offset).to_string();
+        let from = params.given("query_date").unwrap_or(&today[..10]);
+        // Without an end it's today, as in VICIdial, and not the day that was asked for.
+        let to = params.given("end_date").unwrap_or(&today[..10]);
+        let asked = |name: &str| -> Vec<&str> { params.get(name).split('-').filter(|one| !one.is_empty()).collect() };
+        let (statuses, users) = (asked("statuses"), asked("users"));
+        let mut counts: Vec<BTreeMap<&str, u64>> = vec![BTreeMap::new(); campaigns.len()];
         let mut all: BTreeMap<&str, u64> = BTreeMap::new();
-        for (status, calls) in counts.iter().flatten() {
-            *all.entry(status).or_default() += calls;
+        for call in core.call_records().filter(|call| call.ended.is_some()) {
+            let Some(place) = campaigns.iter().position(|name| *name == call.campaign) else { continue };
+            let began = Civil::of(call.began, offset).to_string();
+            let is_asked = (from..=to).contains(&&began[..10])
+                && (statuses.is_empty() || statuses.contains(&call.status.as_str()))
+                && (users.is_empty() || users.contains(&call.user.as_str()));
+            if is_asked {
+                *counts[place].entry(&call.status).or_default() += 1;
+                *all.entry(&call.status).or_default() += 1;
+            }
         }
-        let broken_down = self.params.get("status_breakdown") == "1";
+        let broken_down = params.get("status_breakdown") == "1";
+        let with_shares = broken_down && params.get("show_percentages") == "1";
         let mut out = "CAMPAIGN,TOTAL CALLS".to_owned();
         if broken_down {
             all.keys().for_each(|status| {
@@ -778,10 +878,15 @@ impl Ask<'_> {
         }
         out.push('\n');
         let mut row = |name: &str, of: &dyn Fn(&str) -> u64| {
-            let _ = write!(out, "{name},{}", all.keys().map(|status| of(status)).sum::<u64>());
+            let total = all.keys().map(|status| of(status)).sum::<u64>();
+            let _ = write!(out, "{name},{total}");
             if broken_down {
                 all.keys().for_each(|status| {
-                    let _ = write!(out, ",{}", of(status));
+                    let calls = of(status);
+                    let _ = write!(out, ",{calls}");
+                    if with_shares {
+                        let _ = write!(out, " ({:.1}%)", 100.0 * calls as f64 / total.max(1) as f64);
+                    }
                 });
             }
             out.push('\n');
@@ -810,11 +915,27 @@ fn field_of(core: &Core, lead: &Lead, field: &str) -> String {
     }
 }
 
-/// DUPLIST, DUPCAMP or DUPSYS, perhaps with a number of days: DUPSYS90DAY. Of several the first counts.
-fn duplicates(text: &str) -> Option<DuplicateCheck> {
-    let first = text.split('-').next().unwrap_or_default();
-    let scopes = [("DUPLIST", Scope::List), ("DUPCAMP", Scope::Campaign), ("DUPSYS", Scope::System)];
-    let (rest, scope) = scopes.into_iter().find_map(|(name, scope)| Some((first.strip_prefix(name)?, scope)))?;
-    let days = rest.strip_suffix("DAY").and_then(|days| days.parse().ok());
-    Some(DuplicateCheck { scope, days })
+/// Whether somebody calls from that list, or callers and numbers that were dialed by hand get into it.
+fn is_list(core: &Core, list: u64) -> bool {
+    let settings = core.settings();
+    let is_callers = settings.inbound.iter().any(|line| line.list == list);
+    is_callers || matches!(list, 998 | 999) || settings.campaigns.iter().any(|one| one.lists.contains(&list))
+}
+
+/// Which duplicates are refused: DUPLIST, DUPNAMEPHONECAMP, DUPSYS90DAY, and several with dashes between them.
+fn duplicates(text: &str) -> Vec<DuplicateCheck> {
+    let ways = [
+        ("DUPPHONEALT", Likeness::PhoneOrAlt),
+        ("DUPTITLEALTPHONE", Likeness::TitleAndAlt),
+        ("DUPNAMEPHONE", Likeness::NameAndPhone),
+        ("DUP", Likeness::Phone),
+    ];
+    let scopes = [("LIST", Scope::List), ("CAMP", Scope::Campaign), ("SYS", Scope::System)];
+    let one = |word: &str| {
+        let (rest, by) = ways.into_iter().find_map(|(name, by)| Some((word.strip_prefix(name)?, by)))?;
+        let (rest, scope) = scopes.into_iter().find_map(|(name, scope)| Some((rest.strip_prefix(name)?, scope)))?;
+        let days = rest.strip_suffix("DAY").and_then(|days| days.parse().ok());
+        Some(DuplicateCheck { by, scope, days })
+    };
+    text.split('-').filter_map(one).collect()
 }

@@ -22,7 +22,7 @@ pub struct AddLead {
     /// NEW unless it's said.
     pub status: Option<String>,
     /// Which duplicates are refused.
-    pub duplicates: Option<DuplicateCheck>,
+    pub duplicates: Vec<DuplicateCheck>,
     /// Refuse a number that nobody may call.
     pub dnc_check: bool,
     /// Refuse a number that this campaign may not call.
@@ -44,7 +44,7 @@ impl AddLead {
             vendor_lead_code: String::new(),
             fields: Vec::new(),
             status: None,
-            duplicates: None,
+            duplicates: Vec::new(),
             dnc_check: false,
             campaign_dnc_check: None,
             hopper_priority: None,
@@ -56,10 +56,25 @@ impl AddLead {
 /// Among which leads a duplicate is looked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DuplicateCheck {
+    /// By what.
+    pub by: Likeness,
     /// Where.
     pub scope: Scope,
     /// Only among leads that were added within so many days.
     pub days: Option<u64>,
+}
+
+/// By what one lead is another one's duplicate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Likeness {
+    /// The number is the other's number.
+    Phone,
+    /// The number is the other's number, or its other one (`alt_phone`).
+    PhoneOrAlt,
+    /// Title and other number are the same.
+    TitleAndAlt,
+    /// First name, last name and number are the same.
+    NameAndPhone,
 }
 
 /// Where duplicates are looked for.
@@ -119,8 +134,12 @@ pub enum AddLeadError {
     #[error("{0} is no telephone number of 6 to 16 digits")]
     NoNumber(String),
     /// There's one already.
-    #[error("the number is that of lead {lead} in list {list}")]
+    #[error("it's like lead {lead} in list {list}")]
     Duplicate {
+        /// By what.
+        by: Likeness,
+        /// The number was found as the other one's `alt_phone`.
+        as_alt: bool,
         /// Where it was looked for.
         scope: Scope,
         /// Which lead.
@@ -152,6 +171,8 @@ pub struct UpdateLead {
     pub delete: bool,
     /// Its callback.
     pub callback: Option<UpdateCallback>,
+    /// Out of the hopper.
+    pub leaves_hopper: bool,
     /// Into the hopper at once, with this priority.
     pub hopper_priority: Option<i32>,
 }
@@ -185,6 +206,8 @@ pub struct AgentStatus {
     pub status: &'static str,
     /// DEAD or DISPO, or empty.
     pub sub_status: &'static str,
+    /// The same, or what her call is like by now: PARK, DIAL, or 3-WAY with another agent.
+    pub real_time_sub_status: &'static str,
     /// Why she pauses, or empty.
     pub pause_code: String,
     /// Her call.

@@ -134,7 +134,7 @@ impl Core {
             at: wish.at,
             user: user.to_owned(),
             recipient: if wish.only_me { Recipient::UserOnly } else { Recipient::Anyone },
-            comments: disposition.comments.clone(),
+            comments: if wish.comments.is_empty() { disposition.comments.clone() } else { wish.comments.clone() },
             lead_status: disposition.status.clone(),
         };
         self.callbacks.schedule(callback);

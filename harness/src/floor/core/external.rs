@@ -29,9 +29,7 @@ impl Core {
 fn fits(session: &Session, what: &External) -> Result<(), ExternalError> {
     let user = || session.user.clone();
     match what {
-        External::Park | External::Grab | External::Transfer { .. } | External::Digits { .. }
-            if !session.has_live_customer() =>
-        {
+        External::Park | External::Grab | External::Transfer { .. } if !session.has_live_customer() => {
             Err(ExternalError::NoCall(user()))
         }
         External::Dial { .. } if session.status != Status::Paused || session.call.is_some() => {

@@ -5,7 +5,8 @@ use xxhash_rust::xxh3::xxh3_128;
 
 use super::Core;
 use super::api::{
-    AddLead, AddLeadError, Added, DuplicateCheck, LeadCallback, Scope, UpdateCallback, UpdateLead, UpdateLeadError,
+    AddLead, AddLeadError, Added, DuplicateCheck, LeadCallback, Likeness, Scope, UpdateCallback, UpdateLead,
+    UpdateLeadError,
 };
 use super::callbacks::{Callback, CallbackId, CallbackStatus, Recipient};
 use super::clock::Now;
@@ -52,10 +53,11 @@ impl Core {
         {
             return Err(AddLeadError::CampaignDnc(lead.phone_number, campaign.clone()));
         }
-        if let Some(check) = lead.duplicates
-            && let Some((found, list)) = self.duplicate(now, check, &lead)
-        {
-            return Err(AddLeadError::Duplicate { scope: check.scope, lead: found, list });
+        for check in &lead.duplicates {
+            if let Some((found, list, as_alt)) = self.duplicate(now, *check, &lead) {
+                let DuplicateCheck { by, scope, .. } = *check;
+                return Err(AddLeadError::Duplicate { by, as_alt, scope, lead: found, list });
+            }
         }
         let added = self.enter(now, user, lead);
         if let Some(request) = request {
@@ -66,7 +68,8 @@ impl Core {
         Ok(added)
     }
 
-    fn duplicate(&self, now: Now, check: DuplicateCheck, lead: &AddLead) -> Option<(LeadId, u64)> {
+    /// The lead that this one is like, its list, and whether it was found by its other number.
+    fn duplicate(&self, now: Now, check: DuplicateCheck, lead: &AddLead) -> Option<(LeadId, u64, bool)> {
         let campaigns = self.campaigns_of_list(lead.list);
         let among = |found: &Lead| match check.scope {
             Scope::System => true,
@@ -77,8 +80,30 @@ impl Core {
             }
         };
         let recent = |found: &Lead| check.days.is_none_or(|days| now.wall.saturating_sub(found.added) <= days * DAY);
-        let found = self.leads.with_phone(&lead.phone_number).iter().filter_map(|id| self.leads.get(*id));
-        found.filter(|found| among(found) && recent(found)).map(|found| (found.id, found.list)).next()
+        let of = |name: &str| {
+            let given = lead.fields.iter().find(|(field, _)| field == name);
+            given.map_or("", |(_, value)| value.as_str())
+        };
+        let same = |found: &Lead, name: &str| found.field(name) == of(name);
+        let with_phone = || self.leads.with_phone(&lead.phone_number).iter().filter_map(|id| self.leads.get(*id));
+        let fits = |found: &&Lead| among(found) && recent(found);
+        let told = |as_alt| move |found: &Lead| (found.id, found.list, as_alt);
+        match check.by {
+            Likeness::Phone => with_phone().find(fits).map(told(false)),
+            // Only numbers have an index: everybody has to be asked for the other one.
+            Likeness::PhoneOrAlt => with_phone().find(fits).map(told(false)).or_else(|| {
+                let alike = |found: &&Lead| found.field("alt_phone") == lead.phone_number;
+                self.leads.iter().filter(alike).find(fits).map(told(true))
+            }),
+            Likeness::TitleAndAlt => {
+                let alike = |found: &&Lead| same(found, "title") && same(found, "alt_phone");
+                self.leads.iter().filter(alike).find(fits).map(told(false))
+            }
+            Likeness::NameAndPhone => {
+                let alike = |found: &&Lead| same(found, "first_name") && same(found, "last_name");
+                with_phone().filter(alike).find(fits).map(told(false))
+            }
+        }
     }
 
     fn enter(&mut self, now: Now, user: &str, wanted: AddLead) -> Added {
@@ -178,6 +203,9 @@ impl Core {
             }
             None => {}
         }
+        if change.leaves_hopper {
+            self.out_of_hopper(lead);
+        }
         if let Some(priority) = change.hopper_priority
             && let Some(campaign) =
                 self.leads.get(lead).and_then(|lead| self.campaigns_of_list(lead.list).into_iter().next())
@@ -186,6 +214,11 @@ impl Core {
         }
         self.keep_rounds(now);
         Ok(())
+    }
+
+    /// Whether a lead waits in the hopper.
+    pub fn is_in_hopper(&self, lead: LeadId) -> bool {
+        matches!(self.leads.taken(lead), Some(Taken::Hopper))
     }
 
     /// From now on nobody, or one campaign not, calls a number.

@@ -54,6 +54,7 @@ impl Core {
     }
 
     fn lead_to_dial(&mut self, now: Now, campaign: &str, user: &str, dialed: Dialed) -> Result<LeadId, String> {
+        let is_new = matches!(dialed, Dialed::NewLead(_));
         match dialed {
             Dialed::Lead(lead) => Ok(lead),
             Dialed::Next => {
@@ -74,11 +75,11 @@ impl Core {
                 Some(_) => Err("that's another agent's callback".to_owned()),
                 None => Err(format!("there's no callback {}", id.0)),
             },
-            Dialed::Number(number) => {
+            Dialed::Number(number) | Dialed::NewLead(number) => {
                 if number.is_empty() || !number.bytes().all(|digit| digit.is_ascii_digit()) {
                     return Err(format!("{number} is no number"));
                 }
-                if let Some(lead) = self.leads.with_phone(&number).last() {
+                if let (Some(lead), false) = (self.leads.with_phone(&number).last(), is_new) {
                     return Ok(*lead);
                 }
                 // A number that may not be called doesn't become a lead either.

@@ -47,7 +47,7 @@ mod users;
 pub use agent_log::{Phase, SessionTimes, Stretch, Times};
 pub use api::{
     AddLead, AddLeadError, Added, AgentStatus, AuthError, CampaignStats, DuplicateCheck, ExternalError,
-    ExternalRequest, LeadCallback, Monitoring, Scope, UpdateCallback, UpdateLead, UpdateLeadError,
+    ExternalRequest, LeadCallback, Likeness, Monitoring, Scope, UpdateCallback, UpdateLead, UpdateLeadError,
 };
 pub use callbacks::{Callback, CallbackId, CallbackStatus, Recipient};
 pub use calls::{CallId, CallRecord, Direction};

@@ -7,7 +7,7 @@ use super::callbacks::Callback;
 use super::calls::{CallId, CallRecord};
 use super::clock::{Now, millis};
 use super::leads::{Lead, LeadId};
-use super::sessions::{Phone, Session};
+use super::sessions::{Customer, Phone, Session, Status, Sub};
 
 impl Core {
     /// A lead.
@@ -67,6 +67,7 @@ impl Core {
             user: session.user.clone(),
             status: session.status.name(),
             sub_status: session.sub.name(),
+            real_time_sub_status: self.real_time(session),
             pause_code: session.pause_code.clone(),
             call: session.call.clone(),
             lead: session.lead,
@@ -85,6 +86,21 @@ impl Core {
             since: session.since,
             phone_in_session: matches!(session.phone, Phone::There(_)),
             unseen_for: millis(now.at.since(session.last_seen)),
+        }
+    }
+
+    /// What VICIdial's reports look up beside an agent's own row.
+    fn real_time(&self, session: &Session) -> &'static str {
+        let shares = |other: &Session| {
+            other.user != session.user && other.status == Status::InCall && other.lead == session.lead
+        };
+        match (session.sub, &session.customer) {
+            (Sub::None, Customer::Parked) => "PARK",
+            (Sub::None, Customer::Dialing) => "DIAL",
+            (Sub::None, _) if session.status == Status::InCall && session.lead.is_some() => {
+                if self.sessions.iter().any(shares) { "3-WAY" } else { "" }
+            }
+            _ => session.sub.name(),
         }
     }
 

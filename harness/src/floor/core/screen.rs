@@ -83,6 +83,8 @@ pub enum Dialed {
     Lead(LeadId),
     /// A number; an unknown one becomes a lead.
     Number(String),
+    /// A number that becomes a lead, whoever has it already.
+    NewLead(String),
     /// A callback that is due.
     Callback(CallbackId),
 }
@@ -105,12 +107,14 @@ pub struct Disposition {
 }
 
 /// A callback that an agent schedules.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct CallbackWish {
     /// When, in unix milliseconds.
     pub at: u64,
     /// Only she will call.
     pub only_me: bool,
+    /// What's to be said of it when the time has come.
+    pub comments: String,
 }
 
 /// Giving the customer away.
@@ -151,6 +155,9 @@ pub enum External {
         callback_at: Option<u64>,
         /// With CALLBK: only this agent.
         only_me: bool,
+        /// With CALLBK: what's to be said of it.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        comments: String,
     },
     /// Pause.
     Pause {
@@ -165,12 +172,15 @@ pub enum External {
         number: String,
         /// The lead, when it's known.
         lead: Option<LeadId>,
+        /// Nobody looks for a lead with that number: it becomes a new one.
+        #[serde(default)]
+        new: bool,
     },
     /// Log out.
     Logout,
     /// Give the customer away.
     Transfer {
-        /// `blind`, `consult`, `conference`, `complete` or `take_back`.
+        /// `blind`, `consult`, `conference`, `complete` or `take_back`; `hang_up` on both.
         how: String,
         /// To whom.
         to: String,

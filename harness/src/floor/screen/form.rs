@@ -6,11 +6,11 @@
 //! | `poll` | how the agent stands | `executed`: the last request of the Agent API that was carried out |
 //! | `VDADready`, `VDADpause` | calls, none | `pause_code` |
 //! | `manDiaLnextCaLL` | a call by hand | nothing: the next lead; `lead_id`, `callback_id` |
-//! | `manDiaLonly` | a call by hand | `phone_number` |
+//! | `manDiaLonly` | a call by hand | `phone_number`; `lead_search` N: it becomes a new lead |
 //! | `hangup`, `park`, `grab` | the customer's call | |
 //! | `dtmf` | digits for the customer | `digits` |
 //! | `transfer` | the customer's call | `how`: blind, consult, conference, complete, take_back; `to` |
-//! | `updateDISPO` | saving what became of the call | `dispo_choice`, `lead_id`, `call_id`, `callback_at` (unix ms), `recipient`, `comments`, `pause` |
+//! | `updateDISPO` | saving what became of the call | `dispo_choice`, `lead_id`, `call_id`, `callback_at` (unix ms), `recipient`, `callback_comments`, `comments`, `pause` |
 //! | `RUNurls` | the URLs that saving has named | `url_ids`: with commas |
 //! | `CalLBacKLisT` | the callbacks that are due | |
 //! | `LEADINFOview` | a lead's fields | `lead_id` |
@@ -50,6 +50,10 @@ pub fn write(request: &ScreenRequest) -> String {
         Action::Dial(Dialed::Lead(lead)) => put("lead_id", &lead.to_string()),
         Action::Dial(Dialed::Callback(callback)) => put("callback_id", &callback.0.to_string()),
         Action::Dial(Dialed::Number(number)) => put("phone_number", number),
+        Action::Dial(Dialed::NewLead(number)) => {
+            put("phone_number", number);
+            put("lead_search", "N");
+        }
         Action::Digits { digits } => put("digits", digits),
         Action::Transfer(transfer) => {
             let (how, to) = way_of(transfer);
@@ -69,6 +73,9 @@ pub fn write(request: &ScreenRequest) -> String {
             if let Some(wish) = &disposition.callback {
                 put("callback_at", &wish.at.to_string());
                 put("recipient", if wish.only_me { "USERONLY" } else { "ANYONE" });
+                if !wish.comments.is_empty() {
+                    put("callback_comments", &wish.comments);
+                }
             }
             if !disposition.comments.is_empty() {
                 put("comments", &disposition.comments);
@@ -101,7 +108,7 @@ fn name(action: &Action) -> &'static str {
         Action::Poll { .. } => "poll",
         Action::Ready => "VDADready",
         Action::Pause { .. } => "VDADpause",
-        Action::Dial(Dialed::Number(_)) => "manDiaLonly",
+        Action::Dial(Dialed::Number(_) | Dialed::NewLead(_)) => "manDiaLonly",
         Action::Dial(_) => "manDiaLnextCaLL",
         Action::HangUp => "hangup",
         Action::Dispose(_) => "updateDISPO",
@@ -159,7 +166,10 @@ pub fn read(form: &[u8]) -> Result<ScreenRequest, String> {
         "poll" => Action::Poll { executed: number("executed")?.unwrap_or(0) },
         "VDADready" => Action::Ready,
         "VDADpause" => Action::Pause { code: given("pause_code") },
-        "manDiaLonly" => Action::Dial(Dialed::Number(needed("phone_number")?)),
+        "manDiaLonly" => {
+            let number = needed("phone_number")?;
+            Action::Dial(if text("lead_search") == "N" { Dialed::NewLead(number) } else { Dialed::Number(number) })
+        }
         "manDiaLnextCaLL" => Action::Dial(match (number("lead_id")?, number("callback_id")?) {
             (Some(lead), _) => Dialed::Lead(LeadId(lead)),
             (None, Some(callback)) => Dialed::Callback(CallbackId(callback)),
@@ -167,8 +177,11 @@ pub fn read(form: &[u8]) -> Result<ScreenRequest, String> {
         }),
         "hangup" => Action::HangUp,
         "updateDISPO" => {
-            let callback = number("callback_at")?
-                .map(|at| CallbackWish { at, only_me: text("recipient").eq_ignore_ascii_case("USERONLY") });
+            let callback = number("callback_at")?.map(|at| CallbackWish {
+                at,
+                only_me: text("recipient").eq_ignore_ascii_case("USERONLY"),
+                comments: text("callback_comments"),
+            });
             Action::Dispose(Disposition {
                 status: needed("dispo_choice")?,
                 call: given("call_id").map(CallId),

@@ -100,6 +100,8 @@ pub struct AgentScreen {
     callbacks: Vec<DueCallback>,
     fields: Vec<(String, String)>,
     disabled: bool,
+    /// The Agent API has logged her out: she goes when her call has its disposition.
+    leaves: bool,
 }
 
 impl AgentScreen {
@@ -128,6 +130,7 @@ impl AgentScreen {
             callbacks: Vec::new(),
             fields: Vec::new(),
             disabled: false,
+            leaves: false,
         }
     }
 
@@ -282,13 +285,19 @@ impl AgentScreen {
             lead: Some(LeadId(screen.lead_id)),
             callback,
             comments: String::new(),
-            pause,
+            // Whoever is about to be logged out gets no other call.
+            pause: pause || self.leaves,
         };
         self.ask(web, purpose, Action::Dispose(disposition), true);
     }
 
     fn press(&mut self, web: &Web, action: Action) {
         self.ask(web, Purpose::Other, action, false);
+    }
+
+    /// A call, or one that waits for its disposition.
+    fn has_call(&self) -> bool {
+        self.shown.as_ref().is_some_and(|screen| screen.lead_id != 0)
     }
 
     fn has_live_customer(&self) -> bool {
@@ -356,6 +365,7 @@ impl AgentScreen {
         if asked.purpose == Purpose::Login && is_ok {
             self.session = reply.session_name;
             (self.taken, self.executed) = (0, 0);
+            self.leaves = false;
             self.wanted.clear();
             self.popped.clear();
             if self.polls.is_none() {
@@ -409,6 +419,10 @@ impl AgentScreen {
         if let Some(last) = new.last() {
             self.taken = last.id;
         }
+        if self.leaves && !self.has_call() {
+            self.leaves = false;
+            self.log_out(web);
+        }
         let idle = self.wanted.is_empty();
         self.wanted.extend(new);
         if idle {
@@ -422,8 +436,8 @@ impl AgentScreen {
         let purpose = Purpose::Wanted(id);
         let action = match what {
             External::HangUp => Action::HangUp,
-            External::Status { status, callback_at, only_me } => {
-                let callback = callback_at.map(|at| CallbackWish { at, only_me });
+            External::Status { status, callback_at, only_me, comments } => {
+                let callback = callback_at.map(|at| CallbackWish { at, only_me, comments });
                 if self.shown.as_ref().is_none_or(|screen| screen.lead_id == 0) {
                     self.alert(web, "dispo_set_twice: there is no call to disposition.");
                     return self.carried_out(web, id);
@@ -433,12 +447,19 @@ impl AgentScreen {
             External::Pause { code } => Action::Pause { code },
             External::Resume => Action::Ready,
             External::Dial { lead: Some(lead), .. } => Action::Dial(Dialed::Lead(lead)),
-            External::Dial { number, lead: None } if number.is_empty() => Action::Dial(Dialed::Next),
-            External::Dial { number, lead: None } => Action::Dial(Dialed::Number(number)),
+            External::Dial { number, lead: None, .. } if number.is_empty() => Action::Dial(Dialed::Next),
+            External::Dial { number, lead: None, new: true } => Action::Dial(Dialed::NewLead(number)),
+            External::Dial { number, lead: None, new: false } => Action::Dial(Dialed::Number(number)),
             External::Logout => {
                 self.carried_out(web, id);
-                return self.log_out(web);
+                // From outside she's logged out when she has said what became of the call.
+                self.leaves = self.has_call();
+                if !self.leaves {
+                    self.log_out(web);
+                }
+                return;
             }
+            External::Transfer { how, .. } if how == "hang_up" => Action::HangUp,
             External::Transfer { how, to } => match form::transfer(&how, &to) {
                 Some(transfer) => Action::Transfer(transfer),
                 None => return self.carried_out(web, id),

@@ -38,6 +38,7 @@ pub use detector::DetectorSettings;
 pub use order::{LegId, Order, Part, Report, RoomId};
 
 use crate::media::Codec;
+use crate::sip::transaction::Timers;
 use crate::world::Host;
 
 /// How a switch is set up.
@@ -62,6 +63,8 @@ pub struct SwitchSettings {
     pub rtp_timeout: Option<Duration>,
     /// How it tells people from machines.
     pub detector: DetectorSettings,
+    /// The timers of its transactions.
+    pub timers: Timers,
 }
 
 impl SwitchSettings {
@@ -77,6 +80,7 @@ impl SwitchSettings {
             codecs: vec![Codec::Pcmu, Codec::Pcma],
             rtp_timeout: Some(Duration::from_secs(90)),
             detector: DetectorSettings::default(),
+            timers: Timers::default(),
         }
     }
 }

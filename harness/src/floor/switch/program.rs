@@ -71,6 +71,7 @@ impl Program {
             Settings {
                 user_agent: "busyhour floor".into(),
                 credentials: Some(credentials),
+                timers: settings.timers,
                 ..Settings::at(sent_by.as_str())
             },
             Random::stream(random.next_u64(), "user agent"),

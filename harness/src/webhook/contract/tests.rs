@@ -29,6 +29,7 @@ fn the_example_of_the_documentation_is_read_as_it_says() {
     let most = seconds(12 * 3600);
     assert_eq!(contract.retries[1].schedule.waits, Waits::Exponential { first: seconds(60), factor: 2.0, most });
     assert_eq!((contract.retries[1].schedule.jitter, contract.retries[1].schedule.retries), (Jitter::Half, Some(20)));
+    assert_eq!(contract.budget, Some(seconds(60)));
     let clock = Some((seconds(12 * 3600), seconds(24 * 3600)));
     assert_eq!(contract.disable, DisableRule { after: Some(seconds(5 * 86_400)), clock, exhausted: false });
     assert_eq!((contract.rule_for(Failure::Refused), contract.rule_for(Failure::Redirect)), (Some(0), Some(1)));
@@ -93,8 +94,8 @@ fn what_must_be_there_and_what_cannot_be_together_is_named() {
     assert_eq!(of("name = \"slow\"\n[timeouts]\nconnect = \"1s\""), "slow.toml:2: timeouts.total: is missing");
     assert_eq!(error("fields = []"), "slow.toml:3: fields: JSON has all fields");
     assert_eq!(
-        error("signature = \"twilio\""),
-        "slow.toml:3: signature: twilio signs parameters: the body is a form or a query"
+        error("signature = \"didww\""),
+        "slow.toml:3: signature: didww signs parameters: the body is a form or a query"
     );
     assert_eq!(error("method = \"GET\""), "slow.toml:1: body: is missing: what is got is in the URL: body = \"query\"");
     assert_eq!(

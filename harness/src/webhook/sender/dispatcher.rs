@@ -1,5 +1,6 @@
 //! The queue: what's to be sent, when, and what comes of it. It does no I/O (law 2).
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::rc::Rc;
 use std::time::Duration;
@@ -9,7 +10,7 @@ use ::http::{Request, Response};
 use bytes::Bytes;
 
 use crate::http::{Limits, SendError};
-use crate::webhook::contract::{Contract, Contracts, Failure, Order};
+use crate::webhook::contract::{BadOverride, Contract, Contracts, Failure, Order};
 use crate::webhook::date;
 use crate::webhook::event::Event;
 use crate::webhook::signature::Secret;
@@ -282,6 +283,7 @@ impl Dispatcher {
             event,
             url: state.contract.keeps_url.then(|| state.url.clone()),
             began: now,
+            first_tried: None,
             due: now,
             attempts: 0,
             failures: vec![0; state.contract.retries.len()],
@@ -355,14 +357,19 @@ impl Dispatcher {
             let state = self.endpoints.get_mut(&delivery.endpoint).expect("a delivery's endpoint is there");
             delivery.in_flight = true;
             state.tally.attempts += 1;
-            let fallback = state.fallback.as_ref().filter(|_| delivery.falls_back);
-            let url = fallback.or(delivery.url.as_ref()).unwrap_or(&state.url);
+            let url = url_of(delivery, state);
             let attempt = delivery.attempts + 1;
-            let request = if state.can_sign(now) {
-                compose(&state.contract, url, &delivery.event, &state.signing(now), now, attempt)
-            } else {
-                Err(format!("{} signs, and there's no secret", state.contract.name))
+            let contract = contract_at(&state.contract, url);
+            let request = match &contract {
+                Err(bad) => Err(bad.to_string()),
+                Ok(_) if !state.can_sign(now) => Err(format!("{} signs, and there's no secret", state.contract.name)),
+                Ok(contract) => compose(contract, url, &delivery.event, &state.signing(now), now, attempt),
             };
+            let limits = contract.map_or(state.contract.limits, |contract| {
+                let gone = Duration::from_millis(now.saturating_sub(*delivery.first_tried.get_or_insert(now)));
+                let left = contract.budget.map_or(contract.limits.total, |budget| budget.saturating_sub(gone));
+                Limits { total: contract.limits.total.min(left), ..contract.limits }
+            });
             match request {
                 Ok(request) => {
                     return Some(Attempt {
@@ -370,7 +377,7 @@ impl Dispatcher {
                         endpoint: delivery.endpoint.clone(),
                         number: attempt,
                         request,
-                        limits: state.contract.limits,
+                        limits,
                         follow_redirects: state.contract.follow_redirects,
                     });
                 }
@@ -394,7 +401,9 @@ impl Dispatcher {
         let name = one.endpoint.clone();
         let event = one.event.id.clone();
         let state = self.endpoints.get_mut(&name).expect("a delivery's endpoint is there");
-        let contract = Rc::clone(&state.contract);
+        // What overrides it for this URL wrongly has made it fail already.
+        let at_url = contract_at(&state.contract, url_of(one, state));
+        let contract = at_url.unwrap_or_else(|_| Rc::clone(&state.contract));
 
         let Err(failure) = outcome.judge(&contract) else {
             if state.health.succeeded() {
@@ -424,7 +433,9 @@ impl Dispatcher {
             }
             one.failures[rule] += 1;
             let since = Duration::from_millis(now.saturating_sub(one.began));
-            contract.retries[rule].schedule.wait(one.failures[rule], since, &mut self.random)
+            let wait = contract.retries[rule].schedule.wait(one.failures[rule], since, &mut self.random)?;
+            let tried = Duration::from_millis(one.first_tried.map_or(0, |first| now.saturating_sub(first)));
+            contract.budget.is_none_or(|budget| tried + wait < budget).then_some(wait)
         });
         match next {
             Some(wait) => {
@@ -437,6 +448,7 @@ impl Dispatcher {
             None if contract.fallback && state.fallback.is_some() && !one.falls_back => {
                 one.falls_back = true;
                 one.failures.fill(0);
+                one.first_tried = None;
                 one.due = now;
                 let note = Note::WillRetry { delivery, endpoint: name, event, attempts, failure, at: now };
                 self.notes.push_back(note);
@@ -570,4 +582,18 @@ impl Dispatcher {
     pub fn endpoints(&self) -> impl Iterator<Item = &str> {
         self.endpoints.keys().map(String::as_str)
     }
+}
+
+/// Where a delivery goes now.
+fn url_of<'a>(delivery: &'a Delivery, state: &'a State) -> &'a str {
+    let fallback = state.fallback.as_ref().filter(|_| delivery.falls_back);
+    fallback.or(delivery.url.as_ref()).unwrap_or(&state.url)
+}
+
+/// The contract as a URL has it.
+fn contract_at(contract: &Rc<Contract>, url: &str) -> Result<Rc<Contract>, BadOverride> {
+    Ok(match contract.at(url)? {
+        Cow::Borrowed(_) => Rc::clone(contract),
+        Cow::Owned(own) => Rc::new(own),
+    })
 }

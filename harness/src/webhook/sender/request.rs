@@ -31,6 +31,8 @@ pub fn compose(
         (MethodRule::ByUrl | MethodRule::Get, _) => (url, false),
         (MethodRule::Post, _) => (url, true),
     };
+    // What stands behind # is the sender's own business.
+    let url = url.split_once('#').map_or(url, |(url, _)| url);
     let has_places = url.contains("--A--");
     let mut url = fill_url(url, |field| event.field(field));
     let mut body = Bytes::new();
@@ -48,7 +50,8 @@ pub fn compose(
             }
         }
     }
-    let uri: Uri = url.parse().map_err(|error| format!("{url:?} is no URL: {error}"))?;
+    let parse = |url: &str| url.parse::<Uri>().map_err(|error| format!("{url:?} is no URL: {error}"));
+    let mut uri = parse(&url)?;
     let method = if is_post { Method::POST } else { Method::GET };
     let mut request = Request::new(body);
     *request.method_mut() = method;
@@ -62,10 +65,17 @@ pub fn compose(
     }
     let written_type = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let parts = Parts { id: &event.id, url: &url_of(&uri), content_type: written_type, body: request.body() };
+    if let Some(secret) = secrets.iter().find(|secret| !contract.signature.can_sign_with(secret)) {
+        let begins: String = secret.text().chars().take(5).collect();
+        return Err(format!("{} signs, and its secret {begins}.. can't", contract.name));
+    }
     let signed = contract.signature.sign(now / 1000, secrets, &parts);
     request.headers_mut().extend(signed.headers);
     if let Some(body) = signed.body {
         *request.body_mut() = body;
+    }
+    if let Some(url) = signed.url {
+        uri = parse(&url)?;
     }
     *request.uri_mut() = uri;
     Ok(request)

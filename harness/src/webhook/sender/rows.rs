@@ -66,6 +66,8 @@ pub(super) struct Delivery {
     pub url: Option<String>,
     /// When it was handed over.
     pub began: u64,
+    /// When it was first tried at the URL where it goes now, in this life of the sender.
+    pub first_tried: Option<u64>,
     /// When it's to be tried.
     pub due: u64,
     pub attempts: u32,
@@ -128,7 +130,10 @@ impl Delivery {
         let event = Event::from_json(row.event.as_bytes());
         let event = event.map_err(|error: EventError| wrong(DELIVERIES, key, error))?;
         let DeliveryRow { endpoint, url, began, due, attempts, failures, falls_back, .. } = row;
-        Ok((number, Delivery { endpoint, event, url, began, due, attempts, failures, falls_back, in_flight: false }))
+        let (first_tried, in_flight) = (None, false);
+        let delivery =
+            Delivery { endpoint, event, url, began, first_tried, due, attempts, failures, falls_back, in_flight };
+        Ok((number, delivery))
     }
 }
 

@@ -1,9 +1,11 @@
 //! Signing webhooks and verifying them, by the schemes of those who send them.
 //!
-//! - `dotted`: Standard Webhooks 1.0.0 (HMAC-SHA256 over id, timestamp and body) and Svix's, the same by other names.
+//! - `dotted`: Standard Webhooks 1.0.0 (HMAC-SHA256, or ed25519, over id, timestamp and body) and Svix's, the same by
+//!   other names.
 //! - `stripe`: `t=..,v1=..` over timestamp and body.
 //! - `bare`: the body alone: GitHub and Shopify.
-//! - `params`: the URL and the sorted parameters, HMAC-SHA1: Twilio and DIDWW.
+//! - `params`: the URL and the sorted parameters, HMAC-SHA1: Twilio and DIDWW. Twilio's URL has the hash of a body that
+//!   is no form.
 //! - `jwt`: the body is a token: Dialpad.
 //!
 //! Every one of them works on the raw body: parsed and written again, it's another text. Signatures are compared in
@@ -57,6 +59,8 @@ pub enum Scheme {
     None,
     /// Standard Webhooks: `webhook-id`, `webhook-timestamp`, `webhook-signature: v1,..`; several at a rotation.
     Standard,
+    /// The same with a key pair: `webhook-signature: v1a,..`, ed25519. The receiver has the public half alone.
+    StandardV1a,
     /// The same as `svix-id`, `svix-timestamp`, `svix-signature`.
     Svix,
     /// `Stripe-Signature: t=..,v1=..`; several `v1` at a rotation.
@@ -65,7 +69,8 @@ pub enum Scheme {
     GitHub,
     /// `X-Shopify-Hmac-Sha256: ..`, of the body alone.
     Shopify,
-    /// `X-Twilio-Signature: ..`, HMAC-SHA1 of the URL and the form's sorted parameters.
+    /// `X-Twilio-Signature: ..`, HMAC-SHA1 of the URL and the form's sorted parameters; of JSON, the URL gets a
+    /// `bodySHA256`, and is signed alone.
     Twilio,
     /// The body is a JSON Web Token, signed by HS256.
     Dialpad,
@@ -75,9 +80,10 @@ pub enum Scheme {
 
 impl Scheme {
     /// All of them.
-    pub const ALL: [Scheme; 9] = [
+    pub const ALL: [Scheme; 10] = [
         Scheme::None,
         Scheme::Standard,
+        Scheme::StandardV1a,
         Scheme::Svix,
         Scheme::Stripe,
         Scheme::GitHub,
@@ -92,6 +98,7 @@ impl Scheme {
         match self {
             Scheme::None => "none",
             Scheme::Standard => "standard",
+            Scheme::StandardV1a => "standard-v1a",
             Scheme::Svix => "svix",
             Scheme::Stripe => "stripe",
             Scheme::GitHub => "github",
@@ -104,12 +111,21 @@ impl Scheme {
 
     /// Whether the moment of sending is signed, so that a copy grows too old.
     pub fn has_timestamp(self) -> bool {
-        matches!(self, Scheme::Standard | Scheme::Svix | Scheme::Stripe)
+        self.is_dotted() || self == Scheme::Stripe
     }
 
     /// Whether one request can bear the signatures of several secrets.
     pub fn bears_several(self) -> bool {
-        matches!(self, Scheme::Standard | Scheme::Svix | Scheme::Stripe)
+        self.is_dotted() || self == Scheme::Stripe
+    }
+
+    fn is_dotted(self) -> bool {
+        matches!(self, Scheme::Standard | Scheme::StandardV1a | Scheme::Svix)
+    }
+
+    /// Whether a secret can sign: a pair's public half can't, nor what says that it's half of a pair and is none.
+    pub fn can_sign_with(self, secret: &Secret) -> bool {
+        !self.is_dotted() || dotted::Key::of(secret).can_sign()
     }
 
     /// Signs a request: with every secret, if the scheme can bear several, else with the first.
@@ -117,25 +133,28 @@ impl Scheme {
     /// # Panics
     /// There's no secret, and the scheme needs one.
     pub fn sign(self, unix_seconds: u64, secrets: &[Secret], parts: &Parts<'_>) -> Signed {
-        let newest = || self.key(secrets.first().expect("whoever signs has a secret"));
+        let newest = || secrets.first().expect("whoever signs has a secret").0.as_bytes();
         let one = |name: &'static str, value: String| Signed::header(name, &value);
         match self {
             Scheme::None => Signed::default(),
-            Scheme::Standard | Scheme::Svix => {
-                let keys: Vec<Vec<u8>> = secrets.iter().map(|secret| self.key(secret)).collect();
-                assert!(!keys.is_empty(), "whoever signs has a secret");
-                dotted::sign(dotted::names(self), unix_seconds, &keys, parts)
+            Scheme::Standard | Scheme::StandardV1a | Scheme::Svix => {
+                assert!(!secrets.is_empty(), "whoever signs has a secret");
+                dotted::sign(dotted::names(self), unix_seconds, secrets, parts)
             }
             Scheme::Stripe => {
-                let keys: Vec<Vec<u8>> = secrets.iter().map(|secret| self.key(secret)).collect();
-                assert!(!keys.is_empty(), "whoever signs has a secret");
-                one(stripe::HEADER, stripe::sign(unix_seconds, &keys, parts.body))
+                assert!(!secrets.is_empty(), "whoever signs has a secret");
+                one(stripe::HEADER, stripe::sign(unix_seconds, &keys(secrets), parts.body))
             }
-            Scheme::GitHub => one(bare::GITHUB, bare::github(&newest(), parts.body)),
-            Scheme::Shopify => one(bare::SHOPIFY, bare::shopify(&newest(), parts.body)),
-            Scheme::Twilio => one(params::TWILIO, params::twilio(&newest(), parts.url, &parts.params())),
-            Scheme::Didww => one(params::DIDWW, params::didww(&newest(), parts.url, &parts.params())),
-            Scheme::Dialpad => Signed { headers: HeaderMap::new(), body: Some(jwt::encode(&newest(), parts.body)) },
+            Scheme::GitHub => one(bare::GITHUB, bare::github(newest(), parts.body)),
+            Scheme::Shopify => one(bare::SHOPIFY, bare::shopify(newest(), parts.body)),
+            Scheme::Twilio => {
+                let url = params::with_hash(parts.url, parts.content_type, parts.body);
+                let signed_url = url.as_deref().unwrap_or(parts.url);
+                let signed = one(params::TWILIO, params::twilio(newest(), signed_url, &parts.params()));
+                Signed { url, ..signed }
+            }
+            Scheme::Didww => one(params::DIDWW, params::didww(newest(), parts.url, &parts.params())),
+            Scheme::Dialpad => Signed { body: Some(jwt::encode(newest(), parts.body)), ..Signed::default() },
         }
     }
 
@@ -150,7 +169,7 @@ impl Scheme {
         tolerance: Duration,
         received: &Received<'_>,
     ) -> Result<(), Rejection> {
-        let keys: Vec<Vec<u8>> = secrets.iter().map(|secret| self.key(secret)).collect();
+        let keys = keys(secrets);
         let timely = |timestamp: u64| match tolerance.as_secs() {
             tolerance if timestamp.saturating_add(tolerance) < unix_seconds => Err(Rejection::TooOld),
             tolerance if timestamp > unix_seconds.saturating_add(tolerance) => Err(Rejection::TooNew),
@@ -164,11 +183,20 @@ impl Scheme {
         };
         match self {
             Scheme::None => Ok(()),
-            Scheme::Standard | Scheme::Svix => dotted::verify(dotted::names(self), &keys, received, timely),
+            Scheme::Standard | Scheme::StandardV1a | Scheme::Svix => {
+                dotted::verify(dotted::names(self), secrets, received, timely)
+            }
             Scheme::Stripe => stripe::verify(&keys, received, timely),
             Scheme::GitHub => one(bare::GITHUB, &|key| bare::github(key, body)),
             Scheme::Shopify => one(bare::SHOPIFY, &|key| bare::shopify(key, body)),
-            Scheme::Twilio => one(params::TWILIO, &|key| params::twilio(key, &received.url, &params())),
+            Scheme::Twilio => {
+                one(params::TWILIO, &|key| params::twilio(key, &received.url, &params()))?;
+                if params::covers(&received.url, received.content_type(), body) {
+                    Ok(())
+                } else {
+                    Err(Rejection::WrongSignature)
+                }
+            }
             Scheme::Didww => one(params::DIDWW, &|key| params::didww(key, &received.url, &params())),
             Scheme::Dialpad => jwt::verify(&keys, body),
         }
@@ -181,6 +209,11 @@ impl Scheme {
 
     /// Draws a secret as its issuers make them up.
     pub fn draw_secret(self, random: &mut Random) -> Secret {
+        if self == Scheme::StandardV1a {
+            let mut seed = [0; 32];
+            random.fill(&mut seed);
+            return dotted::private(&seed);
+        }
         let mut bytes = [0; 24];
         random.fill(&mut bytes);
         match self {
@@ -188,12 +221,11 @@ impl Scheme {
             _ => Secret(hex(&bytes)),
         }
     }
+}
 
-    /// The key that a secret stands for: Standard Webhooks writes keys in base64, everybody else signs with the text.
-    fn key(self, secret: &Secret) -> Vec<u8> {
-        let encoded = secret.0.strip_prefix("whsec_").filter(|_| matches!(self, Scheme::Standard | Scheme::Svix));
-        encoded.and_then(|text| STANDARD.decode(text).ok()).unwrap_or_else(|| secret.0.as_bytes().to_vec())
-    }
+/// Who writes no keys in base64 signs with the text.
+fn keys(secrets: &[Secret]) -> Vec<Vec<u8>> {
+    secrets.iter().map(|secret| secret.0.as_bytes().to_vec()).collect()
 }
 
 impl fmt::Display for Scheme {
@@ -215,7 +247,8 @@ impl FromStr for Scheme {
     }
 }
 
-/// What sender and receiver share: `whsec_..` in base64 for Standard Webhooks and Svix, any text for others.
+/// What sender and receiver share: `whsec_..` in base64 for Standard Webhooks and Svix, any text for others. Standard
+/// Webhooks and Svix know pairs, too: `whsk_..` is the sender's half, `whpk_..` the receiver's.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Secret(String);
 
@@ -228,6 +261,18 @@ impl Secret {
     /// As it's handed out.
     pub fn text(&self) -> &str {
         &self.0
+    }
+
+    /// What a receiver is given of it: of a pair the public half, otherwise the same.
+    #[must_use]
+    pub fn for_receiver(&self) -> Secret {
+        if !self.0.starts_with(dotted::PRIVATE) {
+            return self.clone();
+        }
+        match dotted::Key::of(self).public() {
+            Some(public) => Secret(format!("{}{}", dotted::PUBLIC, STANDARD.encode(public))),
+            None => self.clone(),
+        }
     }
 }
 
@@ -264,6 +309,8 @@ pub struct Signed {
     pub headers: HeaderMap,
     /// Another body, where the signature is in there.
     pub body: Option<Bytes>,
+    /// Another URL, where it has the hash of the body.
+    pub url: Option<String>,
 }
 
 impl Signed {

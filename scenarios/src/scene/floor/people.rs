@@ -269,7 +269,7 @@ impl Scene {
                 let host = agent.computer.as_ref().map_or(&agent.devices[0].host, |computer| &computer.host);
                 let now = host.wall_clock().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
                 let at = u64::try_from((now + callback.after).as_millis()).unwrap_or(u64::MAX);
-                CallbackWish { at, only_me: callback.only_me }
+                CallbackWish { at, only_me: callback.only_me, ..CallbackWish::default() }
             });
             agent.press_in_session("save a disposition", |screen, web| {
                 screen.save_disposition(web, code, wish.clone());

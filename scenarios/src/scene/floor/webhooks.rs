@@ -78,7 +78,7 @@ impl Receiver {
         // One who verifies what nobody signs believes nobody.
         let scheme = if scheme == Scheme::None { Scheme::Standard } else { scheme };
         let secret = secret.unwrap_or_else(|| scheme.draw_secret(&mut self.random));
-        self.crm.change(|settings| settings.verifies = Some(Verifies::new(scheme, secret)));
+        self.crm.change(|settings| settings.verifies = Some(Verifies::new(scheme, secret.for_receiver())));
     }
 }
 
@@ -246,7 +246,7 @@ impl Scene {
         };
         receiver.crm.change(|settings| {
             if let Some(verifies) = &mut settings.verifies {
-                verifies.secrets = vec![newest];
+                verifies.secrets = vec![newest.for_receiver()];
             }
         });
         Ok(())

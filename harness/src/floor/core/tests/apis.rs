@@ -3,7 +3,7 @@
 use super::play::{OPENING, Play, Script, number};
 use crate::floor::core::{
     Action, AddLead, AddLeadError, CallbackStatus, Civil, DuplicateCheck, External, ExternalError, ExternalRequest,
-    LeadCallback, LeadId, Scope, UpdateLead, UpdateLeadError,
+    LeadCallback, LeadId, Likeness, Scope, UpdateLead, UpdateLeadError,
 };
 use crate::floor::settings::{Profile, Quirks, User};
 
@@ -29,7 +29,8 @@ fn a_phone_number_has_six_to_sixteen_digits() {
 
 #[test]
 fn duplicates_are_refused_where_they_are_looked_for() {
-    let check = |scope| Some(DuplicateCheck { scope, days: None });
+    let by = Likeness::Phone;
+    let check = |scope| vec![DuplicateCheck { by, scope, days: None }];
     for (scope, list, refused) in [
         (Scope::List, 101, true),
         (Scope::List, 102, false),
@@ -40,7 +41,7 @@ fn duplicates_are_refused_where_they_are_looked_for() {
         let mut play = Play::new(|settings| settings.campaigns[0].lists = vec![101, 102]).with_leads(1);
         let lead = AddLead { duplicates: check(scope), ..AddLead::new(list, &number(1001)) };
         let expected = if refused {
-            Err(AddLeadError::Duplicate { scope, lead: LeadId(1001), list: 101 })
+            Err(AddLeadError::Duplicate { by, as_alt: false, scope, lead: LeadId(1001), list: 101 })
         } else {
             Ok(LeadId(1002))
         };
@@ -48,11 +49,40 @@ fn duplicates_are_refused_where_they_are_looked_for() {
     }
 }
 
+/// NON-AGENT_API.txt, add_lead, duplicate_check: by number, other number, title and name.
+#[test]
+fn a_lead_is_like_another_by_what_is_asked_for() {
+    let fields = |pairs: &[(&str, &str)]| -> Vec<(String, String)> {
+        pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    };
+    let known = [("title", "Dr"), ("first_name", "Ann"), ("last_name", "Lee"), ("alt_phone", "15551239999")];
+    let other = "15551238888";
+    for (by, phone, given, refused) in [
+        (Likeness::Phone, "15551239999", &[][..], None),
+        (Likeness::PhoneOrAlt, "15551239999", &[], Some(true)),
+        (Likeness::PhoneOrAlt, "15551237777", &[], Some(false)),
+        (Likeness::PhoneOrAlt, other, &[], None),
+        (Likeness::TitleAndAlt, other, &[("title", "Dr"), ("alt_phone", "15551239999")], Some(false)),
+        (Likeness::TitleAndAlt, other, &[("title", "Mr"), ("alt_phone", "15551239999")], None),
+        (Likeness::NameAndPhone, "15551237777", &[("first_name", "Ann"), ("last_name", "Lee")], Some(false)),
+        (Likeness::NameAndPhone, "15551237777", &[("first_name", "Joe"), ("last_name", "Lee")], None),
+        (Likeness::NameAndPhone, other, &[("first_name", "Ann"), ("last_name", "Lee")], None),
+    ] {
+        let mut play = Play::new(|_| {});
+        let first = add(&mut play, AddLead { fields: fields(&known), ..AddLead::new(101, "15551237777") }).unwrap();
+        let scope = Scope::System;
+        let duplicates = vec![DuplicateCheck { by, scope, days: None }];
+        let lead = AddLead { duplicates, fields: fields(given), ..AddLead::new(101, phone) };
+        let expected = refused.map(|as_alt| AddLeadError::Duplicate { by, as_alt, scope, lead: first, list: 101 });
+        assert_eq!(add(&mut play, lead).err(), expected, "{by:?} {phone} {given:?}");
+    }
+}
+
 #[test]
 fn a_duplicate_that_is_older_than_the_days_asked_for_is_none() {
     let mut play = Play::new(|_| {}).with_leads(1);
     let lead = AddLead {
-        duplicates: Some(DuplicateCheck { scope: Scope::System, days: Some(1) }),
+        duplicates: vec![DuplicateCheck { by: Likeness::Phone, scope: Scope::System, days: Some(1) }],
         ..AddLead::new(101, &number(1001))
     };
     play.run(86_300.0);
@@ -187,7 +217,7 @@ fn what_the_agent_api_wants_is_shown_until_the_screen_has_executed_it() {
     play.talking("alice", 1001);
     ask(&mut play, External::Pause { code: None }).unwrap();
     ask(&mut play, External::HangUp).unwrap();
-    let status = External::Status { status: "SALE".into(), callback_at: None, only_me: false };
+    let status = External::Status { status: "SALE".into(), callback_at: None, only_me: false, comments: String::new() };
     ask(&mut play, status.clone()).unwrap();
     assert_eq!(play.status("alice"), "INCALL", "a flag ends no call");
     let wanted = play.poll("alice").wanted;
@@ -217,7 +247,7 @@ fn the_agent_api_refuses_what_cannot_be() {
     assert!(matches!(ask(&mut play, External::HangUp), Err(ExternalError::NotLoggedIn(_))));
     play.ready("alice");
     assert!(matches!(ask(&mut play, External::Park), Err(ExternalError::NoCall(_))));
-    let dial = External::Dial { number: number(1001), lead: None };
+    let dial = External::Dial { number: number(1001), lead: None, new: false };
     assert!(matches!(ask(&mut play, dial.clone()), Err(ExternalError::WrongState(_, "READY"))));
     play.act("alice", Action::Pause { code: None });
     assert!(ask(&mut play, dial).is_ok());

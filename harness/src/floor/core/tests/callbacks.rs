@@ -7,7 +7,7 @@ fn scheduled(only_me: bool, hours: u64) -> Play {
     let mut play = Play::new(|_| {}).with_leads(1);
     play.talking("alice", 1001);
     let at = OPENING + hours * 3_600_000;
-    let callback = Some(CallbackWish { at, only_me });
+    let callback = Some(CallbackWish { at, only_me, ..CallbackWish::default() });
     let wish =
         Disposition { status: "CALLBK".into(), callback, comments: "in the evening".into(), ..Default::default() };
     assert!(play.act("alice", Action::Dispose(wish)).is_ok());

@@ -175,7 +175,11 @@ fn a_wild_day_breaks_no_rule() {
                     }
                 }
                 22 => {
-                    let callback = Some(CallbackWish { at: play.now.wall + 60_000, only_me: random.chance(0.5) });
+                    let callback = Some(CallbackWish {
+                        at: play.now.wall + 60_000,
+                        only_me: random.chance(0.5),
+                        ..CallbackWish::default()
+                    });
                     let save = Disposition { status: "CALLBK".into(), callback, ..Default::default() };
                     play.act(user, Action::Dispose(save));
                 }

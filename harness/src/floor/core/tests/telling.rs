@@ -110,7 +110,7 @@ fn a_sale_and_a_callback_are_events_of_their_own_and_share_the_leads_sequence() 
     ];
     let mut play = hooked(Profile::Modern, &all);
     play.talking("alice", 1001);
-    let callback = Some(CallbackWish { at: OPENING + 7_200_000, only_me: true });
+    let callback = Some(CallbackWish { at: OPENING + 7_200_000, only_me: true, ..CallbackWish::default() });
     let save = Disposition { status: "SALE".into(), callback, ..Default::default() };
     play.act("alice", Action::Dispose(save));
     assert_eq!(
