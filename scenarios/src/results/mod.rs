@@ -423,6 +423,17 @@ impl Results {
         Ok(file)
     }
 
+    /// Takes the document out of a folder, if there is one.
+    pub fn forget(folder: &Path) -> Result<(), ResultsError> {
+        let file = folder.join(RESULTS);
+        match fs::remove_file(&file) {
+            Err(source) if source.kind() != io::ErrorKind::NotFound => {
+                Err(ResultsError::Io { doing: "taken away", file, source })
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Reads the document in a folder, or that file.
     pub fn load(place: &Path) -> Result<Results, ResultsError> {
         /// All that may be read of a document whose version isn't known yet.
