@@ -91,3 +91,15 @@ fn a_network_profile_that_is_saved_is_read_anew() {
     let told = read_until(&mut out, "simulated");
     assert!(told.contains("A page  1.010 s"), "{told}");
 }
+
+#[test]
+fn busyhour_toml_is_in_force_for_a_watch_too() {
+    let home = Home::new("watch-config")
+        .with("specs/one.feature", &feature("first", "When 1 second passes"))
+        .with("busyhour.toml", "[run]\npaths = [\"specs\"]\nseeds = \"4..6\"\n");
+    let mut command = home.command("watch");
+    let mut watching = Watching(command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap());
+    let mut out = BufReader::new(watching.0.stdout.take().unwrap());
+    let first = read_until(&mut out, "Watching 1 feature file;");
+    assert!(first.contains("1 scenario: 1 passed; seeds 4..6"), "{first}");
+}
