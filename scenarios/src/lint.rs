@@ -138,7 +138,9 @@ impl Lint<'_> {
 
     fn problem(&self, line: usize, column: usize, sentence: String, lead: Lead, offers: Vec<String>) -> Problem {
         let offers = offers.into_iter().map(|offer| self.in_language(offer)).collect();
-        let source = self.lines.get(line.saturating_sub(1)).copied().unwrap_or_default().to_owned();
+        let source = self.lines.get(line.saturating_sub(1)).copied().unwrap_or_default();
+        // Behind a lone carriage return a terminal would write over what stands before it.
+        let source = source.split('\r').next().unwrap_or_default().to_owned();
         let place = Place { file: self.text.shown.clone(), line, column };
         Problem { place, source, sentence, lead, offers }
     }

@@ -260,7 +260,7 @@ fn busyhour_toml_says_what_the_command_line_does_not() {
     // Other verbs are told what concerns them.
     assert!(home.told("check").contains("4 scenarios in 1 file: no problems"));
     assert!(deeper("check").contains("4 scenarios in 1 file: no problems"));
-    assert!(home.told("show").contains("Everything arrives"));
+    assert!(home.told("show").contains("Given machines a and b"), "the records are where the file says");
     home.save("gate.toml", "minimum_tests = 1\n");
     assert!(home.told("gate").contains("ACCEPTED"));
     assert!(home.told("gate elsewhere").contains("there is no results.json in `elsewhere`"), "what is typed wins");

@@ -423,15 +423,10 @@ impl Results {
         Ok(file)
     }
 
-    /// Takes the document out of a folder, if there is one.
-    pub fn forget(folder: &Path) -> Result<(), ResultsError> {
-        let file = folder.join(RESULTS);
-        match fs::remove_file(&file) {
-            Err(source) if source.kind() != io::ErrorKind::NotFound => {
-                Err(ResultsError::Io { doing: "taken away", file, source })
-            }
-            _ => Ok(()),
-        }
+    /// Takes the document out of a folder, if there is one. Where that can't be, none can be written either, and whoever
+    /// tries will say so.
+    pub fn forget(folder: &Path) {
+        let _ = fs::remove_file(folder.join(RESULTS));
     }
 
     /// Reads the document in a folder, or that file.
