@@ -139,7 +139,7 @@ fn parts_that_are_not_one_run_are_refused() {
     ] {
         assert_eq!(code(&home, &format!("run {FINE} {arguments} --out {out}")), 0);
     }
-    home.save("changed/features/mixed.feature", &MIXED.replace("10 datagrams", "11 datagrams"));
+    home.save("changed/features/mixed.feature", MIXED.replace("10 datagrams", "11 datagrams"));
     assert_eq!(code(&home, &format!("run changed {FINE} --partition 2/2 --out changed/out")), 0);
     home.save("broken/results.json", "{ \"format\": 1,\n \"product\": 3 }\n");
     home.save("newer/results.json", "{ \"format\": 2 }\n");
@@ -200,8 +200,8 @@ fn a_quarantine_excuses_until_it_expires_and_names_somebody() {
     let both = of("Nearly everything arrives") + &of("Nothing is ever lost");
     home.save("gate.toml", &both);
     home.save("passes.toml", &(both.clone() + &of("A cut is a cut")));
-    home.save("must.toml", &format!("must_pass = \"@net\"\n{both}"));
-    home.save("nobody.toml", &of("Nearly everything arives"));
+    home.save("must.toml", format!("must_pass = \"@net\"\n{both}"));
+    home.save("nobody.toml", of("Nearly everything arives"));
     home.save("key.toml", "\nminimum_test = 5\n");
     home.save("oracle.toml", "[required_oracles]\nnothing_unsent_arrive = 1\n");
     insta::assert_snapshot!(home.all_told(&[
@@ -227,7 +227,7 @@ fn two_outcomes_of_one_seed_are_refused_whoever_is_in_quarantine() {
     (scenario["passed"], scenario["nondeterministic"]) = (1.into(), 1.into());
     scenario["verdict"] = "nondeterministic".into();
     scenario["cpu_us"] = 7_200_000_000_u64.into();
-    home.save("out/results.json", &results.to_string());
+    home.save("out/results.json", results.to_string());
     home.save(
         "gate.toml",
         "maximum_failures = 5\nmaximum_duration = \"1h\"\n[[quarantine]]\nscenario = \"Everything arrives\"\nreason = \"r\"\nowner = \"o\"\nexpires = 2027-01-31\n",

@@ -162,7 +162,7 @@ fn a_network_profile_beside_the_features_is_used_from_wherever_the_run_is_starte
 fn the_nearest_folder_of_network_profiles_overrides_those_around_it() {
     let home = Home::new("networks-nearest")
         .with("features/networks/my-van.toml", SLOW)
-        .with("features/road/networks/my-van.toml", &SLOW.replace("1000", "250"))
+        .with("features/road/networks/my-van.toml", SLOW.replace("1000", "250"))
         .with("features/road/van.feature", MY_VAN);
     assert!(home.told(&["run"]).contains("  passed        A page is fetched  1.010 s"));
 }
@@ -170,7 +170,7 @@ fn the_nearest_folder_of_network_profiles_overrides_those_around_it() {
 #[test]
 fn what_is_wrong_with_a_network_profile_exits_2_and_names_its_line() {
     let home = Home::new("networks-broken")
-        .with("features/networks/my-van.toml", &SLOW.replacen("latency_ms", "latency", 1))
+        .with("features/networks/my-van.toml", SLOW.replacen("latency_ms", "latency", 1))
         .with("features/van.feature", MY_VAN);
     insta::assert_snapshot!(home.told(&["run"]), @r#"
     exit 2
@@ -231,7 +231,7 @@ fn a_sender_beside_the_features_is_a_contract_like_those_that_are_built_in() {
 #[test]
 fn what_is_wrong_with_a_sender_exits_2_and_names_its_line() {
     let home = Home::new("senders-broken")
-        .with("features/senders/careful.toml", &CAREFUL.replace("signature", "signatur"))
+        .with("features/senders/careful.toml", CAREFUL.replace("signature", "signatur"))
         .with("features/crm.feature", REFUSED_TWICE);
     insta::assert_snapshot!(home.told(&["run"]), @r#"
     exit 2

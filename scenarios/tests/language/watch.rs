@@ -64,7 +64,7 @@ fn a_saved_file_is_run_again_a_broken_one_is_told_and_an_interrupt_exits_130() {
     home.save("features/one.feature", &feature("sixth", "When a page is fetched"));
     read_until(&mut out, "simulated");
     let book = home.read("features/phrases.toml");
-    home.save("features/phrases.toml", &book.replace("steps = [", "steps = [\"When 1 day passes\", "));
+    home.save("features/phrases.toml", book.replace("steps = [", "steps = [\"When 1 day passes\", "));
     let told = read_until(&mut out, "simulated");
     assert!(told.contains("Saved: features/phrases.toml") && told.contains("2 scenarios: 2 passed"), "{told}");
     assert!(told.contains("sixth  1 d 0 h"), "{told}");
