@@ -8,6 +8,7 @@ use busyhour::net::profile::{ProfileError, Profiles};
 use busyhour::webhook::contract::{ContractError, Contracts};
 
 use crate::feature::FEATURES;
+use crate::text::{self, TextError};
 
 /// The folder of network profiles beside feature files, or beside a folder of them.
 pub const NETWORKS: &str = "networks";
@@ -36,6 +37,8 @@ pub(crate) enum BesideError {
     Profile(#[from] ProfileError),
     #[error(transparent)]
     Contract(#[from] ContractError),
+    #[error("{}:{line}: the byte {byte:#04x} is no UTF-8: save the file as UTF-8", .file.display())]
+    NotUtf8 { file: PathBuf, line: usize, byte: u8 },
 }
 
 /// What stands beside features, by their folder; each is read once.
@@ -54,6 +57,11 @@ impl Shelf {
         let mut known = self.0.lock().expect("nobody panics while folders are read");
         if let Some(beside) = known.get(folder) {
             return Ok(beside.clone());
+        }
+        for file in files(folder) {
+            if let Err(TextError::NotUtf8 { line, byte }) = text::read(&file) {
+                return Err(BesideError::NotUtf8 { file, line, byte });
+            }
         }
         let mut beside = Beside::default();
         for networks in folders(folder, NETWORKS) {

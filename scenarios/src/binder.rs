@@ -13,6 +13,7 @@ use crate::feature;
 use crate::phrase::{Attachment, Kind, Phrase, keyword_word};
 use crate::phrasebook::{Composed, Composite, Phrasebook};
 use crate::problem::Lead;
+use crate::scan;
 use crate::script::{self, ScriptStep};
 use crate::similar::Nearest;
 use crate::vocabulary::{self, Bound, Found, Vocabulary};
@@ -223,6 +224,12 @@ impl<'a> Binder<'a> {
             let offers = vec![format!("{} {}", step.keyword.trim(), before.trim_end())];
             return Misfit::write("a comment stands on a line of its own, not behind a step", offers);
         }
+        if let Some((straight, what)) = straightened(words)
+            && self.knows(&straight)
+        {
+            let offers = vec![format!("{} {straight}", step.keyword.trim())];
+            return Misfit::write(format!("no phrase reads like this: {what}"), offers);
+        }
         // A step of another crate is registered under one keyword alone.
         for other in [StepType::Given, StepType::When, StepType::Then] {
             if !matches!(self.vocabulary.find(&gherkin::Step { ty: other, ..step.clone() }), Found::Nothing) {
@@ -238,6 +245,35 @@ impl<'a> Binder<'a> {
         };
         Misfit { of_words: true, ..Misfit::nearest(sentence, offers) }
     }
+}
+
+/// Words as somebody may have meant them whose editor has put other signs in their place, and what those are.
+fn straightened(words: &str) -> Option<(String, String)> {
+    let mut what = None;
+    let mut straight = String::new();
+    for sign in words.chars() {
+        let (instead, why) = match sign {
+            ' ' if straight.ends_with(' ') => (None, "two spaces stand where one belongs".to_owned()),
+            ' ' => (Some(' '), String::new()),
+            sign if sign.is_whitespace() => {
+                (Some(' ').filter(|_| !straight.ends_with(' ')), format!("{} stands in it", scan::called(sign)))
+            }
+            '“' | '”' | '„' | '«' | '»' | '‟' => {
+                (Some('"'), format!("`{sign}` stands in it, where `\"` belongs"))
+            }
+            '’' | '‘' | '`' | '´' => (Some('\''), format!("`{sign}` stands in it, where `'` belongs")),
+            sign => (Some(sign), String::new()),
+        };
+        straight.extend(instead);
+        what = what.or(Some(why).filter(|why| !why.is_empty()));
+    }
+    let bare = straight.trim_end_matches(['.', ',', ';', ':', '!', '?']).trim_end();
+    if bare.len() < straight.len() {
+        let end = &straight[bare.len()..];
+        what = what.or(Some(format!("a step ends without a `{}`", end.trim())));
+        straight.truncate(bare.len());
+    }
+    Some((straight, what?))
 }
 
 fn step_under(keyword: StepType, words: &str) -> gherkin::Step {

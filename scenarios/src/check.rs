@@ -23,6 +23,7 @@ use crate::lint::{self, Look};
 use crate::phrasebook::Bookshelf;
 use crate::problem::{Lead, Place, Problem};
 use crate::script::{Case, ScriptStep};
+use crate::similar;
 use crate::vocabulary::Vocabulary;
 
 pub use told::{github, json, text};
@@ -52,7 +53,11 @@ pub fn check(paths: &[PathBuf], vocabulary: &Vocabulary) -> Result<Checked, Find
         found.look(&look, &shelf);
         // One line may have several faults; what makes the line unreadable is told alone.
         let unreadable: Vec<usize> = look.problems.iter().map(|problem| problem.place.line).collect();
-        found.problems.retain(|problem| problem.place.file != text.shown || !unreadable.contains(&problem.place.line));
+        let told =
+            |line: usize| unreadable.contains(&line) || found.rows_around(line).any(|row| unreadable.contains(&row));
+        let fresh = |problem: &Problem| problem.place.file != text.shown || !told(problem.place.line);
+        let problems: Vec<Problem> = found.problems.iter().filter(|problem| fresh(problem)).cloned().collect();
+        found.problems = problems;
         let mut all: Vec<Problem> = look.problems.into_iter().chain(look.remarks).chain(found.problems).collect();
         all.extend(amiss);
         all.sort();
@@ -139,17 +144,26 @@ impl File<'_> {
         let mut found = Vec::new();
         for (index, line) in self.lines.iter().enumerate().filter(|(_, line)| line.trim_start().starts_with('@')) {
             for word in line.split_whitespace() {
-                let Some(name) = word.strip_prefix("@breaks:") else { continue };
+                let Some(name) = word.strip_prefix("@breaks:").filter(|name| !name.is_empty()) else {
+                    // `@breaks` alone may be about somebody's breaks.
+                    let Some((tag, name)) = word.split_once(':') else { continue };
+                    if similar::distance(&tag.to_lowercase(), "@breaks") <= 1 {
+                        let rule = if name.is_empty() { "RULE" } else { name };
+                        let sentence = format!("`{word}` asks for no broken rule: that is written @breaks:{rule}");
+                        found.push((index + 1, word.to_owned(), sentence));
+                    }
+                    continue;
+                };
                 let Err(unknown) = panel.get(name) else { continue };
                 let all: Vec<&str> = panel.witnesses().map(|witness| witness.name()).collect();
                 let hint =
                     if unknown.nearest.is_empty() { format!("; there are {}", all.join(", ")) } else { String::new() };
-                found.push((index + 1, name.to_owned(), format!("{unknown}{hint}")));
+                found.push((index + 1, word.to_owned(), format!("{unknown}{hint}")));
             }
         }
-        for (line, name, sentence) in found {
+        for (line, tag, sentence) in found {
             let text = self.source(line);
-            let column = text.find(&format!("@breaks:{name}")).map_or(1, |at| text[..at].chars().count() + 1);
+            let column = text.find(&tag).map_or(1, |at| text[..at].chars().count() + 1);
             self.say(line, column, sentence, Vec::new());
         }
     }
@@ -191,6 +205,16 @@ impl File<'_> {
         let column = cell.as_deref().and_then(|cell| self.column_of_cell(line, cell));
         let indent = self.source(line).chars().take_while(|sign| sign.is_whitespace()).count() + 1;
         self.say(line, column.unwrap_or(indent), sentence, Vec::new());
+    }
+
+    /// The lines of the table that a line is part of; none if it's no row.
+    fn rows_around(&self, line: usize) -> impl Iterator<Item = usize> {
+        let is_row = |line: &&str| line.trim_start().starts_with('|');
+        let at = line.saturating_sub(1).min(self.lines.len());
+        let (above, below) = self.lines.split_at(at);
+        let below = below.iter().take_while(|line| is_row(line)).count();
+        let above = if below == 0 { 0 } else { above.iter().rev().take_while(|line| is_row(line)).count() };
+        at + 1 - above..at + 1 + below
     }
 
     /// The line of a row of the table below a line; the heading is row 0.

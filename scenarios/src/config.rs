@@ -1,4 +1,5 @@
-//! `busyhour.toml`: what `busyhour run` is told when the command line says nothing.
+//! `busyhour.toml`: what `busyhour run` is told when the command line says nothing. `busyhour watch` is told the same,
+//! `busyhour check` the paths, `busyhour gate` and `busyhour show` where the run is.
 //!
 //! It's looked for in the working folder and those around it, up to the one that holds a repository. Its values go the
 //! way of flags: each is read by the flag's own reader, and a flag that was typed wins. Paths in it are seen from its
@@ -33,6 +34,8 @@ enum Kind {
     Place,
     /// One text or several, for a flag that may be repeated.
     Texts,
+    /// The same, where `KIND=FILE` names a file that's seen from the file's folder.
+    Formats,
     Flag,
 }
 
@@ -60,7 +63,7 @@ const KEYS: &[Key] = &[
     key("name", "name", Kind::Text, &[]),
     key("out", "out", Kind::Place, &[]),
     key("cadence", "cadence", Kind::Text, &[]),
-    key("formats", "format", Kind::Texts, &[]),
+    key("formats", "formats", Kind::Formats, &[]),
     key("check_determinism", "check_determinism", Kind::Flag, &["live"]),
 ];
 /// The feature files: they have no flag, and come last.
@@ -101,7 +104,8 @@ impl Config {
     pub fn find(folder: &Path, run: &clap::Command) -> Result<Config, KeyError> {
         for (up, around) in folder.ancestors().enumerate() {
             let file = around.join(CONFIG);
-            if file.is_file() {
+            // Whatever has that name is meant, be it a link that leads nowhere: reading it says what's wrong.
+            if file.symlink_metadata().is_ok() {
                 // As a person in the folder would name it.
                 let way: PathBuf = std::iter::repeat_n("..", up).collect();
                 let source = Source::read_as(&file, &way.join(CONFIG))?;
@@ -116,11 +120,13 @@ impl Config {
 
     /// Reads a file whose folder is reached by `way`.
     fn read(source: &Source, way: &Path, run: &clap::Command) -> Result<Config, KeyError> {
-        let parsed = source.parsed()?;
-        let has = |key: &&Key| run.get_arguments().any(|argument| argument.get_id() == key.flag);
-        let known: Vec<&Key> = KEYS.iter().filter(has).collect();
+        let parsed = source.parsed().map_err(|error| with_quotes(error, source))?;
+        let known: Vec<&Key> = KEYS.iter().filter(|key| has(run, key.flag)).collect();
         let mut config = Config::default();
         for entry in source.table(&parsed).entries() {
+            if entry.key != "run" && known.iter().any(|key| key.key == entry.key) {
+                return Err(entry.wrong("this key stands below a line `[run]`"));
+            }
             if entry.key != "run" {
                 return Err(entry.unknown(&["run"]));
             }
@@ -139,11 +145,20 @@ impl Config {
         Ok(config)
     }
 
-    /// The line as it was typed, with what the file adds. `matches` is what was read of it, up to the verb's own.
-    pub fn complete(&self, typed: &[OsString], matches: &ArgMatches) -> Vec<OsString> {
-        let in_force: Vec<&Setting> =
-            self.settings.iter().filter(|setting| self.origin(setting.flag, matches) != Origin::Flag).collect();
-        let in_force = in_force.into_iter().filter(|setting| !setting.gives_way(matches));
+    /// The line as it was typed, with what the file adds of the flags that `verb` has. `matches` is what was read of the
+    /// line.
+    ///
+    /// # Errors
+    /// A path in force leads nowhere.
+    pub fn complete(
+        &self,
+        typed: &[OsString],
+        matches: &ArgMatches,
+        verb: &clap::Command,
+    ) -> Result<Vec<OsString>, KeyError> {
+        let in_force = self.settings.iter().filter(|setting| {
+            has(verb, setting.flag) && self.origin(setting.flag, matches) != Origin::Flag && !setting.gives_way(matches)
+        });
         let (paths, flags): (Vec<&Setting>, Vec<&Setting>) = in_force.partition(|setting| setting.flag == PATHS);
         // The program and its verb; behind them flags may stand wherever the typed ones do.
         let (head, tail) = typed.split_at(typed.len().min(2));
@@ -153,8 +168,14 @@ impl Config {
         if !paths.is_empty() && !tail.iter().any(|word| word == "--") {
             line.push("--".into());
         }
-        line.extend(paths.iter().flat_map(|setting| setting.arguments.iter().cloned()));
-        line
+        for setting in paths {
+            if let Some(gone) = setting.values.iter().find(|path| !Path::new(path).exists()) {
+                let what = format!("run.paths: there is no file or folder `{gone}`");
+                return Err(KeyError::Wrong { place: setting.place.clone(), what });
+            }
+            line.extend(setting.arguments.iter().cloned());
+        }
+        Ok(line)
     }
 
     /// Where the value of a flag is from.
@@ -175,6 +196,24 @@ impl Config {
     }
 }
 
+/// Whether a verb has that flag.
+fn has(verb: &clap::Command, flag: &str) -> bool {
+    verb.get_arguments().any(|argument| argument.get_id() == flag)
+}
+
+/// A range is what's likeliest to stand there without its quotes.
+fn with_quotes(error: KeyError, source: &Source) -> KeyError {
+    let KeyError::Wrong { place, what } = error else { return error };
+    let line = source.line_at(&place).and_then(|line| line.split_once('='));
+    let what = match line {
+        Some((key, value)) if value.contains("..") && !value.contains(['"', '\'']) => {
+            format!("{what}; a range stands in quotes: {} = {:?}", key.trim(), value.trim())
+        }
+        _ => what,
+    };
+    KeyError::Wrong { place, what }
+}
+
 impl Setting {
     fn gives_way(&self, matches: &ArgMatches) -> bool {
         self.yields_to.iter().any(|flag| is_typed(flag, matches))
@@ -190,12 +229,17 @@ fn setting(key: &Key, entry: &Entry<'_>, way: &Path, run: &clap::Command) -> Res
         Kind::Text => vec![entry.text()?.to_owned()],
         Kind::Number => vec![entry.count()?.to_string()],
         Kind::Place => vec![seen_from_here(way, entry.text()?)],
+        Kind::Texts | Kind::Formats if entry.texts()?.is_empty() => {
+            return Err(entry.wrong("this list says nothing; leave the key out for what's done without it"));
+        }
         Kind::Texts if key.flag == PATHS => entry.texts()?.iter().map(|path| seen_from_here(way, path)).collect(),
+        Kind::Formats => entry.texts()?.iter().map(|format| format_from_here(way, format)).collect(),
         Kind::Texts => entry.texts()?.iter().map(|&text| text.to_owned()).collect(),
         Kind::Flag if entry.flag()? => vec!["true".to_owned()],
         Kind::Flag => Vec::new(),
     };
-    let long = key.flag.replace('_', "-");
+    let flag = run.get_arguments().find(|argument| argument.get_id() == key.flag);
+    let long = flag.and_then(clap::Arg::get_long).unwrap_or(key.flag);
     let arguments: Vec<OsString> = match key.kind {
         Kind::Flag => values.iter().map(|_| format!("--{long}").into()).collect(),
         _ if key.flag == PATHS => values.iter().map(OsString::from).collect(),
@@ -216,6 +260,13 @@ fn setting(key: &Key, entry: &Entry<'_>, way: &Path, run: &clap::Command) -> Res
 
 fn seen_from_here(way: &Path, path: &str) -> String {
     way.join(path).display().to_string()
+}
+
+fn format_from_here(way: &Path, format: &str) -> String {
+    match format.split_once('=') {
+        Some((kind, file)) if !file.is_empty() => format!("{kind}={}", seen_from_here(way, file)),
+        _ => format.to_owned(),
+    }
 }
 
 /// What was typed for a flag, for people.

@@ -5,6 +5,8 @@ use std::fs;
 use std::io;
 use std::path::{Component, Path, PathBuf};
 
+use crate::text;
+
 /// Where feature files are looked for when no path is given.
 pub const FEATURES: &str = "features";
 
@@ -87,8 +89,7 @@ pub fn find(paths: &[PathBuf]) -> Result<Vec<FeatureText>, FindError> {
         if !seen.insert(absolute.clone()) {
             continue;
         }
-        let text = fs::read(&path).and_then(|bytes| String::from_utf8(bytes).map_err(not_utf_8)).map_err(unreadable)?;
-        let text = text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text);
+        let text = text::read(&path).map_err(|error| unreadable(error.into()))?;
         let here = std::env::current_dir().and_then(|here| here.canonicalize()).unwrap_or_default();
         let text = FeatureText { shown: slashed(&path), key: key(&absolute, &here), path, text };
         if let Some(one) = texts.iter().find(|earlier| earlier.key == text.key) {
@@ -111,15 +112,6 @@ pub(crate) fn files(paths: &[PathBuf]) -> Vec<PathBuf> {
         }
     }
     found
-}
-
-/// Where a file's bytes are no text.
-fn not_utf_8(error: std::string::FromUtf8Error) -> io::Error {
-    let valid = error.utf8_error().valid_up_to();
-    let before = &error.as_bytes()[..valid];
-    let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
-    let byte = error.as_bytes()[valid];
-    io::Error::other(format!("line {line} holds the byte {byte:#04x}, which is no UTF-8: save the file as UTF-8"))
 }
 
 fn is_feature(path: &Path) -> bool {

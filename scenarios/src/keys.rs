@@ -1,6 +1,5 @@
 //! TOML files of people's: each key with its line, and a sentence for each thing that's wrong.
 
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -8,6 +7,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::similar::distance;
+use crate::text;
 
 /// Why a file can't be read.
 #[derive(Debug, thiserror::Error)]
@@ -46,7 +46,7 @@ impl Source {
     /// Reads a file that people would name otherwise.
     pub(crate) fn read_as(file: &Path, shown: &Path) -> Result<Source, KeyError> {
         let unreadable = |source| KeyError::Unreadable { file: shown.to_owned(), source };
-        Ok(Source { file: shown.to_owned(), text: fs::read_to_string(file).map_err(unreadable)? })
+        Ok(Source { file: shown.to_owned(), text: text::read(file).map_err(|error| unreadable(error.into()))? })
     }
 
     /// This text, as if a file of that name held it.
@@ -66,6 +66,12 @@ impl Source {
     /// Its outermost keys.
     pub(crate) fn table<'a>(&'a self, parsed: &'a Spanned<DeTable<'a>>) -> Table<'a> {
         Table { source: self, path: String::new(), table: parsed.get_ref(), starts: 0 }
+    }
+
+    /// The line of a place in this file.
+    pub(crate) fn line_at(&self, place: &str) -> Option<&str> {
+        let number: usize = place.rsplit(':').next()?.parse().ok()?;
+        self.text.lines().nth(number.checked_sub(1)?)
     }
 
     fn place(&self, at: usize) -> String {

@@ -67,6 +67,7 @@ pub mod steps;
 pub mod suite;
 pub mod tags;
 pub mod tally;
+mod text;
 pub mod traffic;
 pub mod vocabulary;
 pub mod watch;

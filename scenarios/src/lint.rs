@@ -15,7 +15,7 @@ use crate::feature::{self, FeatureText, Unfolded};
 use crate::keywords::Keywords;
 use crate::phrasebook::Phrasebook;
 use crate::play;
-use crate::problem::{Lead, Place, Problem};
+use crate::problem::{self, Lead, PROBLEMS_MAX, Place, Problem};
 use crate::scan::{self, Slip};
 use crate::script::{Case, FeatureHead, Script, ScriptStep};
 use crate::vocabulary::Vocabulary;
@@ -33,9 +33,6 @@ pub struct ReadFeature {
 pub fn read(text: &FeatureText, vocabulary: &Vocabulary) -> Result<ReadFeature, Vec<Problem>> {
     read_with(text, vocabulary, &Phrasebook::default())
 }
-
-/// So many problems of a file are told; whoever has mended those looks again.
-const PROBLEMS_MAX: usize = 100;
 
 /// A table may have so many rows, its heading among them.
 const TABLE_MAX: usize = 150_000;
@@ -93,7 +90,7 @@ pub(crate) fn look(text: &FeatureText, vocabulary: &Vocabulary, phrasebook: &Phr
         all.dedup();
     }
     if let Some(next) = problems.get_mut(PROBLEMS_MAX) {
-        next.sentence = format!("there is more wrong from here on; {PROBLEMS_MAX} problems are enough to begin with");
+        next.sentence = problem::more();
         next.offers.clear();
         problems.truncate(PROBLEMS_MAX + 1);
     }
@@ -141,7 +138,9 @@ impl Lint<'_> {
 
     fn problem(&self, line: usize, column: usize, sentence: String, lead: Lead, offers: Vec<String>) -> Problem {
         let offers = offers.into_iter().map(|offer| self.in_language(offer)).collect();
-        let source = self.lines.get(line.saturating_sub(1)).copied().unwrap_or_default().to_owned();
+        let source = self.lines.get(line.saturating_sub(1)).copied().unwrap_or_default();
+        // Behind a lone carriage return a terminal would write over what stands before it.
+        let source = source.split('\r').next().unwrap_or_default().to_owned();
         let place = Place { file: self.text.shown.clone(), line, column };
         Problem { place, source, sentence, lead, offers }
     }
@@ -186,11 +185,23 @@ impl Lint<'_> {
         None
     }
 
+    /// Where a line ends as lines did on old machines, which is none to the reader.
+    fn line_of_lone_return(&self) -> Option<usize> {
+        let lone = |line: &&str| line.strip_suffix('\r').unwrap_or(line).contains('\r');
+        self.text.text.split('\n').position(|line| lone(&line)).map(|at| at + 1)
+    }
+
     fn parse(&mut self) -> Option<gherkin::Feature> {
         if let Some(line) = self.line_of_endless_table() {
             let sentence = format!("a table of more than {TABLE_MAX} rows is read by nobody: cut it into several");
             let indent = self.lines[line - 1].chars().take_while(|sign| sign.is_whitespace()).count();
             self.say(line, indent + 1, sentence, Vec::new());
+            return None;
+        }
+        if let Some(line) = self.line_of_lone_return() {
+            let sentence =
+                "a carriage return stands alone in this line: save the file with LF or CRLF at the ends of lines";
+            self.say(line, 1, sentence, Vec::new());
             return None;
         }
         // The reader unwraps what it takes for granted; a file that proves it wrong is still no panic of ours.
@@ -477,7 +488,6 @@ fn position_in(error: &str) -> Option<(usize, usize)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::problem;
 
     fn text(source: &str) -> FeatureText {
         FeatureText {

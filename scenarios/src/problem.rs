@@ -78,10 +78,26 @@ impl fmt::Display for Problem {
     }
 }
 
+/// So many problems of a file are told; whoever has mended those looks again.
+pub(crate) const PROBLEMS_MAX: usize = 100;
+
+/// What stands in place of those that aren't told.
+pub(crate) fn more() -> String {
+    format!("there is more wrong from here on; {PROBLEMS_MAX} problems are enough to begin with")
+}
+
+/// How many problems there are, as far as anybody has counted.
+pub fn counted_all(problems: &[Problem]) -> String {
+    let more = more();
+    let told = problems.iter().filter(|problem| problem.sentence != more).count();
+    let more = if told < problems.len() { "more than " } else { "" };
+    format!("{more}{}", counted(told, "problem"))
+}
+
 /// All problems as one text, in the order of files and lines.
 pub fn shown(problems: &[Problem]) -> String {
     let each: Vec<String> = problems.iter().map(Problem::to_string).collect();
-    format!("{}\n{}\n", each.join("\n"), count_shown(problems.len()))
+    format!("{}\n{}; nothing was run.\n", each.join("\n"), counted_all(problems))
 }
 
 /// The last line below some problems.

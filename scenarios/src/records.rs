@@ -42,6 +42,12 @@ pub enum FindError {
         /// What the system said.
         source: io::Error,
     },
+    /// It isn't there.
+    #[error("there is no folder `{}`: `busyhour run` leaves its records below its --out, and `busyhour show` looks there", folder.display())]
+    Missing {
+        /// The folder.
+        folder: PathBuf,
+    },
     /// There are none.
     #[error("{}: there's no record of a run in it; `busyhour run` leaves them below its --out", folder.display())]
     None {
@@ -58,6 +64,9 @@ pub enum FindError {
 /// # Errors
 /// If there's none, or one can't be read.
 pub fn below(folder: &Path) -> Result<Vec<Found>, FindError> {
+    if !folder.is_dir() {
+        return Err(FindError::Missing { folder: folder.to_owned() });
+    }
     let mut folders = Vec::new();
     search(folder, &mut folders).map_err(|source| FindError::Io { folder: folder.to_owned(), source })?;
     if folders.is_empty() {

@@ -287,7 +287,8 @@ pub fn replay(case: &Case, seeds: &str) -> String {
     format!("busyhour run {} --name {} {seeds}", shell_quoted(&case.feature.file), always_quoted(&name))
 }
 
-fn shell_quoted(word: &str) -> String {
+/// A word as a shell reads it back.
+pub(crate) fn shell_quoted(word: &str) -> String {
     let plain = |sign: char| sign.is_ascii_alphanumeric() || "/._-".contains(sign);
     if !word.is_empty() && !word.starts_with('-') && word.chars().all(plain) {
         return word.to_owned();

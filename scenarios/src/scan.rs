@@ -5,6 +5,8 @@
 //! This look finds those with the line they stand in, and hands on a mended text, so that all other problems of the file
 //! can be found in the same run. It knows the keywords of every language that the reader knows.
 
+use std::borrow::Cow;
+
 use crate::keywords::{Keywords, Section};
 use crate::similar::distance;
 
@@ -54,14 +56,23 @@ pub fn scan(source: &str, known: &dyn Fn(&str) -> bool) -> Scan {
         step_may_have_text: false,
         table: None,
         fence: None,
+        tags: Vec::new(),
         slips: Vec::new(),
     };
-    let mut mended = String::with_capacity(source.len());
+    let mut lines: Vec<Cow<'_, str>> = Vec::new();
     for (index, line) in source.lines().enumerate() {
-        match scanner.line(index + 1, line) {
-            Some(instead) => mended.push_str(&instead),
-            None => mended.push_str(line),
+        let belong = scanner.tags_belong(line);
+        if !belong {
+            scanner.tags_of_nothing(&mut lines);
         }
+        let instead = scanner.line(index + 1, line);
+        lines.push(instead.map_or(Cow::Borrowed(line), Cow::Owned));
+    }
+    scanner.tags_of_nothing(&mut lines);
+    scanner.slips.sort_by_key(|slip| slip.line);
+    let mut mended = String::with_capacity(source.len() + 1);
+    for line in &lines {
+        mended.push_str(line);
         mended.push('\n');
     }
     if let Some((fence, line, column)) = scanner.fence {
@@ -99,6 +110,8 @@ struct Scanner<'a> {
     table: Option<(usize, usize)>,
     /// The text that is going on: what ends it, and where it began.
     fence: Option<(&'static str, usize, usize)>,
+    /// Line and column of the lines of tags for which nothing has come yet.
+    tags: Vec<(usize, usize)>,
     slips: Vec<Slip>,
 }
 
@@ -124,7 +137,8 @@ impl Scanner<'_> {
         }
         self.table = None;
         if said.starts_with('@') {
-            return None;
+            self.tags.push((number, column));
+            return self.tags(number, line);
         }
         for fence in ["\"\"\"", "```"] {
             if let Some(rest) = said.strip_prefix(fence).filter(|_| self.step_may_have_text) {
@@ -136,7 +150,16 @@ impl Scanner<'_> {
             }
         }
         if let Some(section) = self.keywords.section_of(said) {
-            let misplaced = self.misplaced(section);
+            let tagged = !std::mem::take(&mut self.tags).is_empty();
+            let misplaced = self.misplaced(section, tagged);
+            if !self.seen_feature && section != Section::Feature {
+                let (feature, here) = (self.keywords.feature(), said.split(':').next().unwrap_or_default());
+                let sentence =
+                    format!("a feature file begins with `{feature}:` and a title, and this one with `{here}:`");
+                self.slips.push(Slip { line: number, column, sentence, offer: None, meant: None });
+                (self.section, self.seen_feature, self.steps_in_section) = (section, true, 0);
+                return None;
+            }
             self.section = section;
             self.seen_feature = true;
             self.steps_in_section = 0;
@@ -146,6 +169,7 @@ impl Scanner<'_> {
             return Some(String::new());
         }
         if let Some(slip) = self.misspelt_section(number, column, said) {
+            self.tags.clear();
             let instead = slip.offer.clone();
             if let Some(section) = instead.as_deref().and_then(|line| self.keywords.section_of(line)) {
                 self.section = section;
@@ -169,7 +193,7 @@ impl Scanner<'_> {
     }
 
     /// Why a section can't begin here.
-    fn misplaced(&mut self, next: Section) -> Option<&'static str> {
+    fn misplaced(&mut self, next: Section, tagged: bool) -> Option<&'static str> {
         let late = std::mem::replace(&mut self.scenario_before, matches!(next, Section::Steps | Section::Examples));
         match next {
             Section::Feature if self.seen_feature => Some("a file holds one feature, and this is its second"),
@@ -180,8 +204,63 @@ impl Scanner<'_> {
             Section::Examples if !matches!(self.section, Section::Steps | Section::Examples) => {
                 Some("examples stand below the steps of an outline")
             }
+            Section::Background if tagged => Some("a background takes no tags: they stand before its feature or rule"),
             _ => None,
         }
+    }
+
+    /// Whether the tags before a line may go on to wait for what they belong to, or have found it.
+    fn tags_belong(&self, line: &str) -> bool {
+        let said = line.trim();
+        self.tags.is_empty()
+            || said.is_empty()
+            || said.starts_with(['@', '#'])
+            || self.keywords.section_of(said).is_some()
+            || self.misspelt_section(0, 0, said).is_some()
+    }
+
+    /// Takes out tags that belong to nothing.
+    fn tags_of_nothing(&mut self, lines: &mut [Cow<'_, str>]) {
+        for (number, column) in std::mem::take(&mut self.tags) {
+            // What's wrong with a tag itself is said already.
+            if self.slips.iter().all(|slip| slip.line != number) {
+                let sentence = "these tags belong to nothing: the feature, rule, scenario or examples that they mark stand below them";
+                self.slips.push(Slip { line: number, column, sentence: sentence.to_owned(), offer: None, meant: None });
+            }
+            lines[number - 1] = Cow::Borrowed("");
+        }
+    }
+
+    /// A line of tags.
+    fn tags(&mut self, number: usize, line: &str) -> Option<String> {
+        let mut mended: Vec<String> = Vec::new();
+        let mut wrong: Option<(usize, String)> = None;
+        let mut from = 0;
+        for word in line.split_whitespace() {
+            if word.starts_with('#') {
+                break;
+            }
+            let at = from + line[from..].find(word).unwrap_or_default();
+            from = at + word.len();
+            let sentence = if !word.starts_with('@') {
+                mended.push(format!("@{word}"));
+                format!("`{word}` is no tag: a tag begins with @")
+            } else if word == "@" {
+                "a tag needs a name after its @".to_owned()
+            } else if word.contains(',') {
+                mended.extend(word.split(',').filter(|tag| tag.len() > 1).map(str::to_owned));
+                "tags are parted by spaces: a comma would belong to the name".to_owned()
+            } else {
+                mended.push(word.to_owned());
+                continue;
+            };
+            wrong = wrong.or(Some((line[..at].chars().count() + 1, sentence)));
+        }
+        let (column, sentence) = wrong?;
+        let offer = mended.join(" ");
+        let slip = Slip { line: number, column, sentence, offer: Some(offer.clone()), meant: None };
+        self.slips.push(if offer.is_empty() { Slip { offer: None, ..slip } } else { slip });
+        Some(offer)
     }
 
     fn comment(&mut self, number: usize, column: usize, comment: &str) -> Option<String> {
@@ -288,6 +367,12 @@ impl Scanner<'_> {
         if rest.is_empty() && self.keywords.is_step_keyword(bare) {
             return Some(slip(format!("nothing stands after `{word}`"), None, said));
         }
+        if let Some(sign) = said[word.len()..].chars().next().filter(|sign| *sign != ' ')
+            && self.keywords.is_step_keyword(word)
+        {
+            let sentence = format!("{} stands behind `{word}`, where a space belongs", called(sign));
+            return Some(slip(sentence, Some(word), rest));
+        }
         let near = self.nearest_keyword(said);
         if (self.known)(rest) {
             let keyword = near.as_ref().map_or(self.keywords.given(), |near| near.keyword);
@@ -368,6 +453,15 @@ impl Scanner<'_> {
     }
 }
 
+/// What a space is called that isn't the usual one.
+pub(crate) fn called(space: char) -> &'static str {
+    match space {
+        '\t' => "a tab",
+        '\u{a0}' | '\u{202f}' => "a no-break space",
+        _ => "a space of another kind",
+    }
+}
+
 fn of_cells(count: usize) -> String {
     if count == 1 { "1 cell".to_owned() } else { format!("{count} cells") }
 }
@@ -409,6 +503,47 @@ mod tests {
         }
         assert_eq!(in_scenario("Givn something that nobody knows").len(), 1);
         assert_eq!(in_scenario("Given machines a and b\nwhen something that nobody knows").len(), 1);
+    }
+
+    #[test]
+    fn what_is_no_tag_is_a_slip_with_its_column() {
+        let tags = |line: &str| slips(&format!("Feature: f\n{line}\nScenario: s\nGiven machines a and b\n"));
+        assert_eq!(tags("@slow @fast # both"), [""; 0]);
+        assert_eq!(tags("  @slow fast"), ["2:9 `fast` is no tag: a tag begins with @"]);
+        assert_eq!(tags("@ @slow"), ["2:1 a tag needs a name after its @"]);
+        assert_eq!(tags("@slow, @fast"), ["2:1 tags are parted by spaces: a comma would belong to the name"]);
+        let known = |step: &str| step == "machines a and b";
+        let mended = |line: &str| scan(&format!("Feature: f\n{line}\nScenario: s\nGiven x\n"), &known).mended;
+        assert!(mended("@a,@b fast @").contains("\n@a @b @fast\n"), "{}", mended("@a,@b fast @"));
+    }
+
+    #[test]
+    fn tags_belong_to_what_stands_below_them() {
+        let nothing =
+            "these tags belong to nothing: the feature, rule, scenario or examples that they mark stand below them";
+        let scenario = "Scenario: s\nGiven machines a and b\n";
+        assert_eq!(slips(&format!("@f\n# note\n\nFeature: f\n@s\n@t\n{scenario}")), [""; 0]);
+        assert_eq!(slips(&format!("Feature: f\n{scenario}@late\n")), [format!("4:1 {nothing}")]);
+        assert_eq!(slips(&format!("Feature: f\n{scenario}@in\nGiven a crashes\n")), [format!("4:1 {nothing}")]);
+        let background = "a background takes no tags: they stand before its feature or rule";
+        assert_eq!(
+            slips(&format!("Feature: f\n@b\nBackground:\nGiven a crashes\n{scenario}")),
+            [format!("3:1 {background}")]
+        );
+    }
+
+    #[test]
+    fn a_file_begins_with_its_feature() {
+        let slips = slips("Scenario: s\nGiven machines a and b\n");
+        assert_eq!(slips, ["1:1 a feature file begins with `Feature:` and a title, and this one with `Scenario:`"]);
+    }
+
+    #[test]
+    fn a_space_that_is_none_is_named() {
+        for (sign, name) in [("\t", "a tab"), ("\u{a0}", "a no-break space"), ("\u{2003}", "a space of another kind")] {
+            let expected = format!("3:1 {name} stands behind `Given`, where a space belongs");
+            assert_eq!(in_scenario(&format!("Given{sign}machines a and b\nAnd a crashes")), [expected]);
+        }
     }
 
     #[test]

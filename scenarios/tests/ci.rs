@@ -4,14 +4,11 @@
 mod home;
 
 use std::fs;
+use std::process::Stdio;
 
 use busyhour_scenarios::lock::Lock;
 use home::{Home, shown};
 use serde_json::Value;
-
-fn home(name: &str) -> Home {
-    Home::new("ci", name)
-}
 
 /// One that passes, one that fails with some seeds, one that chance spares with each.
 const MIXED: &str = "\
@@ -49,7 +46,7 @@ Feature: Mixed
 const FINE: &str = "--tags @release";
 
 fn code(home: &Home, line: &str) -> i32 {
-    home.busyhour(line).output().unwrap().status.code().unwrap()
+    home.command(line).output().unwrap().status.code().unwrap()
 }
 
 /// A results document without the one thing in it that differs from run to run.
@@ -63,7 +60,7 @@ fn results(home: &Home, out: &str) -> Value {
 
 #[test]
 fn every_run_leaves_its_results() {
-    let home = home("results").with("features/mixed.feature", MIXED);
+    let home = Home::new("results").with("features/mixed.feature", MIXED);
     assert_eq!(code(&home, "run --seeds 0..12 --out out"), 1);
     let mut results = results(&home, "out");
     assert_eq!(results["product"]["build"].as_str().unwrap().len(), 16);
@@ -85,7 +82,8 @@ fn every_run_leaves_its_results() {
 
 #[test]
 fn parts_merged_are_the_whole_in_results_verdict_gate_and_exit_code() {
-    let home = home("parts").with("features/mixed.feature", MIXED).with("gate.toml", "seeds = 12\nminimum_tests = 4\n");
+    let home =
+        Home::new("parts").with("features/mixed.feature", MIXED).with("gate.toml", "seeds = 12\nminimum_tests = 4\n");
     let whole = code(&home, "run --seeds 0..12 --out whole");
     let gate = |out: &str| home.told(&format!("gate {out}"));
     assert_eq!(whole, 1);
@@ -119,7 +117,7 @@ fn parts_merged_are_the_whole_in_results_verdict_gate_and_exit_code() {
 
 #[test]
 fn parts_of_one_seed_share_the_scenarios_among_them() {
-    let home = home("one-seed").with("features/mixed.feature", MIXED);
+    let home = Home::new("one-seed").with("features/mixed.feature", MIXED);
     let whole = code(&home, "run --out whole");
     for part in 1..=3 {
         let code = code(&home, &format!("run --tags @net --partition {part}/3 --out parts/{part}"));
@@ -131,7 +129,7 @@ fn parts_of_one_seed_share_the_scenarios_among_them() {
 
 #[test]
 fn parts_that_are_not_one_run_are_refused() {
-    let home = home("not-one").with("features/mixed.feature", MIXED);
+    let home = Home::new("not-one").with("features/mixed.feature", MIXED);
     for (out, arguments) in [
         ("a", "--partition 1/2"),
         ("b", "--partition 2/2"),
@@ -141,10 +139,10 @@ fn parts_that_are_not_one_run_are_refused() {
     ] {
         assert_eq!(code(&home, &format!("run {FINE} {arguments} --out {out}")), 0);
     }
-    home.write("changed/features/mixed.feature", &MIXED.replace("10 datagrams", "11 datagrams"));
+    home.save("changed/features/mixed.feature", MIXED.replace("10 datagrams", "11 datagrams"));
     assert_eq!(code(&home, &format!("run changed {FINE} --partition 2/2 --out changed/out")), 0);
-    home.write("broken/results.json", "{ \"format\": 1,\n \"product\": 3 }\n");
-    home.write("newer/results.json", "{ \"format\": 2 }\n");
+    home.save("broken/results.json", "{ \"format\": 1,\n \"product\": 3 }\n");
+    home.save("newer/results.json", "{ \"format\": 2 }\n");
     insta::assert_snapshot!(home.all_told(&[
         "merge a --out out",
         "merge a a --out out",
@@ -162,18 +160,18 @@ fn parts_that_are_not_one_run_are_refused() {
 
 #[test]
 fn the_gate_accepts_with_a_sentence_and_refuses_with_reasons() {
-    let home = home("gate").with("features/mixed.feature", MIXED);
-    home.write("gate.toml", "must_pass = [\"@release\"]\nseeds = 12\nminimum_tests = 2\n[required_faults]\ncut = 12\n");
+    let home = Home::new("gate").with("features/mixed.feature", MIXED);
+    home.save("gate.toml", "must_pass = [\"@release\"]\nseeds = 12\nminimum_tests = 2\n[required_faults]\ncut = 12\n");
     assert_eq!(code(&home, &format!("run {FINE} --seeds 0..12 --out fine")), 0);
     assert_eq!(code(&home, "run --seeds 0..12 --out mixed"), 1);
     assert_eq!(code(&home, "run --seeds 0..12 --partition 1/2 --out part"), 1);
-    home.write(
+    home.save(
         "strict.toml",
         "must_pass = [\"@release\", \"@gold\", \"@net and not @release\"]\nseeds = 100\nminimum_tests = 500\n\
         check_determinism = true\n[required_faults]\ncut = 100000\nrandom = 1\nnat = 1\n\
         [required_oracles]\nnothing_unsent_arrives = 1\neffects_exactly_once = 1\n",
     );
-    home.write("lenient.toml", "maximum_failures = 2\n");
+    home.save("lenient.toml", "maximum_failures = 2\n");
     let told = home.all_told(&[
         "gate fine",
         "gate mixed",
@@ -183,7 +181,7 @@ fn the_gate_accepts_with_a_sentence_and_refuses_with_reasons() {
     ]);
     insta::assert_snapshot!(told);
     let json: Value =
-        serde_json::from_slice(&home.busyhour("gate fine --format json").output().unwrap().stdout).unwrap();
+        serde_json::from_slice(&home.command("gate fine --format json").output().unwrap().stdout).unwrap();
     assert_eq!(json["accepted"], true);
     assert_eq!(json["figures"]["runs"], 24);
     let below = json["figures"]["failure_rate_below"].as_f64().unwrap();
@@ -192,7 +190,7 @@ fn the_gate_accepts_with_a_sentence_and_refuses_with_reasons() {
 
 #[test]
 fn a_quarantine_excuses_until_it_expires_and_names_somebody() {
-    let home = home("quarantine").with("features/mixed.feature", MIXED);
+    let home = Home::new("quarantine").with("features/mixed.feature", MIXED);
     assert_eq!(code(&home, "run --seeds 0..12 --out out"), 1);
     let of = |name: &str| {
         format!(
@@ -200,12 +198,12 @@ fn a_quarantine_excuses_until_it_expires_and_names_somebody() {
         )
     };
     let both = of("Nearly everything arrives") + &of("Nothing is ever lost");
-    home.write("gate.toml", &both);
-    home.write("passes.toml", &(both.clone() + &of("A cut is a cut")));
-    home.write("must.toml", &format!("must_pass = \"@net\"\n{both}"));
-    home.write("nobody.toml", &of("Nearly everything arives"));
-    home.write("key.toml", "\nminimum_test = 5\n");
-    home.write("oracle.toml", "[required_oracles]\nnothing_unsent_arrive = 1\n");
+    home.save("gate.toml", &both);
+    home.save("passes.toml", &(both.clone() + &of("A cut is a cut")));
+    home.save("must.toml", format!("must_pass = \"@net\"\n{both}"));
+    home.save("nobody.toml", of("Nearly everything arives"));
+    home.save("key.toml", "\nminimum_test = 5\n");
+    home.save("oracle.toml", "[required_oracles]\nnothing_unsent_arrive = 1\n");
     insta::assert_snapshot!(home.all_told(&[
         "gate out --today 2027-01-31",
         "gate out --today 2027-02-01",
@@ -222,15 +220,15 @@ fn a_quarantine_excuses_until_it_expires_and_names_somebody() {
 
 #[test]
 fn two_outcomes_of_one_seed_are_refused_whoever_is_in_quarantine() {
-    let home = home("nondeterministic").with("features/mixed.feature", MIXED);
+    let home = Home::new("nondeterministic").with("features/mixed.feature", MIXED);
     assert_eq!(code(&home, &format!("run {FINE} --seeds 0..2 --out out")), 0);
     let mut results: Value = serde_json::from_str(&home.read("out/results.json")).unwrap();
     let scenario = &mut results["scenarios"][0];
     (scenario["passed"], scenario["nondeterministic"]) = (1.into(), 1.into());
     scenario["verdict"] = "nondeterministic".into();
     scenario["cpu_us"] = 7_200_000_000_u64.into();
-    home.write("out/results.json", &results.to_string());
-    home.write(
+    home.save("out/results.json", results.to_string());
+    home.save(
         "gate.toml",
         "maximum_failures = 5\nmaximum_duration = \"1h\"\n[[quarantine]]\nscenario = \"Everything arrives\"\nreason = \"r\"\nowner = \"o\"\nexpires = 2027-01-31\n",
     );
@@ -239,13 +237,13 @@ fn two_outcomes_of_one_seed_are_refused_whoever_is_in_quarantine() {
 
 #[test]
 fn busyhour_toml_says_what_the_command_line_does_not() {
-    let home = home("config").with("specs/mixed.feature", MIXED);
-    home.write(
+    let home = Home::new("config").with("specs/mixed.feature", MIXED);
+    home.save(
         "busyhour.toml",
         "[run]\npaths = [\"specs\"]\nseeds = \"0..3\"\ntags = \"@release\"\nout = \"records\"\njobs = 2\n",
     );
     fs::create_dir_all(home.0.join("deep/er")).unwrap();
-    let deeper = |line: &str| shown(home.busyhour(line).current_dir(home.0.join("deep/er")).output().unwrap());
+    let deeper = |line: &str| shown(home.command(line).current_dir(home.0.join("deep/er")).output().unwrap());
     insta::assert_snapshot!(
         [
             home.told("run"),
@@ -259,11 +257,34 @@ fn busyhour_toml_says_what_the_command_line_does_not() {
     );
     assert!(home.0.join("records/results.json").is_file());
     assert_eq!(code(&home, "run --seeds 0..2 --check-determinism"), 0, "the second process is told what the first was");
+    // Other verbs are told what concerns them.
+    assert!(home.told("check").contains("4 scenarios in 1 file: no problems"));
+    assert!(deeper("check").contains("4 scenarios in 1 file: no problems"));
+    assert!(home.told("show").contains("Given machines a and b"), "the records are where the file says");
+    home.save("gate.toml", "minimum_tests = 1\n");
+    assert!(home.told("gate").contains("ACCEPTED"));
+    assert!(home.told("gate elsewhere").contains("there is no results.json in `elsewhere`"), "what is typed wins");
+}
+
+#[test]
+fn formats_of_busyhour_toml_are_those_of_the_flag_and_their_files_are_seen_from_its_folder() {
+    let home = Home::new("config-formats").with("features/mixed.feature", MIXED);
+    home.save("busyhour.toml", "[run]\ntags = \"@release\"\nformats = [\"pretty\", \"junit=results.xml\"]\n");
+    fs::create_dir(home.0.join("deep")).unwrap();
+    let deeper = |line: &str| shown(home.command(line).current_dir(home.0.join("deep")).output().unwrap());
+    let told = deeper("run ../features");
+    assert!(told.starts_with("exit 0") && told.contains("2 scenarios: 2 passed"), "{told}");
+    assert!(home.read("results.xml").contains("<testsuite"));
+    let config = deeper("config");
+    assert!(config.contains("formats            pretty, junit=../results.xml  ../busyhour.toml:3\n"), "{config}");
+    fs::remove_file(home.0.join("results.xml")).unwrap();
+    assert!(deeper("run ../features --format pretty").starts_with("exit 0"));
+    assert!(!home.0.join("results.xml").exists(), "what is typed wins");
 }
 
 #[test]
 fn what_is_wrong_with_busyhour_toml_exits_2_and_names_its_line() {
-    let home = home("config-wrong").with("features/mixed.feature", MIXED);
+    let home = Home::new("config-wrong").with("features/mixed.feature", MIXED);
     let told: Vec<String> = [
         "[run]\nseds = \"0..3\"\n",
         "seeds = \"0..3\"\n",
@@ -275,10 +296,14 @@ fn what_is_wrong_with_busyhour_toml_exits_2_and_names_its_line() {
         "[run]\nseed = 1\nseeds = \"0..3\"\n",
         "[run]\ntags = \"@a and\"\n",
         "[run\n",
+        "[run]\nseeds = 0..3\n",
+        "[run]\npaths = []\n",
+        "[run]\npaths = [\"nowhere\"]\n",
+        "[run]\nformats = [\"xml\"]\n",
     ]
     .iter()
     .map(|text| {
-        home.write("busyhour.toml", text);
+        home.save("busyhour.toml", text);
         format!("{text}{}", home.told("run"))
     })
     .collect();
@@ -286,8 +311,45 @@ fn what_is_wrong_with_busyhour_toml_exits_2_and_names_its_line() {
 }
 
 #[test]
+fn whatever_is_called_busyhour_toml_is_read_or_told() {
+    let home = Home::new("config-odd").with("features/mixed.feature", MIXED).with("busyhour.toml/file", "");
+    let told = home.told("run");
+    assert!(told.starts_with("exit 2") && told.contains("`busyhour.toml` can't be read"), "{told}");
+    fs::remove_dir_all(home.0.join("busyhour.toml")).unwrap();
+    std::os::unix::fs::symlink("nowhere", home.0.join("busyhour.toml")).unwrap();
+    let told = home.told("config");
+    assert!(told.starts_with("exit 2") && told.contains("`busyhour.toml` can't be read"), "{told}");
+}
+
+#[test]
+fn the_gate_without_rules_says_which_file_is_missing() {
+    let home = Home::new("no-rules");
+    insta::assert_snapshot!(home.told("gate"));
+}
+
+/// A run that is killed has no results: those of an earlier one would be taken for its own.
+#[test]
+fn results_are_gone_as_soon_as_another_run_begins() {
+    let home = Home::new("killed").with("features/mixed.feature", MIXED).with("gate.toml", "minimum_tests = 1\n");
+    assert_eq!(code(&home, &format!("run {FINE}")), 0);
+    assert!(home.told("gate").contains("ACCEPTED"));
+    // It would run for hours; should it never forget, it's killed after some seconds of CPU time.
+    let mut run = home.shell("ulimit -t 20; exec \"$BUSYHOUR\" run --seeds 0..1000000 --jobs 1");
+    let mut child = run.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let results = home.0.join("target/busyhour/results.json");
+    while results.exists() && child.try_wait().unwrap().is_none() {
+        std::thread::yield_now();
+    }
+    // It may be gone already.
+    let _ = child.kill();
+    child.wait().unwrap();
+    let told = home.told("gate");
+    assert!(told.starts_with("exit 2") && told.contains("there is no results.json"), "{told}");
+}
+
+#[test]
 fn completions_and_manual_pages_name_every_verb() {
-    let home = home("completions");
+    let home = Home::new("completions");
     let help = home.told("--help");
     let verbs: Vec<&str> = help
         .lines()
@@ -315,12 +377,13 @@ fn completions_and_manual_pages_name_every_verb() {
     for verb in &verbs {
         assert!(home.told(&format!("man {verb}")).contains(".TH busyhour"), "{verb}");
     }
-    insta::assert_snapshot!(home.all_told(&["man gat", "completions tcsh"]));
+    assert!(home.told("man bench wire").contains(".TH busyhour-bench-wire"), "{}", home.told("man bench wire"));
+    insta::assert_snapshot!(home.all_told(&["man gat", "man bench wirr", "completions tcsh"]));
 }
 
 #[test]
 fn of_two_runs_into_one_folder_the_second_is_told_so() {
-    let home = home("lock").with("features/mixed.feature", MIXED);
+    let home = Home::new("lock").with("features/mixed.feature", MIXED);
     let run = format!("run {FINE} --out out");
     assert_eq!(code(&home, &run), 0);
     let other = Lock::take(&home.0.join("out")).unwrap();
@@ -334,13 +397,13 @@ fn of_two_runs_into_one_folder_the_second_is_told_so() {
     drop(other);
     assert_eq!(code(&home, &run), 0);
     // What a process leaves that was killed keeps nobody out.
-    home.write("out/.lock", "1\n");
+    home.save("out/.lock", "1\n");
     assert_eq!(code(&home, &run), 0);
 }
 
 #[test]
 fn a_full_disk_is_said_in_a_sentence_and_exits_70() {
-    let home = home("full").with("features/mixed.feature", MIXED);
+    let home = Home::new("full").with("features/mixed.feature", MIXED);
     let told = |line: &str| {
         let told = shown(home.shell(line).output().unwrap());
         assert!(!told.contains("panicked"), "{told}");

@@ -1,14 +1,12 @@
 //! The command as a person meets it: what it prints, and how it exits.
 
-#[path = "command/home.rs"]
 mod home;
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read as _};
-use std::path::Path;
 use std::process::{Command, Stdio};
 
-use home::{Home, busyhour, own_steps, shown};
+use home::{Home, own_steps, shown};
 
 const ORDERS: &str = include_str!("features/orders.feature");
 
@@ -29,17 +27,17 @@ Feature: Mixed
 #[test]
 fn a_run_that_passes_exits_0() {
     let home = Home::new("passes").with("features/shop/orders.feature", ORDERS);
-    insta::assert_snapshot!(home.told(&own_steps(), &["run"]));
+    insta::assert_snapshot!(home.told_by(&own_steps(), &["run"]));
 }
 
 #[test]
 fn a_failure_exits_1_and_its_replay_line_runs_it_again() {
     let home = Home::new("fails").with("features/mixed.feature", MIXED);
-    let told = home.told(&own_steps(), &["run", "--seed", "7"]);
+    let told = home.told_by(&own_steps(), &["run", "--seed", "7"]);
     insta::assert_snapshot!(told);
     let replay = told.lines().find_map(|line| line.trim().strip_prefix("replay    busyhour ")).unwrap();
     let line = format!("{} {replay}", own_steps().display());
-    let again = shown(home.command(Path::new("sh"), &["-c", &line]).output().unwrap());
+    let again = shown(home.shell(&line).output().unwrap());
     let details = |told: &str| told[told.find("Failures").unwrap()..told.find("replay").unwrap()].to_owned();
     assert_eq!(details(&again), details(&told), "{again}");
     assert!(again.contains("1 scenario: 0 passed, 1 failed"), "{again}");
@@ -48,14 +46,14 @@ fn a_failure_exits_1_and_its_replay_line_runs_it_again() {
 #[test]
 fn many_seeds_are_told_in_one_line_a_scenario() {
     let home = Home::new("seeds").with("features/mixed.feature", MIXED);
-    insta::assert_snapshot!(home.told(&own_steps(), &["run", "--seeds", "0..50"]));
+    insta::assert_snapshot!(home.told_by(&own_steps(), &["run", "--seeds", "0..50"]));
 }
 
 #[test]
 fn the_number_of_jobs_changes_no_byte_of_standard_output() {
     let home = Home::new("jobs").with("features/mixed.feature", MIXED).with("features/orders.feature", ORDERS);
     let stdout = |jobs: &str| {
-        let output = home.command(&own_steps(), &["run", "--seeds", "3..20", "--jobs", jobs]).output().unwrap();
+        let output = home.command_of(&own_steps(), &["run", "--seeds", "3..20", "--jobs", jobs]).output().unwrap();
         String::from_utf8(output.stdout).unwrap()
     };
     let one = stdout("1");
@@ -68,7 +66,7 @@ fn the_number_of_jobs_changes_no_byte_of_standard_output() {
 fn scenarios_are_chosen_by_tags_and_by_name() {
     let home = Home::new("choice").with("features/mixed.feature", MIXED).with("features/orders.feature", ORDERS);
     let summary = |arguments: &[&str]| {
-        let told = home.told(&own_steps(), &[&["run"], arguments].concat());
+        let told = home.told_by(&own_steps(), &[&["run"], arguments].concat());
         told.lines().find(|line| line.contains("scenario")).unwrap().to_owned()
     };
     assert_eq!(summary(&["--tags", "@quick"]), "1 scenario: 1 passed; seed 0; 0 packets; 3.000 s simulated");
@@ -83,7 +81,7 @@ fn scenarios_are_chosen_by_tags_and_by_name() {
 #[test]
 fn nothing_chosen_exits_4() {
     let home = Home::new("nothing").with("features/mixed.feature", MIXED);
-    insta::assert_snapshot!(home.told(&own_steps(), &["run", "--tags", "@nobody"]));
+    insta::assert_snapshot!(home.told_by(&own_steps(), &["run", "--tags", "@nobody"]));
 }
 
 #[test]
@@ -94,7 +92,7 @@ fn what_is_wrong_with_feature_files_exits_2_and_runs_nothing() {
             "features/deep/b.feature",
             "Feature: b\n  Scenario: s\n    Given machines a and b\n    When wait 90 seconds\n    Then a crashes\n",
         );
-    insta::assert_snapshot!(home.told(&busyhour(), &["run"]));
+    insta::assert_snapshot!(home.told(&["run"]));
 }
 
 #[test]
@@ -102,7 +100,7 @@ fn a_path_without_features_exits_2() {
     let home = Home::new("paths").with("empty/readme.txt", "").with("notes.txt", "");
     let told: Vec<String> = [&["run"][..], &["run", "empty"], &["run", "nowhere"], &["run", "notes.txt"]]
         .iter()
-        .map(|arguments| format!("$ busyhour {}\n{}", arguments.join(" "), home.told(&busyhour(), arguments)))
+        .map(|arguments| format!("$ busyhour {}\n{}", arguments.join(" "), home.told(arguments)))
         .collect();
     insta::assert_snapshot!(told.join("\n"));
 }
@@ -110,26 +108,26 @@ fn a_path_without_features_exits_2() {
 #[test]
 fn records_that_can_not_be_written_are_found_out_before_anything_runs() {
     let home = Home::new("out").with("features/orders.feature", ORDERS).with("file", "");
-    insta::assert_snapshot!(home.told(&own_steps(), &["run", "--out", "file"]), @r"
+    insta::assert_snapshot!(home.told_by(&own_steps(), &["run", "--out", "file"]), @r"
     exit 2
     --- stdout
     --- stderr
     busyhour: no record can be put into `file`: it is a file; name another folder with --out
     ");
-    assert!(home.told(&own_steps(), &["run", "--out", "file/below"]).starts_with("exit 2"));
-    assert!(home.told(&own_steps(), &["run", "--out", "new/folder"]).starts_with("exit 0"));
+    assert!(home.told_by(&own_steps(), &["run", "--out", "file/below"]).starts_with("exit 2"));
+    assert!(home.told_by(&own_steps(), &["run", "--out", "new/folder"]).starts_with("exit 0"));
 }
 
 #[test]
 fn two_files_that_seeds_and_records_could_not_tell_apart_exit_2() {
     let home = Home::new("twice").with("a/features/x.feature", ORDERS).with("b/features/x.feature", ORDERS);
-    insta::assert_snapshot!(home.told(&own_steps(), &["run", "a", "b"]), @r"
+    insta::assert_snapshot!(home.told_by(&own_steps(), &["run", "a", "b"]), @r"
     exit 2
     --- stdout
     --- stderr
     busyhour: `a/features/x.feature` and `b/features/x.feature` are both called `features/x.feature` in seeds and records: run them apart
     ");
-    assert!(home.told(&own_steps(), &["run", "a"]).starts_with("exit 0"));
+    assert!(home.told_by(&own_steps(), &["run", "a"]).starts_with("exit 0"));
 }
 
 const MY_VAN: &str = "\
@@ -150,7 +148,7 @@ fn a_network_profile_beside_the_features_is_used_from_wherever_the_run_is_starte
         .with("features/networks/my-van.toml", SLOW)
         .with("features/road/deep/van.feature", MY_VAN);
     let line = |folder: &str, path: &str| {
-        let mut command = home.command(&busyhour(), &["run", path]);
+        let mut command = home.command(&["run", path]);
         let told = shown(command.current_dir(home.0.join(folder)).output().unwrap());
         told.lines().find(|line| line.contains("A page is fetched")).unwrap().to_owned()
     };
@@ -164,17 +162,17 @@ fn a_network_profile_beside_the_features_is_used_from_wherever_the_run_is_starte
 fn the_nearest_folder_of_network_profiles_overrides_those_around_it() {
     let home = Home::new("networks-nearest")
         .with("features/networks/my-van.toml", SLOW)
-        .with("features/road/networks/my-van.toml", &SLOW.replace("1000", "250"))
+        .with("features/road/networks/my-van.toml", SLOW.replace("1000", "250"))
         .with("features/road/van.feature", MY_VAN);
-    assert!(home.told(&busyhour(), &["run"]).contains("  passed        A page is fetched  1.010 s"));
+    assert!(home.told(&["run"]).contains("  passed        A page is fetched  1.010 s"));
 }
 
 #[test]
 fn what_is_wrong_with_a_network_profile_exits_2_and_names_its_line() {
     let home = Home::new("networks-broken")
-        .with("features/networks/my-van.toml", &SLOW.replacen("latency_ms", "latency", 1))
+        .with("features/networks/my-van.toml", SLOW.replacen("latency_ms", "latency", 1))
         .with("features/van.feature", MY_VAN);
-    insta::assert_snapshot!(home.told(&busyhour(), &["run"]), @r#"
+    insta::assert_snapshot!(home.told(&["run"]), @r#"
     exit 2
     --- stdout
     --- stderr
@@ -220,22 +218,22 @@ const REFUSED_TWICE: &str = r#"Feature: Webhooks
 fn a_sender_beside_the_features_is_a_contract_like_those_that_are_built_in() {
     let home =
         Home::new("senders").with("features/senders/careful.toml", CAREFUL).with("features/crm.feature", REFUSED_TWICE);
-    let told = home.told(&busyhour(), &["run"]);
+    let told = home.told(&["run"]);
     assert!(told.contains("1 scenario: 1 passed"), "{told}");
     let never = CAREFUL.replace("[[retry]]\non = [\"all\"]\nwaits = [\"10s\"]\n", "");
     let home = Home::new("senders-once")
         .with("features/senders/careful.toml", &never)
         .with("features/crm.feature", REFUSED_TWICE);
-    let told = home.told(&busyhour(), &["run"]);
+    let told = home.told(&["run"]);
     assert!(told.contains("1 scenario: 0 passed, 1 failed"), "one that never tries again delivers once: {told}");
 }
 
 #[test]
 fn what_is_wrong_with_a_sender_exits_2_and_names_its_line() {
     let home = Home::new("senders-broken")
-        .with("features/senders/careful.toml", &CAREFUL.replace("signature", "signatur"))
+        .with("features/senders/careful.toml", CAREFUL.replace("signature", "signatur"))
         .with("features/crm.feature", REFUSED_TWICE);
-    insta::assert_snapshot!(home.told(&busyhour(), &["run"]), @r#"
+    insta::assert_snapshot!(home.told(&["run"]), @r#"
     exit 2
     --- stdout
     --- stderr
@@ -247,7 +245,7 @@ fn what_is_wrong_with_a_sender_exits_2_and_names_its_line() {
 #[test]
 fn a_sender_that_nobody_knows_fails_with_the_names_of_those_there_are() {
     let home = Home::new("senders-unknown").with("features/crm.feature", REFUSED_TWICE);
-    let told = home.told(&busyhour(), &["run"]);
+    let told = home.told(&["run"]);
     let line = told.lines().find(|line| line.contains("there is no sender")).unwrap_or(&told);
     insta::assert_snapshot!(line.trim(), @r#"because   there is no sender "careful"; there are "dialpad", "didww", "github", "shopify", "standard", "standard-v1a", "stripe", "svix", "twilio", "vicidial-dispo", "vicidial-no-agent"; your own stand in a folder `senders` beside the feature files"#);
 }
@@ -256,7 +254,7 @@ fn a_sender_that_nobody_knows_fails_with_the_names_of_those_there_are() {
 fn an_invariant_that_nobody_knows_exits_2_with_the_line_of_its_scenario() {
     let feature = "Feature: f\n\n  @breaks:nothing_crosses_cut\n  Scenario: s\n    When 1 second passes\n";
     let home = Home::new("breaks").with("features/f.feature", feature);
-    insta::assert_snapshot!(home.told(&busyhour(), &["run"]), @r#"
+    insta::assert_snapshot!(home.told(&["run"]), @r#"
     exit 2
     --- stdout
     --- stderr
@@ -270,7 +268,7 @@ fn what_chance_spared_fails_over_several_seeds_and_not_with_one() {
     let feature = "Feature: f\n  Scenario: s\n    Given machines a and b\n    \
                    And every network loses 0.0001% of packets\n    When a sends 10 datagrams to b\n";
     let home = Home::new("spared").with("features/f.feature", feature);
-    insta::assert_snapshot!(home.told(&busyhour(), &["run"]), @r"
+    insta::assert_snapshot!(home.told(&["run"]), @r"
     exit 0
     --- stdout
     features/f.feature
@@ -282,7 +280,7 @@ fn what_chance_spared_fails_over_several_seeds_and_not_with_one() {
     Took (wall time)
     The report is in target/busyhour/report.html
     ");
-    insta::assert_snapshot!(home.told(&busyhour(), &["run", "--seeds", "0..3"]), @r"
+    insta::assert_snapshot!(home.told(&["run", "--seeds", "0..3"]), @r"
     exit 1
     --- stdout
     features/f.feature
@@ -309,6 +307,8 @@ fn wrong_use_exits_2_and_says_what_is_wrong() {
         &["run", "--seeds", "5"],
         &["run", "--seed", "1", "--seeds", "0..5"],
         &["run", "--seed", "18446744073709551615"],
+        &["run", "--seed", "-1"],
+        &["run", "--jobs", "-1"],
         &["run", "--jobs", "0"],
         &["run", "--tags", "@a and"],
         &["run", "--name", "("],
@@ -317,7 +317,7 @@ fn wrong_use_exits_2_and_says_what_is_wrong() {
         &["bench", "wire", "--against", "the wind"],
     ]
     .iter()
-    .map(|arguments| format!("$ busyhour {}\n{}", arguments.join(" "), home.told(&busyhour(), arguments)))
+    .map(|arguments| format!("$ busyhour {}\n{}", arguments.join(" "), home.told(arguments)))
     .collect();
     insta::assert_snapshot!(told.join("\n"));
 }
@@ -325,16 +325,12 @@ fn wrong_use_exits_2_and_says_what_is_wrong() {
 #[test]
 fn help_says_what_there_is() {
     let home = Home::new("help");
-    insta::assert_snapshot!(format!(
-        "{}\n{}",
-        home.told(&busyhour(), &["--help"]),
-        home.told(&busyhour(), &["run", "--help"])
-    ));
+    insta::assert_snapshot!(format!("{}\n{}", home.told(&["--help"]), home.told(&["run", "--help"])));
 }
 
 #[test]
 fn the_steps_of_other_crates_are_listed_with_their_places() {
-    let told = Home::new("steps").told(&own_steps(), &["steps"]);
+    let told = Home::new("steps").told_by(&own_steps(), &["steps"]);
     assert!(told.contains("Steps of other crates in this build"), "{told}");
     assert!(told.contains("orders.rs:"), "{told}");
     assert!(told.contains("When 90 seconds pass"), "{told}");
@@ -343,7 +339,7 @@ fn the_steps_of_other_crates_are_listed_with_their_places() {
 #[test]
 fn a_step_of_another_crate_under_another_keyword_is_an_error_that_says_so() {
     let home = Home::new("foreign").with("features/f.feature", "Feature: f\n  Scenario: s\n    When 2 open orders\n");
-    let told = home.told(&own_steps(), &["run"]);
+    let told = home.told_by(&own_steps(), &["run"]);
     assert!(told.starts_with("exit 2"), "{told}");
     assert!(told.contains("this step is known under Given alone, and here it stands under When"), "{told}");
 }
@@ -352,7 +348,7 @@ fn a_step_of_another_crate_under_another_keyword_is_an_error_that_says_so() {
 fn a_deterministic_run_is_the_same_in_a_second_process() {
     let home = Home::new("deterministic").with("features/orders.feature", ORDERS);
     insta::assert_snapshot!(
-        home.told(&own_steps(), &["run", "--check-determinism", "--seeds", "0..3", "--name", "order"])
+        home.told_by(&own_steps(), &["run", "--check-determinism", "--seeds", "0..3", "--name", "order"])
     );
 }
 
@@ -362,7 +358,7 @@ fn found_out(name: &str, step: &str) -> String {
         "Feature: f\n  Scenario: s\n    Given machines a and b\n    When a greets b\n    And {step}\n    And b greets a\n"
     );
     let home = Home::new(name).with("features/f.feature", &feature);
-    let told = home.told(&own_steps(), &["run", "--check-determinism"]);
+    let told = home.told_by(&own_steps(), &["run", "--check-determinism"]);
     assert!(told.starts_with("exit 5"), "{told}");
     assert!(told.contains("not deterministic: features/f.feature::s with seed 0"), "{told}");
     assert!(told.contains("Not deterministic: 1 of 1 run came out differently."), "{told}");
@@ -397,7 +393,7 @@ fn a_packet_that_only_one_of_two_processes_sends_exits_5_and_is_named() {
 fn a_greeting_is_the_same_in_a_second_process_and_leaves_no_trail() {
     let feature = "Feature: f\n  Scenario: s\n    Given machines a and b\n    When a greets b\n";
     let home = Home::new("greeting").with("features/f.feature", feature);
-    let told = home.told(&own_steps(), &["run", "--check-determinism"]);
+    let told = home.told_by(&own_steps(), &["run", "--check-determinism"]);
     assert!(told.starts_with("exit 0"), "{told}");
     assert!(told.contains("Deterministic: the same in two processes (1 run)."), "{told}");
     let scenario = fs::read_dir(home.0.join("target/busyhour/features-f")).unwrap().next().unwrap().unwrap();
@@ -408,7 +404,7 @@ fn a_greeting_is_the_same_in_a_second_process_and_leaves_no_trail() {
 #[test]
 fn whoever_came_by_cargo_replays_by_cargo_and_the_record_knows_nothing_of_it() {
     let home = Home::new("by-cargo").with("features/mixed.feature", MIXED);
-    let mut command = home.command(&own_steps(), &["run", "--name", "broken"]);
+    let mut command = home.command_of(&own_steps(), &["run", "--name", "broken"]);
     let told = shown(command.env("CARGO", "/usr/bin/cargo").output().unwrap());
     let replay = told.lines().find_map(|line| line.trim().strip_prefix("replay    ")).unwrap();
     assert!(replay.starts_with("cargo run --release -- run features/mixed.feature --name "), "{told}");
@@ -431,7 +427,7 @@ fn read_until(stream: &mut impl BufRead, words: &str) -> String {
 fn an_interrupt_prints_what_is_done_and_exits_130() {
     let slow = "Feature: f\n  Scenario: s\n    When 1 second passes\n  Scenario: t\n    When the clerk counts sheep\n";
     let home = Home::new("interrupt").with("features/f.feature", slow);
-    let mut command = home.command(&own_steps(), &["run", "--jobs", "1", "--seeds", "0..1000"]);
+    let mut command = home.command_of(&own_steps(), &["run", "--jobs", "1", "--seeds", "0..1000"]);
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut stdout = BufReader::new(child.stdout.take().unwrap());
     // The first scenario is done, and the second takes far longer than the interrupt.
@@ -453,7 +449,7 @@ fn an_interrupt_prints_what_is_done_and_exits_130() {
 #[test]
 fn the_floors_bench_tells_what_it_has_lived_through_in_one_object_a_line() {
     let home = Home::new("bench-floor");
-    let output = home.command(&busyhour(), &["bench", "floor", "--only", "retries", "--json"]).output().unwrap();
+    let output = home.command(&["bench", "floor", "--only", "retries", "--json"]).output().unwrap();
     let said = String::from_utf8(output.stdout).unwrap();
     let lines: Vec<serde_json::Value> = said.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let [line] = lines.as_slice() else { panic!("{said}") };
@@ -465,12 +461,12 @@ fn the_floors_bench_tells_what_it_has_lived_through_in_one_object_a_line() {
 #[test]
 fn the_version_names_the_commit_and_so_does_each_record() {
     let home = Home::new("version").with("features/f.feature", "Feature: f\n  Scenario: s\n    When 1 second passes\n");
-    let told = home.told(&busyhour(), &["--version"]);
+    let told = home.told(&["--version"]);
     let line = told.lines().find(|line| line.starts_with("busyhour ")).unwrap_or(&told);
     let commit = line.split_once(" (commit ").and_then(|(_, rest)| rest.strip_suffix(')')).expect(line).to_owned();
     assert!(commit == "unknown" || commit.len() >= 12, "{line}");
     assert!(line.starts_with(concat!("busyhour ", env!("CARGO_PKG_VERSION"), " (")), "{line}");
-    assert!(home.told(&busyhour(), &["run"]).starts_with("exit 0"));
+    assert!(home.told(&["run"]).starts_with("exit 0"));
     let scenario = fs::read_dir(home.0.join("target/busyhour/features-f")).unwrap().next().unwrap().unwrap();
     let record = fs::read_to_string(scenario.path().join("seed-0/record.json")).unwrap();
     assert!(record.contains(&format!("\"commit\": \"{commit}\"")), "{record}");

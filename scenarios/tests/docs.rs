@@ -2,8 +2,12 @@
 //! is part of a file that's built, each TOML file is read.
 //!
 //! A document is a session in one folder. A comment above a block says more of it: `<!-- file: PATH -->` puts the block
-//! into a file, and `<!-- fails -->` says that it isn't meant to pass. In what a command prints, `...` stands for anything,
+//! into a file, `<!-- fails -->` says that it isn't meant to pass, and `<!-- exits 1 -->` how its last command ends, where
+//! that isn't with 0. In what a command prints, `...` stands for anything,
 //! within a line or for lines.
+
+#[path = "home/mod.rs"]
+mod home;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -17,6 +21,7 @@ struct Block {
     line: usize,
     file: Option<String>,
     fails: bool,
+    exits: i32,
 }
 
 fn root() -> &'static Path {
@@ -25,13 +30,13 @@ fn root() -> &'static Path {
 
 fn blocks(document: &str) -> Vec<Block> {
     let mut blocks: Vec<Block> = Vec::new();
-    let (mut open, mut file, mut fails) = (None::<Block>, None, false);
+    let (mut open, mut file, mut fails, mut exits) = (None::<Block>, None, false, 0);
     for (number, line) in document.lines().enumerate() {
         match (&mut open, line.strip_prefix("```")) {
             (None, Some(language)) => {
                 let language = language.to_owned();
-                open = Some(Block { language, text: String::new(), line: number + 1, file: file.take(), fails });
-                fails = false;
+                open = Some(Block { language, text: String::new(), line: number + 1, file: file.take(), fails, exits });
+                (fails, exits) = (false, 0);
             }
             (Some(_), Some(_)) => blocks.extend(open.take()),
             (Some(block), None) => block.text.push_str(&format!("{line}\n")),
@@ -41,6 +46,9 @@ fn blocks(document: &str) -> Vec<Block> {
                     file = Some(path.to_owned());
                 }
                 fails |= comment == Some("fails");
+                if let Some(code) = comment.and_then(|comment| comment.strip_prefix("exits ")) {
+                    exits = code.parse().unwrap();
+                }
             }
         }
     }
@@ -50,9 +58,7 @@ fn blocks(document: &str) -> Vec<Block> {
 
 /// A folder in which a document's commands are run: features and fixtures of ours stand in it.
 fn home(name: &str) -> PathBuf {
-    let home = Path::new(env!("CARGO_TARGET_TMPDIR")).join("docs").join(name);
-    let _ = fs::remove_dir_all(&home);
-    fs::create_dir_all(&home).unwrap();
+    let home = home::Home::new(name).0;
     for folder in ["features", "fixtures"] {
         std::os::unix::fs::symlink(root().join(folder), home.join(folder)).unwrap();
     }
@@ -110,14 +116,6 @@ fn words(command: &str) -> Vec<String> {
     words
 }
 
-/// A program that was built with this test.
-fn built(example: &str) -> PathBuf {
-    let test = std::env::current_exe().unwrap();
-    let example = test.parent().unwrap().parent().unwrap().join("examples").join(example);
-    assert!(example.exists(), "build {} too: cargo test --workspace, without --test", example.display());
-    example
-}
-
 /// What is known of a command by its words.
 enum Known {
     Run(PathBuf, Vec<String>, bool),
@@ -141,9 +139,9 @@ fn known(command: &str) -> Known {
         ["alias", _] => Known::ChangesFolder(".".to_owned()),
         ["cargo", "run", "--release", "--", rest @ ..] => Known::Run(busyhour(), owned(rest), true),
         ["cargo", "run", "--release", "--example", example, "--", rest @ ..] => {
-            Known::Run(built(example), owned(rest), true)
+            Known::Run(home::example(example), owned(rest), true)
         }
-        ["cargo", "run", "--example", example] => Known::Run(built(example), Vec::new(), true),
+        ["cargo", "run", "--example", example] => Known::Run(home::example(example), Vec::new(), true),
         ["busyhour", rest @ ..] => Known::Run(busyhour(), owned(rest), false),
         _ => panic!("nobody knows how to run `{command}`"),
     }
@@ -160,7 +158,8 @@ fn run_session(folder: &mut PathBuf, block: &Block, place: &str) {
             }
         }
     }
-    for (command, shown) in commands {
+    let last = commands.len() - 1;
+    for (at, (command, shown)) in commands.into_iter().enumerate() {
         let (program, arguments, by_cargo) = match known(&command) {
             Known::ChangesFolder(to) => {
                 folder.push(to);
@@ -192,11 +191,8 @@ fn run_session(folder: &mut PathBuf, block: &Block, place: &str) {
             is_shown,
             "{place}: `{command}` printed\n{stdout}\n--- and on standard error\n{stderr}\n--- not\n{shown}"
         );
-        let code = output.status.code();
-        assert!(code.is_some_and(|code| code < 70), "{place}: `{command}` ended with {code:?}\n{stderr}");
-        if shown.trim().is_empty() {
-            assert_eq!(code, Some(0), "{place}: `{command}`\n{stdout}\n{stderr}");
-        }
+        let exits = if at == last { block.exits } else { 0 };
+        assert_eq!(output.status.code(), Some(exits), "{place}: `{command}`\n{stdout}\n{stderr}");
     }
 }
 
@@ -258,7 +254,7 @@ fn read_toml(folder: &Path, block: &Block, place: &str) {
             busyhour::webhook::contract::Contracts::builtin().with_folder(folder).map_err(|e| e.to_string())
         }
         // The commands of the document read these.
-        _ if path.ends_with("busyhour.toml") || path.ends_with("gate.toml") => {
+        _ if ["busyhour.toml", "gate.toml", "phrases.toml"].iter().any(|name| path.ends_with(name)) => {
             let to = home.join(path);
             fs::write(to, &block.text).unwrap();
             return;

@@ -1,6 +1,5 @@
 //! What a run leaves for other programs: JUnit's XML, Cucumber's messages, annotations, results.
 
-#[path = "command/home.rs"]
 mod home;
 
 use std::fs;
@@ -8,7 +7,7 @@ use std::path::Path;
 use std::process::Command;
 
 use busyhour_scenarios::results::Results;
-use home::{Home, busyhour, own_steps, shown};
+use home::{Home, own_steps, shown};
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus};
 use serde_json::Value;
 
@@ -63,7 +62,7 @@ Feature: Gossip
 ";
 
 fn read(home: &Home, file: &str) -> String {
-    fs::read_to_string(home.0.join(file)).unwrap()
+    home.read(file)
 }
 
 /// The tests of a JUnit file, by their suites.
@@ -82,7 +81,7 @@ fn without_time(xml: &str) -> String {
 #[test]
 fn junit_tells_each_run_with_its_place_its_failure_and_its_files() {
     let home = Home::new("junit").with("features/shop/mixed.feature", MIXED).with("features/chance.feature", SPARED);
-    let told = home.told(&own_steps(), &["run", "--format", "junit"]);
+    let told = home.told_by(&own_steps(), &["run", "--format", "junit"]);
     assert!(told.starts_with("exit 1"), "{told}");
     assert!(told.contains("3 scenarios: 1 passed, 1 not exercised, 1 failed"), "a person is told as ever: {told}");
     insta::assert_snapshot!(without_time(&read(&home, "target/busyhour/junit.xml")));
@@ -91,7 +90,7 @@ fn junit_tells_each_run_with_its_place_its_failure_and_its_files() {
 #[test]
 fn no_two_tests_of_a_junit_file_have_one_name_and_all_have_their_seed() {
     let home = Home::new("junit-names").with("features/calls.feature", CALL).with("features/mixed.feature", MIXED);
-    home.told(&own_steps(), &["run", "--seeds", "0..3", "--format", "junit=junit.xml"]);
+    home.told_by(&own_steps(), &["run", "--seeds", "0..3", "--format", "junit=junit.xml"]);
     let mut names: Vec<(String, String)> = Vec::new();
     for (_, tests) in junit(&home, "junit.xml") {
         for test in tests {
@@ -111,7 +110,7 @@ fn a_junit_file_holds_any_character_that_a_failure_may_have() {
         "features/f.feature",
         "Feature: f <&> \"\u{1b}[31m\" ]]>\n  Scenario: s\n    When the clerk shouts every character\n",
     );
-    home.told(&own_steps(), &["run", "--format", "junit=junit.xml"]);
+    home.told_by(&own_steps(), &["run", "--format", "junit=junit.xml"]);
     let suites = junit(&home, "junit.xml");
     let test = &suites[0].1[0];
     assert_eq!(test.name.as_str(), "f <&> \"␛[31m\" ]]> > s (seed 0)");
@@ -128,7 +127,7 @@ fn a_junit_file_holds_any_character_that_a_failure_may_have() {
 #[test]
 fn a_run_that_differs_from_itself_is_nondeterministic_in_every_format() {
     let home = Home::new("nondeterministic").with("features/gossip.feature", NONDETERMINISTIC);
-    let told = home.told(
+    let told = home.told_by(
         &own_steps(),
         &["run", "--check-determinism", "--format=junit=j.xml", "--format=messages=m.ndjson", "--format=github"],
     );
@@ -169,7 +168,7 @@ fn of<'a>(messages: &'a [Value], kind: &str) -> Vec<&'a Value> {
 #[test]
 fn messages_tell_of_every_step_and_hang_the_diagram_on_the_one_that_failed() {
     let home = Home::new("messages").with("features/calls.feature", CALL);
-    let told = home.told(&busyhour(), &["run", "--format", "messages"]);
+    let told = home.told(&["run", "--format", "messages"]);
     assert!(told.starts_with("exit 1"), "{told}");
     let messages = messages(&home, "target/busyhour/messages.ndjson");
     let kinds: Vec<&str> =
@@ -196,7 +195,7 @@ fn whatever_a_message_refers_to_was_told_before() {
         .with("features/calls.feature", CALL)
         .with("features/chance.feature", SPARED)
         .with("features/mixed.feature", MIXED);
-    home.told(&own_steps(), &["run", "--seeds", "0..2", "--format", "messages=m.ndjson"]);
+    home.told_by(&own_steps(), &["run", "--seeds", "0..2", "--format", "messages=m.ndjson"]);
     let mut known = std::collections::BTreeSet::new();
     let mut referred = 0;
     for message in messages(&home, "m.ndjson") {
@@ -234,7 +233,7 @@ fn messages_are_the_same_bytes_from_run_to_run_and_however_many_run_at_once() {
     let home = Home::new("messages-same").with("features/calls.feature", CALL).with("features/mixed.feature", MIXED);
     let run = |jobs: &str, file: &str| {
         let format = format!("--format=messages={file}");
-        home.told(&own_steps(), &["run", "--seeds", "0..4", "--jobs", jobs, &format]);
+        home.told_by(&own_steps(), &["run", "--seeds", "0..4", "--jobs", jobs, &format]);
         read(&home, file)
     };
     let one = run("1", "one.ndjson");
@@ -246,7 +245,7 @@ fn messages_are_the_same_bytes_from_run_to_run_and_however_many_run_at_once() {
 fn a_page_of_a_feature_in_another_language_has_its_own_keywords() {
     let german = "# language: de\nFunktionalität: Uhr\n  Szenario: Eine Sekunde\n    Wenn 1 second passes\n";
     let home = Home::new("messages-german").with("features/uhr.feature", german);
-    let told = home.told(&busyhour(), &["run", "--format", "messages=m.ndjson"]);
+    let told = home.told(&["run", "--format", "messages=m.ndjson"]);
     assert!(told.starts_with("exit 0"), "{told}");
     let messages = messages(&home, "m.ndjson");
     let feature = &of(&messages, "gherkinDocument")[0]["feature"];
@@ -258,7 +257,7 @@ fn a_page_of_a_feature_in_another_language_has_its_own_keywords() {
 /// The command of a step of a workflow, with its summary's file.
 fn on_github(home: &Home, program: &Path, arguments: &[&str]) -> (String, String) {
     let summary = home.0.join("summary.md");
-    let mut command: Command = home.command(program, arguments);
+    let mut command: Command = home.command_of(program, arguments);
     let told = shown(command.env("GITHUB_STEP_SUMMARY", &summary).output().unwrap());
     (told, fs::read_to_string(summary).unwrap_or_default())
 }
@@ -299,8 +298,10 @@ fn ten_annotations_are_written_and_the_rest_is_counted() {
 #[test]
 fn several_formats_are_written_in_one_run_and_two_on_standard_output_are_an_error() {
     let home = Home::new("several").with("features/mixed.feature", MIXED);
-    let told = home
-        .told(&own_steps(), &["run", "--format", "pretty=report/run.txt", "--format", "junit", "--format", "messages"]);
+    let told = home.told_by(
+        &own_steps(),
+        &["run", "--format", "pretty=report/run.txt", "--format", "junit", "--format", "messages"],
+    );
     assert!(told.starts_with("exit 1\n--- stdout\n--- stderr\n"), "{told}");
     assert!(read(&home, "report/run.txt").contains("2 scenarios: 1 passed, 1 failed"));
     let told: Vec<String> = [
@@ -312,7 +313,7 @@ fn several_formats_are_written_in_one_run_and_two_on_standard_output_are_an_erro
         &["run", "--format", "junit=features/mixed.feature/x"],
     ]
     .iter()
-    .map(|arguments| format!("$ busyhour {}\n{}", arguments.join(" "), home.told(&own_steps(), arguments)))
+    .map(|arguments| format!("$ busyhour {}\n{}", arguments.join(" "), home.told_by(&own_steps(), arguments)))
     .collect();
     insta::assert_snapshot!(told.join("\n"));
 }
@@ -323,7 +324,7 @@ fn a_disk_that_is_full_is_said_and_is_no_success() {
         return;
     }
     let home = Home::new("full").with("features/mixed.feature", MIXED);
-    let told = home.told(&own_steps(), &["run", "--name", "fine", "--format", "junit=/dev/full"]);
+    let told = home.told_by(&own_steps(), &["run", "--name", "fine", "--format", "junit=/dev/full"]);
     assert!(told.starts_with("exit 70"), "{told}");
     assert!(told.contains("busyhour: the output can't be written: "), "{told}");
 }
@@ -332,7 +333,7 @@ fn a_disk_that_is_full_is_said_and_is_no_success() {
 fn results_on_standard_output_are_the_document_and_nothing_else() {
     let home = Home::new("json").with("features/mixed.feature", MIXED);
     let output =
-        home.command(&own_steps(), &["run", "--format", "json", "--format", "pretty=run.txt"]).output().unwrap();
+        home.command_of(&own_steps(), &["run", "--format", "json", "--format", "pretty=run.txt"]).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     let stdout = String::from_utf8(output.stdout).unwrap();
     assert_eq!(stdout, read(&home, "target/busyhour/results.json"));
@@ -349,7 +350,7 @@ fn the_documented_results_are_those_that_are_written() {
     let results: Results = serde_json::from_str(example).unwrap();
     assert_eq!(results.to_json(), example, "every key stands in the example, in its order");
     let home = Home::new("documented").with("features/calls.feature", CALL).with("features/chance.feature", SPARED);
-    home.told(&busyhour(), &["run", "--check-determinism", "--format", "json=r.json"]);
+    home.told(&["run", "--check-determinism", "--format", "json=r.json"]);
     let mut keys = std::collections::BTreeSet::new();
     let documents = [example.to_owned(), read(&home, "r.json")];
     for document in documents {

@@ -1,72 +1,99 @@
 //! `busyhour init`: what it makes works at once.
 
+mod home;
+
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::path::Path;
 
-fn home(name: &str) -> PathBuf {
-    let home = Path::new(env!("CARGO_TARGET_TMPDIR")).join("init").join(name);
-    let _ = fs::remove_dir_all(&home);
-    fs::create_dir_all(&home).unwrap();
-    home
-}
+use home::{Home, example, shown};
+use yaml_rust2::YamlLoader;
 
-/// Exit code, standard output and standard error.
-fn told(program: &Path, folder: &Path, arguments: &[&str]) -> (i32, String, String) {
-    let mut command = Command::new(program);
-    command.args(arguments).current_dir(folder).env("CI", "true").env_remove("CARGO").stdin(Stdio::null());
-    let output = command.output().unwrap();
-    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-    (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
-}
-
-fn busyhour(folder: &Path, arguments: &[&str]) -> (i32, String, String) {
-    told(Path::new(env!("CARGO_BIN_EXE_busyhour")), folder, arguments)
-}
-
-/// The crate that `init --rust` makes, built as an example of ours.
-fn own_crate() -> PathBuf {
-    let test = std::env::current_exe().unwrap();
-    let example = test.parent().unwrap().parent().unwrap().join("examples").join("init_rust");
-    assert!(example.exists(), "build the example too: cargo test --workspace, without --test");
-    example
+/// Where the sources are.
+fn sources() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
 }
 
 #[test]
 fn what_is_made_passes_as_it_is() {
-    let home = home("works");
-    let (code, said, _) = busyhour(&home, &["init", "ours"]);
-    insta::assert_snapshot!(format!("exit {code}\n{said}"));
-    let (code, said, complaints) = busyhour(&home.join("ours"), &["run"]);
-    assert_eq!(code, 0, "{said}{complaints}");
-    assert!(said.contains("7 scenarios: 7 passed"), "{said}");
+    let home = Home::new("works");
+    insta::assert_snapshot!(home.told("init ours"));
+    let ours = Home(home.0.join("ours"));
+    let told = ours.told("run");
+    assert!(told.starts_with("exit 0") && told.contains("7 scenarios: 7 passed"), "{told}");
+    let told = ours.told("check");
+    assert!(told.contains("7 scenarios in 2 files: no problems"), "{told}");
+    assert!(ours.told("config").contains("busyhour.toml:3"));
+    // The editor's settings name the file of phrases that lies beside them.
+    let settings: serde_json::Value = serde_json::from_str(&ours.read(".vscode/settings.json")).unwrap();
+    let glue = ours.read(settings["cucumber.glue"][0].as_str().unwrap());
+    assert!(glue.contains("{agent} call(s) {callee}"), "{glue}");
+    assert_eq!(
+        ours.told("steps --format vscode"),
+        "exit 0\n--- stdout\nWrote ./.vscode/busyhour_steps.rs.\n--- stderr\n",
+        "the settings are as this would write them"
+    );
+    assert_eq!(ours.read(".gitignore"), "target/\n");
 }
 
 #[test]
 fn the_scenario_that_shows_a_broken_rule_fails_without_its_tag() {
-    let home = home("untagged");
-    busyhour(&home, &["init", "."]);
-    let file = home.join("features/sale_told_twice.feature");
-    let text = fs::read_to_string(&file).unwrap();
+    let home = Home::new("untagged");
+    home.told("init .");
+    let file = "features/sale_told_twice.feature";
+    let text = home.read(file);
     assert!(text.contains("  @breaks:effects_exactly_once\n"));
-    fs::write(&file, text.replace("  @breaks:effects_exactly_once\n", "")).unwrap();
-    let (code, said, _) = busyhour(&home, &["run", "features/sale_told_twice.feature"]);
-    assert_eq!(code, 1, "{said}");
-    assert!(said.contains("1 passed, 1 failed") && said.contains("effects_exactly_once"), "{said}");
+    home.save(file, text.replace("  @breaks:effects_exactly_once\n", ""));
+    let told = home.told(&["run", file]);
+    assert!(told.starts_with("exit 1"), "{told}");
+    assert!(told.contains("1 passed, 1 failed") && told.contains("effects_exactly_once"), "{told}");
 }
 
+/// That it's built as a crate of its own is seen by .ci/newcomer.
 #[test]
 fn the_crate_that_is_made_has_its_steps_and_passes() {
-    let home = home("crate");
-    let sources = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_str().unwrap();
-    let (code, said, complaints) = busyhour(&home, &["init", ".", "--rust", "--path", sources]);
-    assert_eq!(code, 0, "{said}{complaints}");
-    let (code, said, complaints) = told(&own_crate(), &home, &["run"]);
-    assert_eq!(code, 0, "{said}{complaints}");
-    assert!(said.contains("A slow network delays a greeting and loses nothing") && said.contains("8 passed"), "{said}");
+    let home = Home::new("crate");
+    let told = home.told(&["init", ".", "--rust", "--path", sources().to_str().unwrap()]);
+    assert!(told.starts_with("exit 0") && told.contains("  cargo run --release -- run"), "{told}");
+    let told = home.told_by(&example("init_rust"), "run");
+    assert!(told.starts_with("exit 0"), "{told}");
+    assert!(told.contains("A slow network delays a greeting and loses nothing") && told.contains("8 passed"), "{told}");
     // The command without those steps doesn't know them.
-    let (code, _, complaints) = busyhour(&home, &["run"]);
-    assert!(code == 2 && complaints.contains("door greets whoever connects"), "{complaints}");
+    let told = home.told("run");
+    assert!(told.starts_with("exit 2") && told.contains("door greets whoever connects"), "{told}");
+}
+
+/// `cargo install --git` reads no .cargo/config.toml of what it installs, and of two packages with programs it must be
+/// told which; a path leads somewhere on one machine alone.
+#[test]
+fn the_workflow_gets_busyhour_from_where_it_can_be_had_and_uses_flags_that_it_has() {
+    let runs = |name: &str, arguments: &[&str]| -> Vec<(String, Option<String>)> {
+        let home = Home::new(name);
+        let told = home.told(&[&["init", "."], arguments].concat());
+        assert!(told.starts_with("exit 0"), "{told}");
+        let workflow = YamlLoader::load_from_str(&home.read(".github/workflows/busyhour.yml")).unwrap().remove(0);
+        let steps = workflow["jobs"]["scenarios"]["steps"].as_vec().unwrap();
+        let run = |step: &yaml_rust2::Yaml| {
+            let flags = step["env"]["RUSTFLAGS"].as_str().map(str::to_owned);
+            Some((step["run"].as_str()?.to_owned(), flags))
+        };
+        steps.iter().filter_map(run).collect()
+    };
+    let bare = runs("workflow", &[]);
+    let install = "cargo install --git \"$BUSYHOUR_GIT\" busyhour-scenarios --locked";
+    assert_eq!(bare[0], (install.to_owned(), Some("--cfg tokio_unstable".to_owned())));
+    assert!(bare[1].0.starts_with("busyhour check") && bare[2].0.starts_with("busyhour run"), "{bare:?}");
+    let git = runs("workflow-git", &["--rust", "--git", "https://git.test/busyhour"]);
+    assert!(git[0].0.starts_with("cargo run --release -- check"), "{git:?}");
+    let path = runs("workflow-path", &["--rust", "--path", sources().to_str().unwrap()]);
+    assert_eq!(path[0].0, "cargo add --git \"$BUSYHOUR_GIT\" busyhour busyhour-scenarios");
+    // What it says to the command, the command reads.
+    let home = Home::new("workflow-flags");
+    home.told("init .");
+    for (line, _) in &bare[1..] {
+        let line = line.strip_prefix("busyhour ").unwrap().replace("0..20", "0..1");
+        let told = home.told(&line);
+        assert!(told.starts_with("exit 0"), "{line}: {told}");
+    }
 }
 
 /// A crate that asks for other versions than ours would have two of them, and its steps would be nobody's.
@@ -86,24 +113,63 @@ fn the_crate_that_is_made_asks_for_the_versions_that_are_ours() {
     assert!(flags.contains("tokio_unstable"), "without that flag the order of select! isn't seeded");
 }
 
+/// Its versions are those of this build, so that it needs nothing that this build didn't need.
+#[test]
+fn the_crate_that_is_made_comes_with_the_versions_of_this_build() {
+    let home = Home::new("versions");
+    home.told(&["init", ".", "--rust", "--path", sources().to_str().unwrap()]);
+    assert_eq!(home.read("Cargo.lock"), fs::read_to_string(sources().join("Cargo.lock")).unwrap());
+}
+
 #[test]
 fn nothing_is_overwritten_and_nothing_is_half_made() {
-    let home = home("there");
-    fs::create_dir_all(home.join("features")).unwrap();
-    fs::write(home.join("features/first_call.feature"), "ours").unwrap();
-    let (code, _, complaints) = busyhour(&home, &["init", "."]);
-    assert_eq!(code, 2);
-    insta::assert_snapshot!(complaints.trim(), @"busyhour: nothing was made, since this is there already: ./features/first_call.feature");
-    assert_eq!(fs::read_to_string(home.join("features/first_call.feature")).unwrap(), "ours");
-    assert!(!home.join("busyhour.toml").exists());
+    let home = Home::new("there").with("features/first_call.feature", "ours");
+    let told = home.told("init .");
+    insta::assert_snapshot!(told, @r"
+    exit 2
+    --- stdout
+    --- stderr
+    busyhour: nothing was made, since this is there already: ./features/first_call.feature
+    ");
+    assert_eq!(home.read("features/first_call.feature"), "ours");
+    assert!(!home.0.join("busyhour.toml").exists());
+}
+
+#[test]
+fn what_a_repository_has_already_is_left_as_it_is_and_said() {
+    let home = Home::new("repository").with(".gitignore", "*.o\n").with(".vscode/settings.json", "{ // mine\n}\n");
+    insta::assert_snapshot!(home.told("init ."));
+    assert_eq!(
+        (home.read(".gitignore"), home.read(".vscode/settings.json")),
+        ("*.o\n".into(), "{ // mine\n}\n".into())
+    );
+}
+
+/// A folder in which one file can't be made: nothing is left of those before it.
+#[test]
+fn what_cannot_be_made_whole_is_not_made() {
+    let home = Home::new("half");
+    // A process that may write files of a few kilobytes at most has written some when it meets a longer one.
+    let told = shown(home.shell("ulimit -f 8; trap '' XFSZ; exec \"$BUSYHOUR\" init made").output().unwrap());
+    assert!(told.starts_with("exit 70") && told.contains("can't be written: File too large"), "{told}");
+    assert!(!home.0.join("made").exists(), "{told}");
 }
 
 #[test]
 fn a_crate_must_be_told_where_busyhour_is() {
-    let home = home("nowhere");
-    insta::assert_snapshot!(busyhour(&home, &["init", "x", "--rust"]).2.trim(), @"busyhour: --rust makes a crate that depends on busyhour, which isn't published: say where it is with --path DIR or --git URL");
-    insta::assert_snapshot!(busyhour(&home, &["init", "x", "--rust", "--path", "elsewhere"]).2.trim(), @"busyhour: `elsewhere` is not the folder of busyhour's sources: there is no `elsewhere/scenarios/Cargo.toml`");
-    fs::write(home.join("file"), "").unwrap();
-    insta::assert_snapshot!(busyhour(&home, &["init", "file"]).2.trim(), @"busyhour: `file` is a file: name a folder");
-    assert!(!home.join("x").exists());
+    let home = Home::new("nowhere").with("file", "");
+    insta::assert_snapshot!(home.all_told(&[
+        "init x --rust",
+        "init x --rust --path elsewhere",
+        "init file",
+        "init file/below",
+    ]));
+    assert!(!home.0.join("x").exists());
+}
+
+#[test]
+fn the_way_to_a_folder_with_a_space_is_told_as_a_shell_reads_it() {
+    let home = Home::new("space");
+    let told = home.told(&["init", "mein Ordner"]);
+    assert!(told.contains("\n  cd 'mein Ordner'\n"), "{told}");
 }

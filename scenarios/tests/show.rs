@@ -1,8 +1,8 @@
 //! `busyhour show` as a person meets it.
 
-use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+mod home;
+
+use home::Home;
 
 const CUT: &str = "\
 Feature: Cuts
@@ -19,59 +19,43 @@ Feature: Cuts
 ";
 
 /// A folder in which those scenarios were run.
-fn home(name: &str) -> PathBuf {
-    let home = Path::new(env!("CARGO_TARGET_TMPDIR")).join("show").join(name);
-    let _ = fs::remove_dir_all(&home);
-    fs::create_dir_all(home.join("features")).unwrap();
-    fs::write(home.join("features/cuts.feature"), CUT).unwrap();
-    told(&home, &["run", "--out", "out"]);
+fn home(name: &str) -> Home {
+    let home = Home::new(name).with("features/cuts.feature", CUT);
+    home.told("run --out out");
     home
-}
-
-fn told(home: &Path, arguments: &[&str]) -> String {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_busyhour"));
-    command.args(arguments).current_dir(home).env("CI", "true").env_remove("RUST_BACKTRACE").env_remove("CARGO");
-    let output = command.output().unwrap();
-    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-    format!(
-        "exit {}\n--- stdout\n{}--- stderr\n{}",
-        output.status.code().unwrap(),
-        text(output.stdout),
-        text(output.stderr)
-    )
 }
 
 #[test]
 fn a_run_of_several_scenarios_is_listed_with_the_numbers_that_choose_them() {
-    insta::assert_snapshot!(told(&home("list"), &["show", "out"]));
+    insta::assert_snapshot!(home("list").told(&["show", "out"]));
 }
 
 #[test]
 fn a_scenario_is_chosen_by_its_number_or_by_a_part_of_its_name() {
     let home = home("choice");
-    let by_number = told(&home, &["show", "out", "--scenario", "1", "--format", "mermaid"]);
+    let by_number = home.told(&["show", "out", "--scenario", "1", "--format", "mermaid"]);
     assert!(by_number.contains("⚡ the network between a and b is cut"), "{by_number}");
-    assert_eq!(by_number, told(&home, &["show", "out", "--scenario", "nothing gets", "--format", "mermaid"]));
-    let other = told(&home, &["show", "out", "--scenario", "2", "--format", "svg"]);
+    assert_eq!(by_number, home.told(&["show", "out", "--scenario", "nothing gets", "--format", "mermaid"]));
+    let other = home.told(&["show", "out", "--scenario", "2", "--format", "svg"]);
     assert!(other.contains("<svg ") && other.contains("All of it gets through"), "{other}");
 }
 
 #[test]
 fn a_scenario_that_is_not_there_or_is_several_exits_with_what_there_is() {
     let home = home("refused");
-    insta::assert_snapshot!(told(&home, &["show", "out", "--scenario", "3"]));
-    insta::assert_snapshot!(told(&home, &["show", "out", "--scenario", "gets through"]));
-    insta::assert_snapshot!(told(&home, &["show", "features"]));
-    insta::assert_snapshot!(told(&home, &["show", "nowhere"]));
+    insta::assert_snapshot!(home.told(&["show", "out", "--scenario", "3"]));
+    insta::assert_snapshot!(home.told(&["show", "out", "--scenario", "gets through"]));
+    insta::assert_snapshot!(home.told(&["show", "features"]));
+    insta::assert_snapshot!(home.told(&["show", "nowhere"]));
 }
 
 #[test]
 fn a_run_leaves_its_report_beside_its_records_and_says_where() {
     let home = home("report");
-    let run = told(&home, &["run", "--out", "out"]);
+    let run = home.told(&["run", "--out", "out"]);
     assert!(run.contains("\nThe report is in out/report.html\n"), "{run}");
-    let page = fs::read_to_string(home.join("out/report.html")).unwrap();
+    let page = home.read("out/report.html");
     assert!(page.contains("id=\"chart-1\"") && page.contains("\"passed\":2"), "both are in it");
-    let shown = told(&home, &["show", "out", "--format", "html"]);
+    let shown = home.told(&["show", "out", "--format", "html"]);
     assert!(shown.contains("<!doctype html>") && shown.contains("id=\"chart-1\""));
 }

@@ -8,6 +8,8 @@ mod forms;
 mod leaving;
 mod non_agent_api;
 mod scene;
+#[path = "../surroundings/mod.rs"]
+mod surroundings;
 mod ways;
 mod webhooks;
 mod work;

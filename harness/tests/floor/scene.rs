@@ -1,7 +1,5 @@
 //! A small contact center.
 
-use std::net::SocketAddrV4;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use busyhour::Universe;
@@ -9,43 +7,22 @@ use busyhour::floor::Floor;
 use busyhour::floor::core::{AddLead, LeadId};
 use busyhour::floor::screen::AgentScreen;
 use busyhour::floor::settings::{Campaign, FloorSettings, Profile, User};
-use busyhour::floor::switch::SwitchSettings;
 use busyhour::http::{Client, Limits, Request};
 use busyhour::media::cadence;
-use busyhour::media::tone::{Voice, present};
 use busyhour::pbx::customer::Behaviour as Customer;
-use busyhour::pbx::{Carrier, CarrierSettings, Server, ServerSettings};
+use busyhour::pbx::{Carrier, CarrierSettings, Server};
 use busyhour::phone::browser::{Browser, BrowserSettings, Tab, Web};
-use busyhour::phone::webphone::WebphoneSettings;
-use busyhour::phone::{AutoAnswer, Phone, PhoneSettings, Registration};
-use busyhour::trace::{Event, Log, PacketSeen, SimTime};
-use busyhour::world::{Host, Tap};
-use busyhour_oracle::Panel;
+use busyhour::phone::{Phone, Registration};
+use busyhour::world::Host;
 use bytes::Bytes;
 
-/// Mary's number, of lead 1001. She has the voice 3.
-pub const MARY: &str = "15551230001";
-/// Nick's, of lead 1002. He has the voice 4.
-pub const NICK: &str = "15551230002";
+pub use crate::surroundings::{MARY, NICK, SALES};
+use crate::surroundings::{hardphone, phone_system, switch_settings, voices_at, webphone, witnessed};
+
+/// Mary's lead.
 pub const LEAD: LeadId = LeadId(1001);
+/// Nick's.
 pub const OTHER: LeadId = LeadId(1002);
-pub const SALES: &str = "18005550100";
-
-struct Listening(Panel);
-
-impl Tap for Listening {
-    fn packet(&mut self, seen: &PacketSeen<'_>, _: &Log) {
-        self.0.packet(seen);
-    }
-
-    fn event(&mut self, event: &Event, log: &Log) {
-        self.0.event(event, log);
-    }
-
-    fn finish(&mut self, at: SimTime, _: &Log) {
-        self.0.finish(at);
-    }
-}
 
 /// Plays a scene; no witness may have anything to say.
 pub fn play<T, F, Fut>(profile: Profile, scene: F) -> T
@@ -54,13 +31,7 @@ where
     F: FnOnce(Center) -> Fut + Send + 'static,
     Fut: Future<Output = T>,
 {
-    let panel = Arc::new(Mutex::new(Listening(Panel::always_on())));
-    let outcome =
-        Universe::seeded(1).tap(panel.clone()).run(move |u| async move { scene(Center::open(u, profile).await).await });
-    let result = outcome.result.unwrap_or_else(|cause| panic!("{cause}\n{}", outcome.log.to_text()));
-    let verdict = panel.lock().unwrap().0.verdict(&[]).unwrap();
-    assert!(verdict.passed(), "{verdict}");
-    result
+    witnessed(1, move |u| async move { scene(Center::open(u, profile).await).await }).0
 }
 
 /// One in which something is broken on purpose: the witnesses aren't asked.
@@ -99,30 +70,11 @@ pub struct Agent {
 
 impl Center {
     pub async fn open(u: Universe, profile: Profile) -> Center {
-        let (at_carrier, at_server) = (u.host("carrier"), u.host("server"));
-        let server = SocketAddrV4::new(at_server.address(), 5060);
-        let settings = CarrierSettings { servers: vec![server], ..CarrierSettings::default() };
-        let carrier = Carrier::install(&at_carrier, settings, {
-            let u = u.clone();
-            move |number| {
-                let host = u.host(&format!("customer-{number}"));
-                host.room().say(Voice::number(number[9..].parse::<u32>().unwrap() + 2).sound());
-                host
-            }
-        });
-        let mut settings = ["alice", "bob", "sam"]
-            .into_iter()
-            .fold(ServerSettings::new("pbx.test"), |settings, user| settings.user(user, "secret"))
-            .switch("floor", "the floor's");
-        settings.trunk = Some(SocketAddrV4::new(at_carrier.address(), 5060));
-        settings.outbound_number = Some("18005550000".into());
-        settings.inbound.insert(SALES.to_owned(), "floor".to_owned());
-        let server = Server::install(&at_server, settings);
+        let users = ["alice", "bob", "sam"];
+        let (server, carrier) = phone_system(&u, users.map(str::to_owned), &[SALES], CarrierSettings::default());
         let host = u.host("floor");
-        let at = SocketAddrV4::new(server.host().address(), 5060);
-        let switch = SwitchSettings::new(at, "pbx.test", "floor", "the floor's");
-        let floor = Floor::install(&host, FloorSettings::new(profile), switch);
-        for user in ["alice", "bob", "sam"] {
+        let floor = Floor::install(&host, FloorSettings::new(profile), switch_settings(&server));
+        for user in users {
             floor.user(User::agent(user, "secret"));
         }
         floor.user(User::api("crm", "its secret"));
@@ -146,14 +98,8 @@ impl Center {
 
     /// An agent at a hardphone, registered, her screen open on a computer of her own.
     pub async fn agent(&self, user: &str, voice: u32) -> Agent {
-        let settings = PhoneSettings {
-            proxy: Some(SocketAddrV4::new(self.server.host().address(), 5060)),
-            auto_answer: AutoAnswer::From("floor".into()),
-            ..PhoneSettings::hardphone(user, "secret", "pbx.test")
-        };
         let host = self.u.host(&format!("{user}-desk"));
-        host.room().say(Voice::number(voice).sound());
-        let phone = Phone::install(&host, settings);
+        let phone = hardphone(&self.server, &host, user, voice);
         self.pass_ms(10).await;
         phone.register().unwrap();
         let browser = Browser::install(&self.u.host(&format!("{user}-computer")), BrowserSettings::default());
@@ -166,11 +112,8 @@ impl Center {
     /// One whose phone is a page in the same tab as her screen.
     pub async fn web_agent(&self, user: &str, voice: u32) -> Agent {
         let host = self.u.host(&format!("{user}-computer"));
-        host.room().say(Voice::number(voice).sound());
         let browser = Browser::install(&host, BrowserSettings::default());
-        let url = format!("ws://{}:8080/", self.server.host().address());
-        let phone = Phone::webphone(&browser, WebphoneSettings::new(user, "secret", "pbx.test").at(url));
-        phone.provision(|settings| settings.auto_answer = AutoAnswer::From("floor".into()));
+        let phone = webphone(&self.server, &browser, &host, user, voice);
         let phone = phone.framed_in(&AgentScreen::site(self.floor.screen_of(user)));
         let tab = phone.open_tab().unwrap();
         self.pass(2).await;
@@ -216,13 +159,7 @@ impl Center {
     pub async fn heard(&self, ears: &[&Host]) -> Vec<Vec<u32>> {
         cadence::attend(self.u.now() + Duration::from_secs(1));
         self.pass(1).await;
-        let voices: Vec<Voice> = (0..10).map(Voice::number).collect();
-        let from = SimTime(self.u.now().as_nanos() - 400_000_000);
-        let at_ear = |host: &&Host| {
-            let present = present(&host.room().heard(from, self.u.now()).unwrap(), &voices);
-            (0..10).filter(|number| present.contains(&Voice::number(*number))).collect()
-        };
-        ears.iter().map(at_ear).collect()
+        voices_at(ears, 10, self.u.now())
     }
 
     async fn get(&self, path: &str, query: &[(&str, &str)]) -> (u16, String) {

@@ -7,3 +7,5 @@ mod ends;
 mod inbound;
 mod rooms;
 mod scene;
+#[path = "../surroundings/mod.rs"]
+mod surroundings;

@@ -1,50 +1,26 @@
 //! A floor of one switch: its server, its carrier, its agents.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddrV4;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use busyhour::floor::switch::{LegId, Order, Part, Report, RoomId, Switch, SwitchSettings};
+use busyhour::floor::switch::{LegId, Order, Part, Report, RoomId, Switch};
 use busyhour::media::cadence;
-use busyhour::media::tone::{Voice, present};
 use busyhour::pbx::customer::Behaviour as Customer;
-use busyhour::pbx::{Carrier, CarrierSettings, Server, ServerSettings};
+use busyhour::pbx::{Carrier, CarrierSettings, Server};
 use busyhour::phone::browser::{Browser, BrowserSettings};
-use busyhour::phone::webphone::WebphoneSettings;
-use busyhour::phone::{AutoAnswer, Phone, PhoneSettings, Registration};
-use busyhour::trace::{Event, Log, PacketSeen, SimTime};
-use busyhour::world::{Host, Tap};
+use busyhour::phone::{Phone, Registration};
+use busyhour::trace::SimTime;
+use busyhour::world::Host;
 use busyhour::{Universe, simulate};
-use busyhour_oracle::Panel;
 
-/// Mary's number. She has the voice 3.
-pub const MARY: &str = "15551230001";
-/// Nick's. He has the voice 4.
-pub const NICK: &str = "15551230002";
-/// The center's.
-pub const SALES: &str = "18005550100";
+pub use crate::surroundings::{MARY, NICK, SALES};
+use crate::surroundings::{hardphone, last_samples, phone_system, switch_settings, voices_at, webphone, witnessed};
+
 pub const SERVICE: &str = "18005550200";
 /// Nobody is heard.
 pub const NOBODY: Vec<u32> = Vec::new();
 pub const ROOM: RoomId = RoomId(1);
 pub const OTHER: RoomId = RoomId(2);
-
-struct Listening(Panel);
-
-impl Tap for Listening {
-    fn packet(&mut self, seen: &PacketSeen<'_>, _: &Log) {
-        self.0.packet(seen);
-    }
-
-    fn event(&mut self, event: &Event, log: &Log) {
-        self.0.event(event, log);
-    }
-
-    fn finish(&mut self, at: SimTime, _: &Log) {
-        self.0.finish(at);
-    }
-}
 
 /// Plays a scene with a floor; no witness may have anything to say. What each judged comes back with the result.
 pub fn play<T, F, Fut>(seed: u64, scene: F) -> (T, BTreeMap<String, u64>)
@@ -53,16 +29,9 @@ where
     F: FnOnce(Floor) -> Fut + Send + 'static,
     Fut: Future<Output = T>,
 {
-    let panel = Arc::new(Mutex::new(Listening(Panel::always_on())));
-    let outcome = Universe::seeded(seed)
-        .tap(panel.clone())
-        .run(|u| async move { scene(Floor::open(u, CarrierSettings::default()).await).await });
-    let result = outcome.result.unwrap_or_else(|cause| panic!("{cause}\n{}", outcome.log.to_text()));
-    let panel = &panel.lock().unwrap().0;
-    let verdict = panel.verdict(&[]).unwrap();
-    assert!(verdict.passed(), "{verdict}");
-    let judged = panel.witnesses().map(|witness| (witness.name().to_owned(), witness.judgement().judged)).collect();
-    (result, judged)
+    let (result, judged) =
+        witnessed(seed, |u| async move { scene(Floor::open(u, CarrierSettings::default()).await).await });
+    (result, judged.into_iter().collect())
 }
 
 /// The same, where what the witnesses judged is of no interest.
@@ -96,28 +65,9 @@ pub struct Floor {
 
 impl Floor {
     pub async fn open(u: Universe, settings: CarrierSettings) -> Floor {
-        let (at_carrier, at_server) = (u.host("carrier"), u.host("server"));
-        let server = SocketAddrV4::new(at_server.address(), 5060);
-        let settings = CarrierSettings { servers: vec![server], ..settings };
-        let carrier = Carrier::install(&at_carrier, settings, {
-            let u = u.clone();
-            move |number| {
-                let host = u.host(&format!("customer-{number}"));
-                host.room().say(Voice::number(number[9..].parse::<u32>().unwrap() + 2).sound());
-                host
-            }
-        });
-        let mut settings = ["alice", "bob", "carol"]
-            .into_iter()
-            .fold(ServerSettings::new("pbx.test"), |settings, user| settings.user(user, "secret"))
-            .switch("floor", "the floor's");
-        settings.trunk = Some(SocketAddrV4::new(at_carrier.address(), 5060));
-        settings.outbound_number = Some("18005550000".into());
-        settings.inbound.extend([SALES, SERVICE].map(|number| (number.to_owned(), "floor".to_owned())));
-        for n in 0..20 {
-            settings = settings.user(format!("agent{n}"), "secret");
-        }
-        let server = Server::install(&at_server, settings);
+        let named = ["alice", "bob", "carol"].map(str::to_owned);
+        let users = named.into_iter().chain((0..20).map(|number| format!("agent{number}")));
+        let (server, carrier) = phone_system(&u, users, &[SALES, SERVICE], settings);
         let host = u.host("floor");
         u.sleep(Duration::from_millis(10)).await;
         let switch = open_switch(&host, &server).await;
@@ -181,14 +131,7 @@ impl Floor {
 
     /// An agent at a hardphone that answers the floor by itself, registered; with the voice of that number.
     pub async fn agent(&mut self, user: &str, voice: u32) -> Phone {
-        let settings = PhoneSettings {
-            proxy: Some(SocketAddrV4::new(self.server.host().address(), 5060)),
-            auto_answer: AutoAnswer::From("floor".into()),
-            ..PhoneSettings::hardphone(user, "secret", "pbx.test")
-        };
-        let host = self.u.host(user);
-        host.room().say(Voice::number(voice).sound());
-        let phone = Phone::install(&host, settings);
+        let phone = hardphone(&self.server, &self.u.host(user), user, voice);
         self.pass_ms(10).await;
         phone.register().unwrap();
         self.pass(1).await;
@@ -199,11 +142,8 @@ impl Floor {
     /// The same, in a browser.
     pub async fn web_agent(&mut self, user: &str, voice: u32) -> Phone {
         let host = self.u.host(user);
-        host.room().say(Voice::number(voice).sound());
         let browser = Browser::install(&host, BrowserSettings::default());
-        let url = format!("ws://{}:8080/", self.server.host().address());
-        let phone = Phone::webphone(&browser, WebphoneSettings::new(user, "secret", "pbx.test").at(url));
-        phone.provision(|settings| settings.auto_answer = AutoAnswer::From("floor".into()));
+        let phone = webphone(&self.server, &browser, &host, user, voice);
         phone.open_tab().unwrap();
         self.pass(2).await;
         assert_eq!(phone.screen().registration, Registration::Registered);
@@ -239,21 +179,11 @@ impl Floor {
     pub async fn heard(&mut self, ears: &[&Host]) -> Vec<Vec<u32>> {
         cadence::attend(self.u.now() + Duration::from_secs(1));
         self.pass(1).await;
-        let voices: Vec<Voice> = (0..40).map(Voice::number).collect();
-        let at_ear = |host: &&Host| {
-            let present = present(&self.last_samples(host), &voices);
-            (0..40).filter(|number| present.contains(&Voice::number(*number))).collect()
-        };
-        ears.iter().map(at_ear).collect()
-    }
-
-    fn last_samples(&self, host: &Host) -> Vec<i16> {
-        let from = SimTime(self.u.now().as_nanos() - 400_000_000);
-        host.room().heard(from, self.u.now()).unwrap()
+        voices_at(ears, 40, self.u.now())
     }
 
     pub fn is_loud(&self, host: &Host) -> bool {
-        self.last_samples(host).iter().any(|sample| sample.abs() > 500)
+        last_samples(host, self.u.now()).iter().any(|sample| sample.abs() > 500)
     }
 
     /// When it's over, it's over: for the server, the carrier and the switch.
@@ -270,6 +200,5 @@ impl Floor {
 }
 
 pub async fn open_switch(host: &Host, server: &Server) -> Switch {
-    let at = SocketAddrV4::new(server.host().address(), 5060);
-    Switch::open(host, SwitchSettings::new(at, "pbx.test", "floor", "the floor's")).await.unwrap()
+    Switch::open(host, switch_settings(server)).await.unwrap()
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::json;
 
 use super::Checked;
-use crate::problem::{Lead, Problem};
+use crate::problem::{self, Lead, Problem};
 use crate::report::counted;
 
 /// For people: each problem with its line and a caret below it.
@@ -18,7 +18,7 @@ pub fn text(checked: &Checked) -> String {
     let each: Vec<String> = problems.iter().map(Problem::to_string).collect();
     let files: BTreeSet<&str> = problems.iter().map(|problem| problem.place.file.as_str()).collect();
     let places = counted(files.len(), "file");
-    format!("{}\n{among}: {} in {places}\n", each.join("\n"), counted(problems.len(), "problem"))
+    format!("{}\n{among}: {} in {places}\n", each.join("\n"), problem::counted_all(problems))
 }
 
 /// For programs. The fields stay; new ones may come.

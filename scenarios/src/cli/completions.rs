@@ -19,8 +19,8 @@ pub(super) struct CompletionsArgs {
 /// What `man` is told.
 #[derive(Debug, Args)]
 pub(super) struct ManArgs {
-    /// The verb that the page is about [default: the command as a whole]
-    verb: Option<String>,
+    /// The verb that the page is about, and one below it, as in `bench wire` [default: the command as a whole]
+    verb: Vec<String>,
 }
 
 /// Prints what a shell completes command lines by.
@@ -34,17 +34,17 @@ pub(super) fn complete(arguments: &CompletionsArgs) -> ExitCode {
 pub(super) fn man(arguments: &ManArgs) -> ExitCode {
     let mut command = Command::command();
     command.build();
-    let command = match &arguments.verb {
-        None => command,
-        Some(verb) => match command.find_subcommand(verb) {
-            Some(found) => found.clone().display_name(format!("busyhour-{verb}")),
-            None => {
-                let verbs: Vec<&str> = command.get_subcommands().map(|verb| verb.get_name()).collect();
-                eprintln!("busyhour: there is no verb `{verb}`; there are {}", verbs.join(", "));
-                return ExitCode::from(EXIT_USAGE);
-            }
-        },
-    };
+    for verb in &arguments.verb {
+        let found = command.find_subcommand(verb).cloned();
+        let Some(found) = found else {
+            let verbs: Vec<&str> = command.get_subcommands().map(|verb| verb.get_name()).collect();
+            let those = if verbs.is_empty() { String::new() } else { format!("; there are {}", verbs.join(", ")) };
+            eprintln!("busyhour: there is no verb `{verb}`{those}");
+            return ExitCode::from(EXIT_USAGE);
+        };
+        let name = format!("{}-{verb}", command.get_display_name().unwrap_or("busyhour"));
+        command = found.display_name(name);
+    }
     let mut page = Vec::new();
     let written = Man::new(command).render(&mut page).and_then(|()| io::stdout().write_all(&page));
     exit_unless_read(written, EXIT_PASSED)

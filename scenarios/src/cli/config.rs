@@ -5,10 +5,12 @@ use std::ffi::OsString;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
+use clap::parser::ValueSource;
 use clap::{Args, CommandFactory as _, FromArgMatches as _};
 
 use super::{Command, EXIT_PASSED, EXIT_USAGE, exit_unless_read, run};
 use crate::config::{self, Config, Origin};
+use crate::keys::KeyError;
 
 /// What `config` is told: what `run` would be.
 #[derive(Debug, Args)]
@@ -18,15 +20,24 @@ pub(super) struct ConfigArgs {
 }
 
 /// What stands behind a flag that nobody mentions, where it's no value of the flag's own.
-const SILENT: &[(&str, &str)] = &[("paths", "features"), ("seed", "0"), ("jobs", "all cores"), ("format", "pretty")];
+const SILENT: &[(&str, &str)] = &[("paths", "features"), ("seed", "0"), ("jobs", "all cores"), ("formats", "pretty")];
 
-/// Reads the command line, with what `busyhour.toml` adds for a run.
+/// Reads the command line, with what `busyhour.toml` adds to it.
 pub(super) fn read_line() -> Result<Command, ExitCode> {
     let typed: Vec<OsString> = std::env::args_os().collect();
     let matches = Command::command().get_matches_from(&typed);
     let line = match matches.subcommand() {
         // The second process of a check of determinism is told everything by the first.
-        Some(("run", run)) if !run.get_flag("fingerprints") => config_here()?.complete(&typed, run),
+        Some(("run", run)) if run.get_flag("fingerprints") => typed,
+        Some((verb @ ("run" | "watch" | "check"), told)) => {
+            let command = Command::command();
+            let verb = command.find_subcommand(verb).expect("a verb that was read is one");
+            config_here()?.complete(&typed, told, verb).map_err(refuse)?
+        }
+        // What they look at is where a run has put it.
+        Some(("gate" | "show", told)) if told.value_source("run") != Some(ValueSource::CommandLine) => {
+            typed.into_iter().chain(config_here()?.values("out").map(OsString::from)).collect()
+        }
         _ => typed,
     };
     let matches = Command::command().get_matches_from(line);
@@ -37,10 +48,12 @@ fn config_here() -> Result<Config, ExitCode> {
     let command = Command::command();
     let run = command.find_subcommand("run").expect("the command has that verb");
     let here = std::env::current_dir().unwrap_or_default();
-    Config::find(&here, run).map_err(|error| {
-        eprintln!("busyhour: {error}");
-        ExitCode::from(EXIT_USAGE)
-    })
+    Config::find(&here, run).map_err(refuse)
+}
+
+fn refuse(error: KeyError) -> ExitCode {
+    eprintln!("busyhour: {error}");
+    ExitCode::from(EXIT_USAGE)
 }
 
 /// Shows each value in force and where it's from.

@@ -60,6 +60,12 @@ pub(super) fn ask(arguments: &GateArgs) -> ExitCode {
 }
 
 fn rule(arguments: &GateArgs) -> Result<Ruling, Box<dyn std::error::Error>> {
+    if !arguments.gate.exists() {
+        let file = arguments.gate.display();
+        return Err(
+            format!("there is no file `{file}`: it would say what must have been shown; --gate names another").into()
+        );
+    }
     let rules = Rules::load(&arguments.gate)?;
     let results = Results::load(&arguments.run)?;
     Ok(Ruling::of(&results, &rules, arguments.today.unwrap_or_else(Day::today))?)

@@ -1,14 +1,18 @@
 //! `busyhour init`: a folder that works at once.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::fs;
-use std::io;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
 
-use super::{EXIT_BUG, EXIT_PASSED, EXIT_USAGE};
+use super::{EXIT_BUG, EXIT_PASSED, EXIT_USAGE, exit_unless_read};
+use crate::report::{counted, shell_quoted};
+use crate::steps::{Sought, vscode};
+use crate::vocabulary::Vocabulary;
 
 /// What `init` is told.
 #[derive(Debug, Args)]
@@ -73,36 +77,60 @@ impl Source {
     }
 }
 
+/// What was made.
+struct Made {
+    files: Vec<PathBuf>,
+    /// What was there already, and what it should hold.
+    kept: Vec<&'static str>,
+}
+
 /// Makes the folder.
 pub(super) fn init(arguments: &InitArgs) -> ExitCode {
     match make(arguments) {
-        Ok(files) => {
-            let dir = arguments.dir.display();
-            println!("Made {} files in {dir}:\n", files.len());
-            files.iter().for_each(|file| println!("  {}", file.display()));
-            let (run, check, steps) = match arguments.rust {
-                true => ("cargo run --release -- run", "cargo run --release -- check", "cargo run --release -- steps"),
-                false => ("busyhour run", "busyhour check", "busyhour steps"),
-            };
-            println!("\nNow:\n");
-            println!("  cd {dir}");
-            println!("  {run:31}# run the scenarios");
-            println!("  {steps:31}# what can be written");
-            println!("  {check:31}# is what was written right?");
-            ExitCode::from(EXIT_PASSED)
-        }
+        Ok(made) => exit_unless_read(io::stdout().write_all(told(&made, arguments).as_bytes()), EXIT_PASSED),
         Err(error) => {
             eprintln!("busyhour: {error}");
-            ExitCode::from(if matches!(error, InitError::Unwritable { .. }) { EXIT_BUG } else { EXIT_USAGE })
+            let full = matches!(&error, InitError::Unwritable { error, .. } if !is_refusal(error));
+            ExitCode::from(if full { EXIT_BUG } else { EXIT_USAGE })
         }
     }
 }
 
+/// Whether the folder is one that nobody may write to: another one may be named.
+fn is_refusal(error: &io::Error) -> bool {
+    use io::ErrorKind::{NotADirectory, NotFound, PermissionDenied, ReadOnlyFilesystem};
+    matches!(error.kind(), NotADirectory | NotFound | PermissionDenied | ReadOnlyFilesystem)
+}
+
+fn told(made: &Made, arguments: &InitArgs) -> String {
+    let dir = arguments.dir.display();
+    let mut told = format!("Made {} in {dir}:\n\n", counted(made.files.len(), "file"));
+    for file in &made.files {
+        told.push_str(&format!("  {}\n", file.display()));
+    }
+    if !made.kept.is_empty() {
+        told.push_str("\nThere already, and left as they are:\n\n");
+        told.extend(made.kept.iter().map(|line| format!("  {line}\n")));
+    }
+    let busyhour = if arguments.rust { "cargo run --release --" } else { "busyhour" };
+    told.push_str(&format!("\nNow:\n\n  cd {}\n", shell_quoted(&dir.to_string())));
+    for (verb, what) in
+        [("run", "run the scenarios"), ("steps", "what can be written"), ("check", "is what was written right?")]
+    {
+        let line = format!("{busyhour} {verb}");
+        told.push_str(&format!("  {line:31}# {what}\n"));
+    }
+    told
+}
+
 /// Writes all files, or none if one of them is there.
-fn make(arguments: &InitArgs) -> Result<Vec<PathBuf>, InitError> {
+fn make(arguments: &InitArgs) -> Result<Made, InitError> {
     let dir = &arguments.dir;
-    if dir.is_file() {
-        return Err(InitError::NotAFolder(dir.clone()));
+    // The nearest of the folders around it that is anything at all must be a folder.
+    if let Some(there) = dir.ancestors().find(|path| path.symlink_metadata().is_ok())
+        && !there.is_dir()
+    {
+        return Err(InitError::NotAFolder(there.to_owned()));
     }
     let source = match (arguments.rust, &arguments.path, &arguments.git) {
         (false, ..) => None,
@@ -110,18 +138,45 @@ fn make(arguments: &InitArgs) -> Result<Vec<PathBuf>, InitError> {
         (true, None, Some(url)) => Some(Source::Git(url.clone())),
         (true, None, None) => return Err(InitError::NoSource),
     };
-    let files = files(source.as_ref());
-    let there: Vec<PathBuf> = files.iter().map(|(file, _)| dir.join(file)).filter(|file| file.exists()).collect();
+    let mut files = files(source.as_ref());
+    let is_there = |file: &str| dir.join(file).symlink_metadata().is_ok();
+    let kept = SHARED.iter().filter(|(file, _)| is_there(file)).map(|(_, what)| *what).collect();
+    files.retain(|(file, _)| !(is_there(file) && SHARED.iter().any(|(shared, _)| shared == file)));
+    let there: Vec<PathBuf> = files.iter().filter(|(file, _)| is_there(file)).map(|(file, _)| dir.join(file)).collect();
     if !there.is_empty() {
         return Err(InitError::There(there));
     }
-    for (file, text) in &files {
+    let missing: Vec<PathBuf> = folders_missing(dir, &files);
+    for (at, (file, text)) in files.iter().enumerate() {
         let path = dir.join(file);
         let folder = path.parent().unwrap_or(dir);
         let written = fs::create_dir_all(folder).and_then(|()| fs::write(&path, text));
-        written.map_err(|error| InitError::Unwritable { file: path.clone(), error })?;
+        if let Err(error) = written {
+            // Nothing is half made; what can't be taken away again, is in nobody's way.
+            for (file, _) in &files[..=at] {
+                let _ = fs::remove_file(dir.join(file));
+            }
+            for folder in &missing {
+                let _ = fs::remove_dir(folder);
+            }
+            return Err(InitError::Unwritable { file: path, error });
+        }
     }
-    Ok(files.into_iter().map(|(file, _)| PathBuf::from(file)).collect())
+    Ok(Made { files: files.into_iter().map(|(file, _)| PathBuf::from(file)).collect(), kept })
+}
+
+/// What a repository may well have already, and what is said then.
+const SHARED: &[(&str, &str)] = &[
+    (".gitignore", ".gitignore: it should name target/, where runs leave their records"),
+    (vscode::SETTINGS, ".vscode/settings.json: `busyhour steps --format vscode` says what to add for the editor"),
+];
+
+/// The folders that are made for these files, the innermost first.
+fn folders_missing(dir: &Path, files: &[(&'static str, String)]) -> Vec<PathBuf> {
+    let paths: Vec<PathBuf> = files.iter().map(|(file, _)| dir.join(file)).collect();
+    let around = paths.iter().flat_map(|path| path.ancestors().skip(1));
+    let missing: BTreeSet<&Path> = around.filter(|folder| !folder.as_os_str().is_empty() && !folder.exists()).collect();
+    missing.into_iter().rev().map(Path::to_owned).collect()
 }
 
 /// The whole path of busyhour's sources.
@@ -136,11 +191,9 @@ fn source_at(path: &Path) -> Result<PathBuf, InitError> {
 /// What is made, each with its text.
 fn files(source: Option<&Source>) -> Vec<(&'static str, String)> {
     let (install, busyhour) = match source {
-        Some(_) => ("", "cargo run --release --"),
-        None => (
-            "      # Wherever your busyhour comes from:\n      - run: cargo install --git \"$BUSYHOUR_GIT\" busyhour-scenarios --locked\n        env:\n          BUSYHOUR_GIT: ${{ vars.BUSYHOUR_GIT }}\n          RUSTFLAGS: --cfg tokio_unstable\n",
-            "busyhour",
-        ),
+        Some(Source::Git(_)) => ("", "cargo run --release --"),
+        Some(Source::Path(_)) => (ADDED_IN_CI, "cargo run --release --"),
+        None => (INSTALLED_IN_CI, "busyhour"),
     };
     let workflow = include_str!("../init/workflow.yml").replace("{install}", install).replace("{busyhour}", busyhour);
     let mut files = vec![
@@ -149,8 +202,9 @@ fn files(source: Option<&Source>) -> Vec<(&'static str, String)> {
         ("features/networks/warehouse.toml", include_str!("../init/features/networks/warehouse.toml").to_owned()),
         ("busyhour.toml", include_str!("../init/busyhour.toml").to_owned()),
         (".github/workflows/busyhour.yml", workflow),
-        (".vscode/settings.json", include_str!("../init/settings.json").to_owned()),
+        (".gitignore", "target/\n".to_owned()),
     ];
+    files.extend(vscode::files(&Sought::new(&Vocabulary::of_this_build(), &[], &[])));
     if let Some(source) = source {
         let manifest = include_str!("../init/rust/Cargo.toml.in")
             .replace("{harness}", &source.dependency("harness"))
@@ -158,11 +212,30 @@ fn files(source: Option<&Source>) -> Vec<(&'static str, String)> {
         files.extend([
             ("features/own_steps.feature", include_str!("../init/features/own_steps.feature").to_owned()),
             ("Cargo.toml", manifest),
+            ("Cargo.lock", LOCK.to_owned()),
             (".cargo/config.toml", include_str!("../init/rust/config.toml").to_owned()),
-            (".gitignore", "target/\n".to_owned()),
             ("src/main.rs", include_str!("../init/rust/main.rs").to_owned()),
             ("src/steps.rs", include_str!("../init/rust/steps.rs").to_owned()),
         ]);
     }
     files
 }
+
+/// The versions of other people's crates that this build was made of and tested with; cargo takes out of it what isn't
+/// needed.
+const LOCK: &str = include_str!("../../../Cargo.lock");
+
+/// `cargo install` reads no configuration of the repository that it installs from.
+const INSTALLED_IN_CI: &str = r#"      # Wherever your busyhour comes from: a variable of the repository names it.
+      - run: cargo install --git "$BUSYHOUR_GIT" busyhour-scenarios --locked
+        env:
+          BUSYHOUR_GIT: ${{ vars.BUSYHOUR_GIT }}
+          RUSTFLAGS: --cfg tokio_unstable
+"#;
+
+/// A path is one of the machine that it was typed on.
+const ADDED_IN_CI: &str = r#"      # Cargo.toml names busyhour by a path of your machine. Here it comes from where a variable of the repository says.
+      - run: cargo add --git "$BUSYHOUR_GIT" busyhour busyhour-scenarios
+        env:
+          BUSYHOUR_GIT: ${{ vars.BUSYHOUR_GIT }}
+"#;

@@ -26,7 +26,7 @@ use crate::partition::Partition;
 use crate::progress::Progress;
 use crate::report::{self, Launcher, Report};
 use crate::report_html;
-use crate::results::Gathering;
+use crate::results::{Gathering, Results};
 use crate::run::{self, Event, Job, Plan};
 use crate::scene::Elsewhere;
 use crate::stage::Stage;
@@ -41,7 +41,7 @@ pub(super) struct RunArgs {
     pub(super) paths: Vec<PathBuf>,
 
     /// Run each scenario with this seed [default: 0]
-    #[arg(long, value_name = "N", conflicts_with = "seeds", value_parser = one_seed)]
+    #[arg(long, value_name = "N", conflicts_with = "seeds", allow_negative_numbers = true, value_parser = one_seed)]
     seed: Option<u64>,
 
     /// Run each scenario with each of these seeds; B is not among them
@@ -49,7 +49,7 @@ pub(super) struct RunArgs {
     seeds: Option<Range<u64>>,
 
     /// Run so many scenarios at once; it changes nothing but the time it takes [default: all cores, 16 with --live, 1 with --server]
-    #[arg(long, value_name = "N", value_parser = jobs)]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = jobs)]
     jobs: Option<NonZeroUsize>,
 
     /// Run this part of the whole: the first of three is 1/3; `busyhour merge` puts them together
@@ -234,6 +234,8 @@ fn run_on(arguments: &RunArgs, paths: &[PathBuf], stage: &dyn Stage) -> ExitCode
             return ExitCode::from(EXIT_USAGE);
         }
     };
+    // What an earlier run has left says nothing of this one, should this one be killed.
+    Results::forget(&plan.out);
     let interrupted = match interrupts(!arguments.fingerprints) {
         Ok(interrupted) => interrupted,
         Err(error) => {

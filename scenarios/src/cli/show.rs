@@ -14,6 +14,7 @@ use crate::report_html;
 #[derive(Debug, Args)]
 pub(super) struct ShowArgs {
     /// The folder that a run left (its --out), or one record of it
+    #[arg(default_value = "target/busyhour")]
     run: PathBuf,
 
     /// The scenario: its number in the list that is shown without this, or part of its name

@@ -1,7 +1,7 @@
 //! `busyhour steps`: the vocabulary.
 
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
@@ -50,6 +50,10 @@ enum Format {
 
 /// Lists the phrases that are sought, or all.
 pub(super) fn list_steps(arguments: &StepsArgs) -> ExitCode {
+    if arguments.features != Path::new(feature::FEATURES) && !arguments.features.is_dir() {
+        eprintln!("busyhour: there is no folder `{}`", arguments.features.display());
+        return ExitCode::from(EXIT_USAGE);
+    }
     let vocabulary = Vocabulary::of_this_build();
     let own = match steps::books_below(&arguments.features, &vocabulary) {
         Ok(own) => own,

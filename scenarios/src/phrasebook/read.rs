@@ -1,7 +1,6 @@
 //! Reading a book of phrases, and all that can be said of it without knowing the vocabulary.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fs;
 use std::path::Path;
 use std::sync::{Arc, LazyLock};
 
@@ -14,6 +13,7 @@ use toml::Spanned;
 use super::{Composite, Line, Parameter};
 use crate::argument;
 use crate::problem::{Lead, Place, Problem};
+use crate::text::{self, TextError};
 
 /// Whatever words stand there, as few as will do.
 const ANY_WORDS: &str = r"\S(?:.*?\S)?";
@@ -49,11 +49,13 @@ pub(super) fn gaps(text: &str) -> impl Iterator<Item = &str> {
 /// The phrases of one book, and what's wrong with it.
 pub(super) fn book(file: &Path) -> (Vec<Composite>, Vec<Problem>) {
     let shown = file.to_string_lossy().into_owned();
-    let text = match fs::read_to_string(file) {
+    let text = match text::read(file) {
         Ok(text) => text,
         Err(error) => {
             let mut reader = Reader::new(&shown, "");
             reader.say(0, format!("this file can't be read: {error}"), Vec::new());
+            let line = if let TextError::NotUtf8 { line, .. } = error { line } else { 1 };
+            reader.problems.iter_mut().for_each(|problem| problem.place.line = line);
             return (Vec::new(), reader.problems);
         }
     };

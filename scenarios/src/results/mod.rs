@@ -423,6 +423,12 @@ impl Results {
         Ok(file)
     }
 
+    /// Takes the document out of a folder, if there is one. Where that can't be, none can be written either, and whoever
+    /// tries will say so.
+    pub fn forget(folder: &Path) {
+        let _ = fs::remove_file(folder.join(RESULTS));
+    }
+
     /// Reads the document in a folder, or that file.
     pub fn load(place: &Path) -> Result<Results, ResultsError> {
         /// All that may be read of a document whose version isn't known yet.

@@ -78,6 +78,11 @@ pub fn write(folder: &Path, sought: &Sought<'_>) -> Result<Vec<PathBuf>, VscodeE
     Err(VscodeError::OthersSettings { file: settings_file, add: format!("{:#}", Value::Object(ours)) })
 }
 
+/// Both files as they'd be written into an empty folder.
+pub(crate) fn files(sought: &Sought<'_>) -> [(&'static str, String); 2] {
+    [(SETTINGS, format!("{:#}\n", Value::Object(settings()))), (GLUE, glue(sought))]
+}
+
 fn read(file: &Path) -> Result<Option<String>, VscodeError> {
     match fs::read_to_string(file) {
         Ok(text) => Ok(Some(text)),

@@ -1,4 +1,5 @@
-//! A folder of one test, in which its command is started.
+//! A folder of one test, in which commands are started.
+#![allow(dead_code, reason = "each file of tests needs some of it")]
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -6,10 +7,51 @@ use std::process::{Command, Output, Stdio};
 
 pub struct Home(pub PathBuf);
 
+/// What a command is told: a line without quotes, or word by word.
+pub trait Arguments {
+    fn words(&self) -> Vec<String>;
+}
+
+impl Arguments for str {
+    fn words(&self) -> Vec<String> {
+        self.split_whitespace().map(str::to_owned).collect()
+    }
+}
+
+impl Arguments for String {
+    fn words(&self) -> Vec<String> {
+        self.as_str().words()
+    }
+}
+
+impl Arguments for [&str] {
+    fn words(&self) -> Vec<String> {
+        self.iter().map(|word| (*word).to_owned()).collect()
+    }
+}
+
+impl<const N: usize> Arguments for [&str; N] {
+    fn words(&self) -> Vec<String> {
+        self.as_slice().words()
+    }
+}
+
+impl Arguments for Vec<&str> {
+    fn words(&self) -> Vec<String> {
+        self.as_slice().words()
+    }
+}
+
+impl<A: Arguments + ?Sized> Arguments for &A {
+    fn words(&self) -> Vec<String> {
+        (**self).words()
+    }
+}
+
 impl Home {
-    /// A fresh folder of that name, among those of that test file.
-    pub fn new(file: &str, name: &str) -> Home {
-        let home = Path::new(env!("CARGO_TARGET_TMPDIR")).join(file).join(name);
+    /// A fresh folder of that name, among those of this file of tests.
+    pub fn new(name: &str) -> Home {
+        let home = Path::new(env!("CARGO_TARGET_TMPDIR")).join(env!("CARGO_CRATE_NAME")).join(name);
         let _ = fs::remove_dir_all(&home);
         fs::create_dir_all(&home).unwrap();
         // Nobody's busyhour.toml further up is in force here.
@@ -17,47 +59,53 @@ impl Home {
         Home(home)
     }
 
-    pub fn with(self, file: &str, text: &str) -> Home {
-        self.write(file, text);
+    pub fn with(self, file: &str, bytes: impl AsRef<[u8]>) -> Home {
+        self.save(file, bytes);
         self
     }
 
-    pub fn write(&self, file: &str, text: &str) {
+    pub fn save(&self, file: &str, bytes: impl AsRef<[u8]>) {
         let path = self.0.join(file);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, text).unwrap();
+        fs::write(path, bytes).unwrap();
     }
 
     pub fn read(&self, file: &str) -> String {
         fs::read_to_string(self.0.join(file)).unwrap_or_else(|error| panic!("{file}: {error}"))
     }
 
-    /// The command with the words of a line as its arguments.
-    pub fn busyhour(&self, line: &str) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_busyhour"));
-        command.args(line.split_whitespace());
-        self.here(command)
+    /// The command, to be started here.
+    pub fn command(&self, arguments: &(impl Arguments + ?Sized)) -> Command {
+        self.command_of(&busyhour(), arguments)
+    }
+
+    /// Another program.
+    pub fn command_of(&self, program: &Path, arguments: &(impl Arguments + ?Sized)) -> Command {
+        let mut command = Command::new(program);
+        command.args(arguments.words()).current_dir(&self.0).env("CI", "true").env_remove("RUST_BACKTRACE");
+        // Whoever is started by cargo replays by cargo.
+        command.env_remove("CARGO").stdin(Stdio::null());
+        command
     }
 
     /// A line of the shell; `$BUSYHOUR` is the command.
     pub fn shell(&self, line: &str) -> Command {
-        let mut command = Command::new("sh");
-        command.args(["-c", line]).env("BUSYHOUR", env!("CARGO_BIN_EXE_busyhour"));
-        self.here(command)
-    }
-
-    fn here(&self, mut command: Command) -> Command {
-        command.current_dir(&self.0).env("CI", "true").env_remove("RUST_BACKTRACE").env_remove("CARGO");
-        command.stdin(Stdio::null());
+        let mut command = self.command_of(Path::new("sh"), &["-c", line]);
+        command.env("BUSYHOUR", busyhour());
         command
     }
 
     /// Exit code, standard output and standard error as one text; wall time is taken out.
-    pub fn told(&self, line: &str) -> String {
-        shown(self.busyhour(line).output().unwrap())
+    pub fn told(&self, arguments: &(impl Arguments + ?Sized)) -> String {
+        self.told_by(&busyhour(), arguments)
     }
 
-    /// The same for several lines, each behind itself.
+    /// The same of another program.
+    pub fn told_by(&self, program: &Path, arguments: &(impl Arguments + ?Sized)) -> String {
+        shown(self.command_of(program, arguments).output().unwrap())
+    }
+
+    /// The same of several lines, each behind itself.
     pub fn all_told(&self, lines: &[&str]) -> String {
         let told = lines.iter().map(|line| format!("$ busyhour {line}\n{}", self.told(line)));
         told.collect::<Vec<_>>().join("\n")
@@ -70,6 +118,24 @@ pub fn shown(output: Output) -> String {
         .lines()
         .map(|line| if line.starts_with("Took ") { "Took (wall time)\n".to_owned() } else { format!("{line}\n") })
         .collect();
+    assert!(!stderr.contains("thread 'main'") || !stderr.contains("panicked"), "{stderr}");
     let code = output.status.code().map_or_else(|| output.status.to_string(), |code| code.to_string());
     format!("exit {code}\n--- stdout\n{}--- stderr\n{stderr}", text(output.stdout))
+}
+
+pub fn busyhour() -> PathBuf {
+    PathBuf::from(env!("CARGO_BIN_EXE_busyhour"))
+}
+
+/// The example with steps of its own, which lies beside the tests.
+pub fn own_steps() -> PathBuf {
+    example("own_steps")
+}
+
+/// An example that was built with this test.
+pub fn example(name: &str) -> PathBuf {
+    let test = std::env::current_exe().unwrap();
+    let example = test.parent().unwrap().parent().unwrap().join("examples").join(name);
+    assert!(example.exists(), "build {} too: cargo test --workspace, without --test", example.display());
+    example
 }

@@ -100,11 +100,37 @@ fn problems_are_told_to_programs_and_to_github() {
     );
 }
 
+/// What editors and word processors put in the place of signs, and what people do with tables and tags.
+#[test]
+fn what_looks_right_and_is_not_is_told_with_what_to_write() {
+    let feature = "Feature: f\n  @Breaks:no_zombie_calls @break:\n  Scenario: s\n    Given\tagents alice and bob with hardphones\n    And every\u{a0}agent's phone registers\n    When alice calls  bob\n    And bob answers.\n    And bob calls \u{201c}15551230001\u{201d}\n    Then alice\u{2019}s phone rings\n  @slow fast\n  Scenario: t\n    Given a campaign renewals\n    And these leads in renewals:\n      | lead_id | phone_number |\n      | 1001 | 15551230001\n  @late\n";
+    let home = Home::new("check-looks-right").with("features/a.feature", feature);
+    insta::assert_snapshot!(home.told("check"));
+}
+
+#[test]
+fn a_scenario_without_its_feature_is_told_so() {
+    let home = Home::new("check-no-feature").with("features/a.feature", "Scenario: s\n  When 1 second passes\n");
+    insta::assert_snapshot!(home.told("check"));
+}
+
+#[test]
+fn more_problems_than_are_told_are_said_to_be_more() {
+    let with = |problems: usize| {
+        let steps: String = (0..problems).map(|at| format!("    When it rains {at} frogs on us all\n")).collect();
+        let home = Home::new("check-many").with("features/a.feature", format!("Feature: f\n  Scenario: s\n{steps}"));
+        let told = home.told("check");
+        told.lines().find(|line| line.contains(" in 1 file: ")).unwrap().to_owned()
+    };
+    assert_eq!(with(100), "1 scenario in 1 file: 100 problems in 1 file");
+    assert_eq!(with(101), "1 scenario in 1 file: more than 100 problems in 1 file");
+}
+
 #[test]
 fn what_is_not_there_or_no_text_exits_2() {
     let home = Home::new("check-bad").with("notes.txt", "");
     home.save("features/a.feature", FINE);
-    std::fs::write(home.0.join("features/b.feature"), b"Feature: \xff\xfe\n").unwrap();
+    home.save("features/b.feature", b"Feature: \xff\xfe\n");
     let told: Vec<String> =
         [&["check", "nowhere"][..], &["check", "notes.txt"], &["check"], &["check", "--format", "xml"]]
             .iter()

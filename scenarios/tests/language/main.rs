@@ -2,6 +2,7 @@
 
 mod check;
 mod composites;
+#[path = "../home/mod.rs"]
 mod home;
 mod steps;
 mod watch;

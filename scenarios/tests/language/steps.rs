@@ -81,3 +81,9 @@ fn settings_of_somebody_elses_are_left_as_they_are_and_what_to_add_is_printed() 
         "exit 2\n--- stdout\n--- stderr\nbusyhour: other/.vscode/busyhour_steps.rs wasn't made by busyhour and is left as it is: move it away\n"
     );
 }
+
+#[test]
+fn a_folder_of_phrases_that_is_not_there_is_told() {
+    let told = Home::new("steps-nowhere").told("steps --in nowhere");
+    assert_eq!(told, "exit 2\n--- stdout\n--- stderr\nbusyhour: there is no folder `nowhere`\n");
+}
