@@ -7,7 +7,7 @@ use clap::{Args, CommandFactory as _};
 use clap_complete::Shell;
 use clap_mangen::Man;
 
-use super::{Command, EXIT_PASSED, EXIT_USAGE, exit_unless_read};
+use super::{Command, EXIT_PASSED, EXIT_USAGE, complain, exit_unless_read};
 
 /// What `completions` is told.
 #[derive(Debug, Args)]
@@ -40,7 +40,7 @@ pub(super) fn man(arguments: &ManArgs) -> ExitCode {
             Some(found) => found.clone().display_name(format!("busyhour-{verb}")),
             None => {
                 let verbs: Vec<&str> = command.get_subcommands().map(|verb| verb.get_name()).collect();
-                eprintln!("busyhour: there is no verb `{verb}`; there are {}", verbs.join(", "));
+                complain(&format!("busyhour: there is no verb `{verb}`; there are {}", verbs.join(", ")));
                 return ExitCode::from(EXIT_USAGE);
             }
         },

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use clap::{Args, CommandFactory as _, FromArgMatches as _};
 
-use super::{Command, EXIT_PASSED, EXIT_USAGE, exit_unless_read, run};
+use super::{Command, EXIT_PASSED, EXIT_USAGE, complain, exit_unless_read, run};
 use crate::config::{self, Config, Origin};
 
 /// What `config` is told: what `run` would be.
@@ -38,7 +38,7 @@ fn config_here() -> Result<Config, ExitCode> {
     let run = command.find_subcommand("run").expect("the command has that verb");
     let here = std::env::current_dir().unwrap_or_default();
     Config::find(&here, run).map_err(|error| {
-        eprintln!("busyhour: {error}");
+        complain(&format!("busyhour: {error}"));
         ExitCode::from(EXIT_USAGE)
     })
 }

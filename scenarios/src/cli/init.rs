@@ -2,13 +2,13 @@
 
 use std::fmt;
 use std::fs;
-use std::io;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
 
-use super::{EXIT_BUG, EXIT_PASSED, EXIT_USAGE};
+use super::{EXIT_BUG, EXIT_PASSED, EXIT_USAGE, complain, exit_unless_read};
 
 /// What `init` is told.
 #[derive(Debug, Args)]
@@ -78,21 +78,24 @@ pub(super) fn init(arguments: &InitArgs) -> ExitCode {
     match make(arguments) {
         Ok(files) => {
             let dir = arguments.dir.display();
-            println!("Made {} files in {dir}:\n", files.len());
-            files.iter().for_each(|file| println!("  {}", file.display()));
             let (run, check, steps) = match arguments.rust {
                 true => ("cargo run --release -- run", "cargo run --release -- check", "cargo run --release -- steps"),
                 false => ("busyhour run", "busyhour check", "busyhour steps"),
             };
-            println!("\nNow:\n");
-            println!("  cd {dir}");
-            println!("  {run:31}# run the scenarios");
-            println!("  {steps:31}# what can be written");
-            println!("  {check:31}# is what was written right?");
-            ExitCode::from(EXIT_PASSED)
+            let mut told = format!("Made {} files in {dir}:\n\n", files.len());
+            files.iter().for_each(|file| told.push_str(&format!("  {}\n", file.display())));
+            told.push_str(&format!("\nNow:\n\n  cd {dir}\n"));
+            for (command, what) in [
+                (run, "run the scenarios"),
+                (steps, "what can be written"),
+                (check, "is what was written right?"),
+            ] {
+                told.push_str(&format!("  {command:31}# {what}\n"));
+            }
+            exit_unless_read(io::stdout().write_all(told.as_bytes()), EXIT_PASSED)
         }
         Err(error) => {
-            eprintln!("busyhour: {error}");
+            complain(&format!("busyhour: {error}"));
             ExitCode::from(if matches!(error, InitError::Unwritable { .. }) { EXIT_BUG } else { EXIT_USAGE })
         }
     }

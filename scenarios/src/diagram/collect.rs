@@ -44,6 +44,10 @@ pub(crate) struct Seen {
     pub fate: Fate,
     /// The first packet that carried it.
     pub packet: PacketId,
+    /// What became of it when it was sent first: TCP sends again what was lost.
+    pub first: Fate,
+    /// The packets that carried it again, or some of it.
+    pub again: Vec<Again>,
     /// Packets that carry it and haven't arrived: several if it's sent in fragments.
     missing: u16,
     /// The network made it, as a copy of another.
@@ -51,6 +55,33 @@ pub(crate) struct Seen {
     pub raw: Box<[u8]>,
     /// What it is, if it isn't SIP's.
     pub told: Option<Box<str>>,
+}
+
+impl Seen {
+    /// A packet that carried it has ended.
+    fn ended(&mut self, seen: &PacketSeen<'_>, fate: Fate) {
+        self.to = seen.to.or(self.to);
+        match (self.again.iter_mut().find(|again| again.packet == seen.id), fate) {
+            (Some(again), fate) => again.fate = fate,
+            (None, Fate::Arrived(_)) if self.missing > 1 || self.first != Fate::OnItsWay => {}
+            (None, fate) => self.first = fate,
+        }
+        match fate {
+            Fate::Arrived(_) if self.missing > 1 => self.missing -= 1,
+            // A repeated segment may arrive twice; the first time counts.
+            Fate::Arrived(at) if !matches!(self.fate, Fate::Arrived(_)) => self.fate = Fate::Arrived(at),
+            Fate::Lost(loss) if self.fate == Fate::OnItsWay => self.fate = Fate::Lost(loss),
+            _ => {}
+        }
+    }
+}
+
+/// A packet that carried a message, or some of it, once more.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Again {
+    pub packet: PacketId,
+    pub sent: SimTime,
+    pub fate: Fate,
 }
 
 /// Keeps what a sequence diagram is drawn from. It's a tap: give it to a universe.
@@ -61,8 +92,8 @@ pub struct Collector {
     /// How many were dropped between the two.
     dropped: usize,
     bytes: usize,
-    /// Which message a packet carries that's on its way, by its number.
-    carried: FxHashMap<PacketId, usize>,
+    /// Which messages a packet carries that's on its way, by their numbers.
+    carried: FxHashMap<PacketId, Vec<usize>>,
     fragments: Reassembly,
     /// The packets of datagrams that aren't whole.
     pieces: BTreeMap<(Ipv4Addr, Ipv4Addr, u16), Vec<PacketId>>,
@@ -97,8 +128,10 @@ struct Stream {
     /// The sequence number of the first of `bytes`.
     next: u32,
     bytes: Vec<u8>,
-    /// Messages that haven't arrived, by the sequence number behind their last byte.
-    open: VecDeque<(u32, usize)>,
+    /// The packets of `bytes`, by the sequence number behind them.
+    packets: VecDeque<(u32, PacketId)>,
+    /// Messages that may be sent again: where they begin and end in the stream, and their numbers.
+    open: VecDeque<(u32, u32, usize)>,
 }
 
 impl Stream {
@@ -107,7 +140,13 @@ impl Stream {
             true => Framing::Handshake,
             false => Framing::Sip,
         };
-        Stream { framing, next: segment.sequence, bytes: Vec::new(), open: VecDeque::new() }
+        Stream {
+            framing,
+            next: segment.sequence,
+            bytes: Vec::new(),
+            packets: VecDeque::new(),
+            open: VecDeque::new(),
+        }
     }
 
     /// The next message and how many bytes it takes; nothing if it isn't whole. An error: these bytes are none of ours.
@@ -246,28 +285,37 @@ impl Collector {
         let end = segment.sequence.wrapping_add(u32::try_from(segment.payload.len()).unwrap_or(0));
         let expected = stream.next.wrapping_add(u32::try_from(stream.bytes.len()).unwrap_or(0));
         // Sent again: it carries what it carried before.
-        for (message_end, number) in &stream.open {
-            if within(segment.sequence, *message_end, end) {
-                self.carried.insert(seen.id, *number);
-            }
-        }
+        let carries = |(begin, end_of, _): &&(u32, u32, usize)| {
+            is_before(segment.sequence, *end_of) && is_before(*begin, end)
+        };
+        let again: Vec<usize> = stream.open.iter().filter(carries).map(|(.., number)| *number).collect();
         let known = expected.wrapping_sub(segment.sequence);
         match segment.payload.get(known as usize..) {
-            Some(new) => stream.bytes.extend_from_slice(new),
+            Some(new) => {
+                stream.bytes.extend_from_slice(new);
+                stream.packets.push_back((end, seen.id));
+            }
             // Another connection of the same ports, or bytes that were never seen.
             None if known > u32::MAX / 2 => {
                 *stream = Stream::beginning(segment);
                 stream.bytes.extend_from_slice(segment.payload);
+                stream.packets.push_back((end, seen.id));
             }
-            None => return,
+            None => return self.again(seen, &again),
         }
         let mut pieces = Vec::new();
         loop {
             match stream.piece() {
                 Ok(Some((piece, taken))) => {
                     stream.bytes.drain(..taken);
-                    stream.next = stream.next.wrapping_add(taken as u32);
-                    pieces.push((piece, stream.next));
+                    let begin = stream.next;
+                    stream.next = begin.wrapping_add(taken as u32);
+                    let (next, is_of) = (stream.next, |end: u32| is_before(begin, end));
+                    let packets: Vec<PacketId> =
+                        stream.packets.iter().filter(|(end, _)| is_of(*end)).map(|(_, id)| *id).collect();
+                    // The last may carry the beginning of the next.
+                    stream.packets.retain(|(end, _)| is_before(next, *end));
+                    pieces.push((piece, (begin, next), packets));
                 }
                 Ok(None) => break,
                 Err(()) if matches!(stream.framing, Framing::Sip) => {
@@ -282,14 +330,15 @@ impl Collector {
                 }
             }
         }
-        for (piece, end) in pieces {
+        self.again(seen, &again);
+        for (piece, (begin, end), packets) in pieces {
             let number = match piece {
-                Piece::Sip(raw) => self.keep(seen, to, &raw, &[seen.id], false),
-                Piece::Told(told) => self.tell(seen, to, told, &[seen.id]),
+                Piece::Sip(raw) => self.keep(seen, to, &raw, &packets, false),
+                Piece::Told(told) => self.tell(seen, to, told, &packets),
                 Piece::Nothing => continue,
             };
             let Some(stream) = self.streams.get_mut(&key) else { continue };
-            stream.open.push_back((end, number));
+            stream.open.push_back((begin, end, number));
             // A segment that comes again after so many others isn't worth to be remembered.
             if stream.open.len() > 16 {
                 stream.open.pop_front();
@@ -298,11 +347,23 @@ impl Collector {
     }
 
     fn copied(&mut self, seen: &PacketSeen<'_>, of: PacketId) {
-        let Some(original) = self.carried.get(&of).and_then(|number| self.get(*number)) else { return };
-        let (raw, address, told) = (original.raw.clone(), original.address, original.told.clone());
-        let number = self.keep(seen, address, &raw, &[seen.id], true);
-        if let Some(copy) = self.get_mut(number) {
-            copy.told = told;
+        for number in self.carried.get(&of).cloned().unwrap_or_default() {
+            let Some(original) = self.get(number) else { continue };
+            let (raw, address, told) = (original.raw.clone(), original.address, original.told.clone());
+            let number = self.keep(seen, address, &raw, &[seen.id], true);
+            if let Some(copy) = self.get_mut(number) {
+                copy.told = told;
+            }
+        }
+    }
+
+    /// A packet that carries messages once more.
+    fn again(&mut self, seen: &PacketSeen<'_>, numbers: &[usize]) {
+        for number in numbers {
+            if let Some(message) = self.get_mut(*number) {
+                message.again.push(Again { packet: seen.id, sent: seen.at, fate: Fate::OnItsWay });
+                self.carried.entry(seen.id).or_default().push(*number);
+            }
         }
     }
 
@@ -327,15 +388,10 @@ impl Collector {
                 return self.audio.packet(seen, wrapped, fate);
             }
         }
-        let Some(number) = self.carried.remove(&seen.id) else { return };
-        let Some(message) = self.get_mut(number) else { return };
-        message.to = seen.to.or(message.to);
-        match fate {
-            Fate::Arrived(_) if message.missing > 1 => message.missing -= 1,
-            // A repeated segment may arrive twice; the first time counts.
-            Fate::Arrived(at) if !matches!(message.fate, Fate::Arrived(_)) => message.fate = Fate::Arrived(at),
-            Fate::Lost(loss) if message.fate == Fate::OnItsWay => message.fate = Fate::Lost(loss),
-            _ => {}
+        for number in self.carried.remove(&seen.id).unwrap_or_default() {
+            if let Some(message) = self.get_mut(number) {
+                message.ended(seen, fate);
+            }
         }
     }
 
@@ -355,13 +411,15 @@ impl Collector {
             address,
             fate: Fate::OnItsWay,
             packet: seen.id,
+            first: Fate::OnItsWay,
+            again: Vec::new(),
             missing: u16::try_from(packets.len()).unwrap_or(u16::MAX),
             copied,
             raw: raw.into(),
             told: None,
         };
         for packet in packets {
-            self.carried.insert(*packet, number);
+            self.carried.entry(*packet).or_default().push(number);
         }
         if self.first.len() < FIRST_MAX {
             self.first.push(message);
@@ -407,8 +465,8 @@ fn is_media(payload: &[u8]) -> bool {
     payload.len() >= 12 && payload[0] >> 6 == 2
 }
 
-/// True if `end` lies behind `from` and not behind `to`, as sequence numbers go round.
-fn within(from: u32, end: u32, to: u32) -> bool {
-    let reach = end.wrapping_sub(from);
-    reach > 0 && reach <= to.wrapping_sub(from)
+/// True if one sequence number lies before another, as they go round.
+fn is_before(one: u32, other: u32) -> bool {
+    let reach = other.wrapping_sub(one);
+    reach > 0 && reach <= u32::MAX / 2
 }

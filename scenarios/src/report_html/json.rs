@@ -16,15 +16,19 @@ use crate::report::time_shown;
 pub(super) fn run(gathered: &Gathered, charts: &[Result<String, String>], home: &Path) -> String {
     let both = gathered.entries.iter().zip(charts);
     let scenarios: Vec<Value> = both.map(|(entry, chart)| scenario(entry, chart, home)).collect();
-    let [passed, not_exercised, failed] = gathered.counts;
+    let [passed, not_exercised, failed, different] = gathered.counts;
+    let known = (gathered.seeds.first().copied().unwrap_or(0), gathered.seeds.len() as u64);
+    let (first_seed, seeds) = gathered.seeds_of_whole.unwrap_or(known);
     script(&json!({
         "version": env!("CARGO_PKG_VERSION"),
         "passed": passed,
         "notExercised": not_exercised,
         "failed": failed,
+        "different": different,
+        "neverHit": gathered.never_hit,
         "unlisted": gathered.unlisted,
-        "seeds": gathered.seeds.len(),
-        "firstSeed": gathered.seeds.first().map(u64::to_string),
+        "seeds": seeds,
+        "firstSeed": first_seed.to_string(),
         "simulated": time_shown(gathered.simulated),
         "cpu": gathered.cpu.map(|cpu| cpu.as_secs_f64()),
         "packets": gathered.packets,
@@ -42,10 +46,12 @@ fn scenario(entry: &Entry, chart: &Result<String, String>, home: &Path) -> Value
         "line": entry.line,
         "tags": entry.tags,
         "seed": entry.seed.to_string(),
+        "runs": entry.runs,
         "kind": match entry.kind {
             Kind::Passed => "passed",
             Kind::NotExercised => "not-exercised",
             Kind::Failed => "failed",
+            Kind::Nondeterministic => "nondeterministic",
             Kind::Bug => "bug",
         },
         "reasons": entry.reasons,
@@ -115,7 +121,7 @@ pub(super) fn chart(chart: &Chart) -> String {
         .iter()
         .map(|one| {
             let lanes: Vec<i64> = one.hosts.iter().map(|host| lane(Some(*host))).collect();
-            json!([micros(one.begin), one.end.map(micros), lanes, one.what, one.outcome])
+            json!([micros(one.begin), one.end.map(micros), lanes, one.what, one.outcome, one.manner as u8])
         })
         .collect();
     let violations: Vec<Value> = chart
