@@ -192,7 +192,9 @@ fn hosts_named(what: &str, log: &Log) -> Vec<HostId> {
 
 impl Open {
     fn ended_by(&self, event: &Event) -> bool {
-        event.kind == self.ends_with && event.host == self.host && (self.cut.is_none() || event.number("cut") == self.cut)
+        event.kind == self.ends_with
+            && event.host == self.host
+            && (self.cut.is_none() || event.number("cut") == self.cut)
     }
 }
 

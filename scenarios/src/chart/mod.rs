@@ -112,6 +112,8 @@ pub struct Arrow {
     pub text: String,
     /// It was sent before.
     pub repeated: bool,
+    /// It was TCP that sent it again; whoever speaks knows nothing of it.
+    pub by_tcp: bool,
     /// The network made it.
     pub copied: bool,
     /// Which call or connection it belongs to: those of one protocol are told apart by it.
@@ -142,6 +144,7 @@ impl Arrow {
             remarks: Vec::new(),
             text: String::new(),
             repeated: false,
+            by_tcp: false,
             copied: false,
             call: None,
             reply_to: None,
@@ -173,7 +176,7 @@ impl Arrow {
             told.push("copied by the network".to_owned());
         }
         if self.repeated {
-            told.push("again".to_owned());
+            told.push(if self.by_tcp { "again, by TCP" } else { "again" }.to_owned());
         }
         told.extend(self.lost().map(|loss| format!("lost: {loss}")));
         told.extend(self.remarks.iter().cloned());
@@ -355,10 +358,9 @@ fn said(diagram: &Diagram) -> (Vec<Arrow>, usize) {
             ..Arrow::new(protocol, said.from, said.to, kept.sent, fate(first), label, said.packet)
         };
         let again = kept.again.iter().map(|again| {
-            let mut arrow = Arrow { repeated: true, sent: again.sent, packet: again.packet, ..arrow.clone() };
-            arrow.fate = fate(again.fate);
-            arrow.remarks.push("sent again by TCP".to_owned());
-            arrow
+            let fate = fate(again.fate);
+            let (sent, packet) = (again.sent, again.packet);
+            Arrow { repeated: true, by_tcp: true, sent, fate, packet, ..arrow.clone() }
         });
         let again: Vec<Arrow> = again.collect();
         arrows.push(arrow);

@@ -85,11 +85,9 @@ pub(super) fn init(arguments: &InitArgs) -> ExitCode {
             let mut told = format!("Made {} files in {dir}:\n\n", files.len());
             files.iter().for_each(|file| told.push_str(&format!("  {}\n", file.display())));
             told.push_str(&format!("\nNow:\n\n  cd {dir}\n"));
-            for (command, what) in [
-                (run, "run the scenarios"),
-                (steps, "what can be written"),
-                (check, "is what was written right?"),
-            ] {
+            for (command, what) in
+                [(run, "run the scenarios"), (steps, "what can be written"), (check, "is what was written right?")]
+            {
                 told.push_str(&format!("  {command:31}# {what}\n"));
             }
             exit_unless_read(io::stdout().write_all(told.as_bytes()), EXIT_PASSED)

@@ -106,6 +106,9 @@ pub fn main() -> ExitCode {
 
 /// The command on that stage. A crate with steps of its own calls it from its own `main`.
 pub fn main_on(stage: Arc<dyn Stage>) -> ExitCode {
+    // A file that may grow no further is an error of whoever writes it, and no reason to be killed. Where this can't be
+    // listened for, it is one.
+    let _ = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, Arc::default());
     let command = match config::read_line() {
         Ok(command) => command,
         Err(code) => return code,

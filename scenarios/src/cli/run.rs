@@ -17,7 +17,9 @@ use busyhour::media::Cadence;
 use clap::Args;
 use regex::Regex;
 
-use super::{EXIT_BUG, EXIT_INTERRUPTED, EXIT_NOTHING_CHOSEN, EXIT_PASSED, EXIT_USAGE, complain, exit_code_of, exit_unless_read};
+use super::{
+    EXIT_BUG, EXIT_INTERRUPTED, EXIT_NOTHING_CHOSEN, EXIT_PASSED, EXIT_USAGE, complain, exit_code_of, exit_unless_read,
+};
 use crate::determinism::{self, Compared, Twin};
 use crate::format::{self, Format, Formats};
 use crate::live;
@@ -290,9 +292,7 @@ pub(super) fn interrupts(aloud: bool) -> io::Result<Arc<AtomicBool>> {
 /// The first interrupt ends the run behind the scenarios that are under way, and says so if `aloud`; the second ends the
 /// program at once.
 fn listen_for_interrupts(interrupted: &Arc<AtomicBool>, aloud: bool) -> io::Result<()> {
-    use signal_hook::consts::{SIGINT, SIGXFSZ};
-    // A file that may grow no further is an error of whoever writes it, and no reason to be killed.
-    signal_hook::flag::register(SIGXFSZ, Arc::default())?;
+    use signal_hook::consts::SIGINT;
     // In this order: at the first interrupt the first action finds the flag down, and the second raises it.
     signal_hook::flag::register_conditional_shutdown(SIGINT, i32::from(EXIT_INTERRUPTED), Arc::clone(interrupted))?;
     signal_hook::flag::register(SIGINT, Arc::clone(interrupted))?;

@@ -57,7 +57,10 @@ pub(super) fn show(arguments: &ShowArgs) -> ExitCode {
         }),
         (_, _) => {
             let wanted = arguments.scenario.as_deref().unwrap_or_default();
-            complain(&format!("busyhour: several scenarios have `{wanted}` in their names; say the number\n{}", listed(&found)));
+            complain(&format!(
+                "busyhour: several scenarios have `{wanted}` in their names; say the number\n{}",
+                listed(&found)
+            ));
             return ExitCode::from(EXIT_USAGE);
         }
     };

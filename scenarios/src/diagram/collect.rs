@@ -140,13 +140,7 @@ impl Stream {
             true => Framing::Handshake,
             false => Framing::Sip,
         };
-        Stream {
-            framing,
-            next: segment.sequence,
-            bytes: Vec::new(),
-            packets: VecDeque::new(),
-            open: VecDeque::new(),
-        }
+        Stream { framing, next: segment.sequence, bytes: Vec::new(), packets: VecDeque::new(), open: VecDeque::new() }
     }
 
     /// The next message and how many bytes it takes; nothing if it isn't whole. An error: these bytes are none of ours.
@@ -285,9 +279,8 @@ impl Collector {
         let end = segment.sequence.wrapping_add(u32::try_from(segment.payload.len()).unwrap_or(0));
         let expected = stream.next.wrapping_add(u32::try_from(stream.bytes.len()).unwrap_or(0));
         // Sent again: it carries what it carried before.
-        let carries = |(begin, end_of, _): &&(u32, u32, usize)| {
-            is_before(segment.sequence, *end_of) && is_before(*begin, end)
-        };
+        let carries =
+            |(begin, end_of, _): &&(u32, u32, usize)| is_before(segment.sequence, *end_of) && is_before(*begin, end);
         let again: Vec<usize> = stream.open.iter().filter(carries).map(|(.., number)| *number).collect();
         let known = expected.wrapping_sub(segment.sequence);
         match segment.payload.get(known as usize..) {

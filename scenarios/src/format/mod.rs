@@ -228,12 +228,7 @@ impl Choice {
             writers.push(Named { name, file, writer, failed: false });
         }
         let telling = Telling::of(plan);
-        Ok(Formats {
-            pretty: Some((Everywhere::of(pretty), paint)),
-            writers,
-            telling,
-            trouble: Ok(()),
-        })
+        Ok(Formats { pretty: Some((Everywhere::of(pretty), paint)), writers, telling, trouble: Ok(()) })
     }
 }
 

@@ -133,8 +133,8 @@ function open(number) {
     one.faults[1] ? make('span', {}, make('b', {}, `${one.faults[0]} of ${one.faults[1]}`), ' faults hit') : null,
     ...one.tags.map(tag => make('span', {}, `@${tag}`)), ...links(one),
   ];
-  const failed = one.steps.some(step => step[2] === 'failed');
-  const steps = one.steps.length === 0 ? null : make('details', { open: failed || !$(`chart-${number}`) }, make('summary', {}, `${one.steps.length} steps`),
+  const failed = one.steps.find(step => step[2] === 'failed' && step[5]);
+  const steps = one.steps.length === 0 ? null : make('details', { open: !$(`chart-${number}`) }, make('summary', {}, `${one.steps.length} steps${failed ? `; step ${one.steps.indexOf(failed) + 1} failed` : ''}`),
     make('ol', { class: 'steps' }, ...one.steps.map(step => line(step))));
   const replay = one.replay === '' ? null : make('div', { class: 'replay' }, make('code', {}, one.replay), make('button', {
     type: 'button', class: 'plain', 'aria-label': 'Copy the replay command', onclick: event => {
@@ -142,7 +142,7 @@ function open(number) {
     },
   }, 'Copy'));
   $('about').replaceChildren(make('h2', {}, one.title), make('div', { class: 'meta' }, ...meta.filter(Boolean)),
-    ...[...one.reasons.map(reason => make('p', { class: 'reason' }, reason)), replay, steps].filter(Boolean));
+    ...[failed ? culprit(failed) : null, ...one.reasons.map(reason => make('p', { class: 'reason' }, reason)), replay, steps].filter(Boolean));
   const data = json(`chart-${number}`);
   $('chart').hidden = !data;
   $('missing').hidden = Boolean(data);
@@ -150,6 +150,12 @@ function open(number) {
   else $('missing').textContent = `The chart of this scenario isn't in this page: ${one.missing}. `
     + (one.replay === '' ? '' : one.folder ? `\`busyhour show ${one.folder} --format html\` shows it alone.` : `\`${one.replay}\` runs it again.`);
   $('detail').scrollTop = 0;
+}
+
+// What failed, before all else: whoever opens a report asks that first.
+function culprit([keyword, text, , begin, , message]) {
+  const at = begin == null ? null : make('button', { type: 'button', class: 'plain', onclick: () => seek(begin, true, 0.6) }, `at ${clock(begin)}`);
+  return make('div', { class: 'reason culprit' }, make('div', {}, make('span', { class: 'mark failed', 'aria-label': 'failed' }, '✗'), make('b', {}, ` ${keyword} ${text}`)), at, make('p', {}, message));
 }
 
 function links(one) {
@@ -179,14 +185,14 @@ function draw(data, scenario) {
     ...data, scenario, counts, at: 0, chosen: -1, drawn: [0, 0],
     // Screens that poll each second hide what else there is; what they showed is there as states.
     protocolsOn: new Set(data.protocols.map((_, number) => number).filter(number => number !== SCREEN || counts[SCREEN] <= 12 || counts[SCREEN] === data.arrows.length)),
-    lanesOn: new Set(data.parties.map((_, lane) => lane)),
+    lanesOn: concerned(data),
     guilty: new Set(data.violations.flatMap(violation => violation[4])),
   };
   $('protocols').replaceChildren(...data.protocols.map((name, number) => counts[number] === 0 ? null : chip(name, counts[number], chart.protocolsOn.has(number), on => {
     chart.protocolsOn[on ? 'add' : 'delete'](number);
     layout();
   }, `<svg aria-hidden="true" viewBox="0 0 26 10"><path class="arrow p${number}" d="M0 5H20"/>${head(26, 5, 1, 0, number)}</svg>`)).filter(Boolean));
-  $('parties').replaceChildren(...data.parties.map((name, lane) => chip(name, null, true, on => {
+  $('parties').replaceChildren(...data.parties.map((name, lane) => chip(name, null, chart.lanesOn.has(lane), on => {
     chart.lanesOn[on ? 'add' : 'delete'](lane);
     layout();
   })));
@@ -195,7 +201,22 @@ function draw(data, scenario) {
   $('stage').scrollTop = 0;
   layout();
   overview();
-  seek(0, false);
+  // Where something went wrong is what somebody wants to see, with what came before it.
+  const failed = scenario.steps.find(step => step[2] === 'failed' && step[3] != null);
+  const at = scenario.kind === 'failed' && data.violations.length && !failed ? data.violations[0][0] : failed?.[3];
+  seek(at ?? 0, at != null, 0.6);
+}
+
+// Who does nothing but register has no lane until somebody asks for it, as long as others have something to say.
+function concerned(data) {
+  const idle = /^(REGISTER|OPTIONS|WebSocket)|\((REGISTER|OPTIONS)\)/;
+  const lanes = new Set();
+  for (const [, from, to, , , label] of data.arrows) if (!idle.test(data.texts[label])) lanes.add(from).add(to);
+  for (const [from, to] of data.bands) lanes.add(from).add(to);
+  for (const [lane] of data.states) lanes.add(lane);
+  for (const [, , of] of data.doings) of.forEach(lane => lanes.add(lane));
+  lanes.delete(-1);
+  return lanes.size > 1 ? lanes : new Set(data.parties.map((_, lane) => lane));
 }
 
 // Everything that begins has a row of its own; rows stand further apart where more time passes between them.
@@ -210,11 +231,13 @@ function layout() {
   chart.states.forEach((state, index) => { if (on(state[0])) rows.push([state[1], 4, index]); });
   chart.violations.forEach((violation, index) => rows.push([violation[0], 5, index]));
   rows.sort((a, b) => a[0] - b[0] || (a[1] < 2 || b[1] < 2 ? a[1] - b[1] : 0));
-  let y = TOP, before = 0;
+  let y = TOP, before = 0, kind = -1;
   for (const row of rows) {
     const pause = row[0] - before;
-    before = row[0];
-    y += ROW + (pause < 5e4 ? 0 : Math.min(110, 13 * Math.log(1 + pause / 1e5)));
+    // A label stands above its arrow, and needs room below the bar of a step.
+    const bar = (kind === 0 || kind === 1) && row[1] !== kind ? 7 : 0;
+    [before, kind] = row;
+    y += ROW + bar + (pause < 5e4 ? 0 : Math.min(110, 13 * Math.log(1 + pause / 1e5)));
     row.push(y);
   }
   chart.rows = rows;
@@ -354,7 +377,7 @@ function drawRow([at, kind, index, y], before) {
       const x = Math.min(...lanes.map(lane => chart.x.get(lane) ?? 1e9), chart.width);
       const lasts = end == null ? '' : end === chart.end ? ' to the end' : `${manner === 2 ? ', struck after' : ' for'} ${lasted(end - begin)}`;
       const told = `⚡ ${what}${lasts}${outcome ? ` (${outcome})` : ''}`;
-      return time + text('doing', lanes.length && x < chart.width ? x - 18 : GUTTER, y + 4, escaped(told));
+      return time + text('doing', within(lanes.length && x < chart.width ? x - 18 : GUTTER, told), y + 4, escaped(told));
     }
     case 2: return time + drawArrow(index, y);
     case 3: {
@@ -375,6 +398,9 @@ function drawRow([at, kind, index, y], before) {
     }
   }
 }
+
+// Words that would run out of the picture begin further left, as far as there's room.
+const within = (x, words) => Math.max(Math.min(GUTTER, x), Math.min(x, chart.width - 24 - words.length * 6.7));
 
 function head(x, y, dx, dy, protocol) {
   const length = Math.hypot(dx, dy) || 1, [ux, uy] = [dx / length, dy / length];
@@ -460,7 +486,7 @@ function overview() {
   $('overview').innerHTML = parts.join('');
 }
 
-function seek(at, scroll) {
+function seek(at, scroll, share = 0.35) {
   if (!chart) return;
   chart.at = Math.max(0, Math.min(chart.end, Math.round(at)));
   $('time').value = chart.at;
@@ -468,7 +494,7 @@ function seek(at, scroll) {
   $('now').textContent = clock(chart.at);
   const y = yOf(chart.at);
   if (scroll) {
-    $('stage').scrollTop = Math.max(0, y - $('stage').clientHeight * 0.35);
+    $('stage').scrollTop = Math.max(0, y - $('stage').clientHeight * share);
     chart.sought = $('stage').scrollTop;
     render(false);
   }
