@@ -105,8 +105,8 @@ phrase = "two phones"
 steps = ["Given agents alice and bob with hardphones", "And every agent's phone registers"]
 
 [[phrase]]
-phrase = "{party} is reached"
-steps = ["Then {party}'s phone rings", "And {party}'s phone is not registered"]
+phrase = "{agent} is reached"
+steps = ["Then {agent}'s phone rings", "And {agent}'s phone is not registered"]
 `;
 
 const COMPOSED = `Feature: Calls

@@ -256,7 +256,7 @@ fn run_on(arguments: &RunArgs, paths: &[PathBuf], stage: &dyn Stage) -> ExitCode
         };
         let code = print_report(arguments, &plan, stage, &interrupted, opened);
         match left_out {
-            Some(left_out) if formats.stdout_is_a_document() => complain(&format!("{left_out}")),
+            Some(left_out) if formats.stdout_is_a_document() => complain(&left_out),
             Some(left_out) => {
                 // Whoever has read enough has gone.
                 let _ = writeln!(io::stdout(), "{left_out}");

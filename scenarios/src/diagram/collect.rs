@@ -463,3 +463,72 @@ fn is_before(one: u32, other: u32) -> bool {
     let reach = other.wrapping_sub(one);
     reach > 0 && reach <= u32::MAX / 2
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A segment from port 5060 of 10.0.0.1 to that of 10.0.0.2.
+    fn segment(sequence: u32, payload: &[u8]) -> Vec<u8> {
+        let length = (40 + payload.len()) as u16;
+        let mut packet = vec![0x45, 0, 0, 0, 0, 1, 0, 0, 64, ipv4::TCP, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2];
+        packet[2..4].copy_from_slice(&length.to_be_bytes());
+        packet.extend([0x13, 0xc4, 0x13, 0xc4]);
+        packet.extend(sequence.to_be_bytes());
+        packet.extend([0, 0, 0, 0, 0x50, 0x18, 0xff, 0xff, 0, 0, 0, 0]);
+        packet.extend(payload);
+        packet
+    }
+
+    fn message(call: &str) -> String {
+        format!("BYE sip:b@b SIP/2.0\r\nCall-ID: {call}\r\nContent-Length: 0\r\n\r\n")
+    }
+
+    /// What becomes of packets: number, when it left, sequence number, payload, when it ended, whether it arrived.
+    fn collected(packets: &[(u64, u64, u32, &str, u64, bool)]) -> Collector {
+        let mut collector = Collector::default();
+        let mut sightings: Vec<(u64, PacketId, Stage, Vec<u8>)> = Vec::new();
+        for (id, sent, sequence, payload, ended, arrived) in packets {
+            let bytes = segment(*sequence, payload.as_bytes());
+            let end = if *arrived { Stage::Arrived } else { Stage::Lost(Loss::Random) };
+            sightings.push((*sent, PacketId(*id), Stage::Sent, bytes.clone()));
+            sightings.push((*ended, PacketId(*id), end, bytes));
+        }
+        sightings.sort_by_key(|(at, ..)| *at);
+        for (at, id, stage, bytes) in &sightings {
+            let (from, to) = (Some(HostId(0)), Some(HostId(1)));
+            collector.packet(&PacketSeen { at: SimTime(*at), id: *id, stage: *stage, from, to, bytes });
+        }
+        collector
+    }
+
+    #[test]
+    fn a_message_that_comes_again_has_a_fate_for_each_time_and_one_for_all() {
+        let one = message("1");
+        let seen =
+            collected(&[(1, 10, 7, &one, 11, false), (2, 20, 7, &one, 22, true), (3, 30, 7, &one, 31, true)]).first;
+        let [bye] = seen.as_slice() else { panic!("{seen:?}") };
+        assert_eq!((bye.first, bye.fate), (Fate::Lost(Loss::Random), Fate::Arrived(SimTime(22))));
+        let again: Vec<_> = bye.again.iter().map(|again| (again.packet.0, again.sent.0, again.fate)).collect();
+        assert_eq!(again, [(2, 20, Fate::Arrived(SimTime(22))), (3, 30, Fate::Arrived(SimTime(31)))]);
+    }
+
+    #[test]
+    fn two_messages_in_one_packet_arrive_with_it_and_one_in_two_packets_with_the_last() {
+        let both = message("1") + &message("2");
+        let seen = collected(&[(1, 10, 7, &both, 12, true)]).first;
+        assert_eq!(seen.iter().map(|seen| seen.fate).collect::<Vec<_>>(), [Fate::Arrived(SimTime(12)); 2]);
+        let one = message("1");
+        let (head, tail) = one.split_at(20);
+        let seen = collected(&[(1, 10, 7, head, 12, true), (2, 11, 27, tail, 15, true)]).first;
+        assert_eq!(
+            (seen.len(), seen[0].first, seen[0].fate),
+            (1, Fate::Arrived(SimTime(15)), Fate::Arrived(SimTime(15)))
+        );
+        // The first half was lost: it comes again, and the message is there when that is.
+        let packets = [(1, 10, 7, head, 12, false), (2, 11, 27, tail, 15, true), (3, 40, 7, head, 44, true)];
+        let seen = collected(&packets).first;
+        assert_eq!((seen[0].first, seen[0].fate), (Fate::Lost(Loss::Random), Fate::Arrived(SimTime(44))));
+        assert_eq!(seen[0].again.len(), 1);
+    }
+}

@@ -149,10 +149,10 @@ fn a_message_whose_segment_was_lost_is_a_broken_arrow_and_its_repetition_another
     }
     let lost = sip.iter().filter(|arrow| !arrow.by_tcp && arrow.lost().is_some());
     let mended = lost.filter(|lost| {
-        let arrived = |other: &&&busyhour_scenarios::chart::Arrow| {
+        let arrived = |other: &&busyhour_scenarios::chart::Arrow| {
             other.by_tcp && other.text == lost.text && matches!(other.fate, Fate::Arrived(_))
         };
-        again.iter().any(|other| arrived(&other))
+        again.iter().any(|other| arrived(other))
     });
     assert!(mended.count() > 0, "a first try was lost, and a later one arrived");
     let unknown: Vec<_> = sip.iter().filter(|arrow| arrow.fate == Fate::OnItsWay).collect();
