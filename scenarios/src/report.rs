@@ -420,7 +420,9 @@ mod tests {
         let plan = plan(names, seeds.clone(), 1);
         let mut out = Vec::new();
         let mut report = Report::new(&mut out, Paint::OFF, Launcher::Busyhour, &plan);
-        let jobs = names.iter().flat_map(|name| seeds.clone().map(|seed| job(name, &[], seed)));
+        let count = plan.seeds_count();
+        let of = |name: &str, seed| Job { seeds: count, ..job(name, &[], seed) };
+        let jobs = names.iter().flat_map(|name| seeds.clone().map(move |seed| of(name, seed)));
         for job in jobs.take(stop_after) {
             if report.add(&job, &result(&job).conclude(&job), different(&job)) {
                 report.tell().unwrap();

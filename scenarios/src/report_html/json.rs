@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use busyhour_trace::record::EVENTS;
 use busyhour_trace::{HostId, SimTime};
 use rustc_hash::FxHashMap;
 use serde_json::{Value, json};
@@ -40,6 +41,9 @@ pub(super) fn run(gathered: &Gathered, charts: &[Result<String, String>], home: 
 
 fn scenario(entry: &Entry, chart: &Result<String, String>, home: &Path) -> Value {
     let link = entry.folder.as_deref().map(|folder| link(folder, home));
+    // The same, whoever tells of the record; the events are there for people too, in `events.txt`.
+    let mut files: Vec<&String> = entry.files.iter().filter(|file| *file != EVENTS).collect();
+    files.sort();
     json!({
         "feature": entry.feature,
         "title": entry.title,
@@ -63,7 +67,7 @@ fn scenario(entry: &Entry, chart: &Result<String, String>, home: &Path) -> Value
         "faults": [entry.faults.0, entry.faults.1],
         "replay": entry.replay,
         "folder": link,
-        "files": entry.files,
+        "files": files,
         "missing": chart.as_ref().err(),
     })
 }
