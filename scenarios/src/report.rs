@@ -167,7 +167,7 @@ impl<W: Write> Report<W> {
             said.lines().try_for_each(|line| writeln!(self.out, "  {line}"))?;
             let more: Vec<u64> = tally.different.iter().skip(1).copied().collect();
             if !more.is_empty() {
-                writeln!(self.out, "  and so is it with {}", seeds_shown(&more))?;
+                writeln!(self.out, "  it came out differently with {} too", seeds_shown(&more))?;
             }
         }
         // Nobody can rely on what such a run says of itself, but it may be what somebody is looking for.
