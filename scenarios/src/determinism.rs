@@ -6,6 +6,7 @@ use std::fs;
 use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 
 use busyhour_trace::{Trail, first_difference};
@@ -51,8 +52,8 @@ pub enum TwinError {
 /// The second run, under way.
 pub struct Twin {
     child: Child,
-    reader: JoinHandle<Result<BTreeMap<usize, u64>, TwinError>>,
-    out: PathBuf,
+    reader: JoinHandle<Result<(), TwinError>>,
+    told: Arc<Mutex<Told>>,
 }
 
 impl Twin {
@@ -71,28 +72,37 @@ impl Twin {
             .stderr(Stdio::inherit())
             .spawn()?;
         let stdout = child.stdout.take().expect("the output was asked for as a pipe");
+        let told = Arc::new(Mutex::new(Told { fingerprints: BTreeMap::new(), out: out.to_owned() }));
+        let heard = Arc::clone(&told);
         let reader = thread::spawn(move || {
-            let mut told = BTreeMap::new();
             for line in BufReader::new(stdout).lines() {
                 let line = line?;
                 let (index, fingerprint) = read(&line).ok_or_else(|| TwinError::Unreadable(line.clone()))?;
-                told.insert(index, fingerprint);
+                heard.lock().unwrap_or_else(PoisonError::into_inner).fingerprints.insert(index, fingerprint);
             }
-            Ok(told)
+            Ok(())
         });
-        Ok(Twin { child, reader, out: out.to_owned() })
+        Ok(Twin { child, reader, told })
     }
 
-    /// Waits for its end and hands over the fingerprint of each job.
-    pub fn finish(mut self, expected: usize) -> Result<Told, TwinError> {
-        let told = self.reader.join().expect("reading lines does not panic");
-        let status = self.child.wait()?;
-        let fingerprints = told?;
-        if fingerprints.len() != expected {
-            let status = status.to_string();
-            return Err(TwinError::EndedEarly { status, told: fingerprints.len(), expected });
-        }
-        Ok(Told { fingerprints, out: self.out })
+    /// Compares the job at a place in the order with what the second run has told of it so far.
+    pub fn compare(&self, index: usize, job: &Job, fingerprint: u64, launcher: Launcher) -> Compared {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner).compare(index, job, fingerprint, launcher)
+    }
+
+    /// Waits for its end; what it told of so many jobs is there then.
+    pub fn finish(mut self, expected: usize) -> (Told, Result<(), TwinError>) {
+        let read = self.reader.join().expect("reading lines does not panic");
+        let status = self.child.wait();
+        let told = std::mem::take(&mut *self.told.lock().unwrap_or_else(PoisonError::into_inner));
+        let ended = read.and_then(|()| {
+            let status = status?;
+            match told.fingerprints.len() {
+                all if all == expected => Ok(()),
+                some => Err(TwinError::EndedEarly { status: status.to_string(), told: some, expected }),
+            }
+        });
+        (told, ended)
     }
 
     /// Ends it before its time.
@@ -109,17 +119,28 @@ fn read(line: &str) -> Option<(usize, u64)> {
     Some((index.parse().ok()?, u64::from_str_radix(fingerprint, 16).ok()?))
 }
 
+/// What a comparison came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Compared {
+    /// The second run hasn't come so far.
+    NotYet,
+    /// It was the same.
+    Same,
+    /// It wasn't: what to print of that.
+    Different(String),
+}
+
 /// What the second run told.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Told {
     fingerprints: BTreeMap<usize, u64>,
     out: PathBuf,
 }
 
 impl Told {
-    /// Compares the job at a place in the order; returns what to print if it differs. Equal trails are swept away.
-    pub fn compare(&self, index: usize, job: &Job, fingerprint: u64, launcher: Launcher) -> Option<String> {
-        let second = *self.fingerprints.get(&index)?;
+    /// Compares the job at a place in the order. Equal trails are swept away.
+    pub fn compare(&self, index: usize, job: &Job, fingerprint: u64, launcher: Launcher) -> Compared {
+        let Some(second) = self.fingerprints.get(&index).copied() else { return Compared::NotYet };
         let trails =
             [&job.record_folder, &Job::new(&job.case, job.seed, &self.out).record_folder].map(|f| trail_file(f));
         if second == fingerprint {
@@ -127,7 +148,7 @@ impl Told {
                 // One that stays is in nobody's way.
                 let _ = fs::remove_file(trail);
             }
-            return None;
+            return Compared::Same;
         }
         let mut lines = vec![
             format!("not deterministic: {} with seed {}", job.case, job.seed),
@@ -144,8 +165,7 @@ impl Told {
         }
         let seed = format!("--seed {} --check-determinism", job.seed);
         lines.push(format!("  replay      {}", report::replay_shown(&job.case, &seed, launcher)));
-        lines.push(String::new());
-        Some(lines.join("\n"))
+        Compared::Different(lines.join("\n"))
     }
 }
 
@@ -159,8 +179,10 @@ mod tests {
     fn a_difference_is_reported_with_both_fingerprints_and_a_replay() {
         let job = job("s", &[], 7);
         let told = Told { fingerprints: BTreeMap::from([(0, 1), (1, 2)]), out: "out/second".into() };
-        assert_eq!(told.compare(0, &job, 1, Launcher::Busyhour), None);
-        insta::assert_snapshot!(told.compare(1, &job, 0xabc, Launcher::Busyhour).unwrap());
+        assert_eq!(told.compare(0, &job, 1, Launcher::Busyhour), Compared::Same);
+        assert_eq!(told.compare(2, &job, 1, Launcher::Busyhour), Compared::NotYet);
+        let Compared::Different(said) = told.compare(1, &job, 0xabc, Launcher::Busyhour) else { panic!("1 isn't abc") };
+        insta::assert_snapshot!(said);
     }
 
     #[test]

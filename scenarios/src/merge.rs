@@ -1,13 +1,16 @@
 //! The parts of a run, put together: what comes of it is what the whole run would have left, byte for byte but for the
 //! CPU time.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use busyhour_trace::record::{self, Record};
+
 use crate::partition::Partition;
 use crate::report::counted;
-use crate::results::{Failure, Results, ResultsError, Scenario};
+use crate::results::{FAILURES_MAX, Results, ResultsError, Scenario};
 
 /// Why parts can't be put together.
 #[derive(Debug, thiserror::Error)]
@@ -220,20 +223,48 @@ fn add(sum: &mut Scenario, part: &Scenario) {
     sum.failures.extend(part.failures.iter().cloned());
 }
 
-/// Takes along the records of the failures that are told whole. On one disk they're linked and take no room.
+/// Takes along the records that the whole run would have kept, and says how many of them are of failures. On one disk
+/// they're linked and take no room. What somebody swept away, or didn't bring here, stays away: the line that runs it
+/// again is in the results.
 pub fn take_records(whole: &Results, parts: &[Part], out: &Path) -> Result<usize, MergeError> {
-    let mut taken = 0;
-    for Failure { record, .. } in whole.scenarios.iter().flat_map(|scenario| &scenario.failures) {
-        let Some(record) = record else { continue };
-        let Some(from) = parts.iter().map(|part| part.folder.join(record)).find(|folder| folder.is_dir()) else {
-            // Somebody swept it away, or didn't bring it here. The line that runs it again is in the results.
-            continue;
-        };
-        let to = out.join(record);
-        replace(&from, &to).map_err(|source| MergeError::Record { from, to, source })?;
-        taken += 1;
+    let mut of_failures = 0;
+    for scenario in &whole.scenarios {
+        let mut spared = 0;
+        for (seed, from) in records(scenario, parts) {
+            let failed = scenario.failures.iter().any(|failure| failure.seed == seed);
+            if !failed {
+                // What an earlier run has left there is none of this one's.
+                let Ok(record) = Record::load(&from) else { continue };
+                let is_ours = record.product.build == whole.product.build && whole.seeds.holds(seed);
+                let is_spared = record.verdict == record::Verdict::NotExercised;
+                spared += usize::from(is_ours && is_spared);
+                let is_kept = whole.seeds.count() == 1 || is_spared && spared <= FAILURES_MAX;
+                if !is_ours || !is_kept {
+                    continue;
+                }
+            }
+            let to = out.join(&scenario.records).join(from.file_name().unwrap_or_default());
+            replace(&from, &to).map_err(|source| MergeError::Record { from, to, source })?;
+            of_failures += usize::from(failed);
+        }
     }
-    Ok(taken)
+    Ok(of_failures)
+}
+
+/// The records of a scenario that lie in the parts, by their seeds.
+fn records(scenario: &Scenario, parts: &[Part]) -> BTreeMap<u64, PathBuf> {
+    let mut found = BTreeMap::new();
+    for part in parts {
+        let Ok(entries) = fs::read_dir(part.folder.join(&scenario.records)) else { continue };
+        for folder in entries.filter_map(|entry| Some(entry.ok()?.path())) {
+            let name = folder.file_name().and_then(|name| name.to_str()).and_then(|name| name.strip_prefix("seed-"));
+            let seed = name.and_then(|seed| seed.parse::<u64>().ok());
+            if let Some(seed) = seed.filter(|_| folder.join(record::RECORD).is_file()) {
+                found.entry(seed).or_insert(folder);
+            }
+        }
+    }
+    found
 }
 
 fn replace(from: &Path, to: &Path) -> io::Result<()> {

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use busyhour_trace::SimTime;
 
+use crate::format::Word;
 use crate::outcome::{ScenarioResult, StepStatus, Verdict};
 use crate::paint::{Paint, Tone};
 use crate::partition::Partition;
@@ -77,11 +78,12 @@ impl<W: Write> Report<W> {
         self.seeds.end - self.seeds.start
     }
 
-    /// Takes in one result. True if a line is due: all seeds of its scenario are done.
-    pub fn add(&mut self, job: &Job, result: &ScenarioResult) -> bool {
+    /// Takes in one result, and how it differed from its second run, if it did. True if a line is due: all seeds of its
+    /// scenario are done.
+    pub fn add(&mut self, job: &Job, result: &ScenarioResult, different: Option<&str>) -> bool {
         let fresh = || (Arc::clone(&job.case), Tally::of(job.seeds).in_part(self.partition.is_some()));
         let (_, tally) = self.current.get_or_insert_with(fresh);
-        tally.add(job, result);
+        tally.add(job, result, different);
         tally.is_whole()
     }
 
@@ -93,11 +95,13 @@ impl<W: Write> Report<W> {
             writeln!(self.out, "{}", self.paint.tone(Tone::Strong, &file))?;
             self.heading = Some(file);
         }
-        let (tone, verdict) = match tally.verdict() {
-            verdict @ (Verdict::Failed | Verdict::Bug) => (Tone::Bad, verdict.to_string()),
+        let (tone, verdict) = match tally.word() {
+            // Longer than its column: it happens to nobody whose build is in order, and isn't to be overlooked.
+            Word::Nondeterministic => (Tone::Bad, Word::Nondeterministic.as_str().to_uppercase()),
+            Word::Failed | Word::Bug => (Tone::Bad, tally.verdict().to_string()),
             _ if !tally.is_whole() => (Tone::Doubtful, CUT_SHORT.to_owned()),
-            verdict @ Verdict::NotExercised => (Tone::Doubtful, verdict.to_string()),
-            verdict @ Verdict::Passed => (Tone::Good, verdict.to_string()),
+            Word::NotExercised => (Tone::Doubtful, tally.verdict().to_string()),
+            Word::Passed => (Tone::Good, tally.verdict().to_string()),
         };
         let verdict = self.paint.tone(tone, &format!("{verdict:13}"));
         let remark = self.remark(&tally);
@@ -125,6 +129,9 @@ impl<W: Write> Report<W> {
             0 => format!("{seeds}, {time}"),
             failed => format!("{failed} of {seeds}: {}; {time}", seeds_shown(&tally.failed)),
         };
+        if !tally.different.is_empty() {
+            remark.push_str(&format!("; came out differently: {}", seeds_shown(&tally.different)));
+        }
         if !tally.not_exercised.is_empty() {
             remark.push_str(&format!("; not exercised with {} of them", tally.not_exercised.len()));
         }
@@ -136,7 +143,7 @@ impl<W: Write> Report<W> {
         // What was interrupted between two of its seeds is told as far as it came.
         self.tell()?;
         let told = std::mem::take(&mut self.told);
-        let failures: Vec<_> = told.iter().filter(|(_, tally)| tally.verdict() >= Verdict::Failed).collect();
+        let failures: Vec<_> = told.iter().filter(|(_, tally)| tally.word().is_bad()).collect();
         if !failures.is_empty() {
             writeln!(self.out, "\n{}", self.paint.tone(Tone::Strong, "Failures"))?;
         }
@@ -156,9 +163,19 @@ impl<W: Write> Report<W> {
         for sentence in tally.never_hit() {
             writeln!(self.out, "  {sentence}")?;
         }
-        if let Some((job, result)) = &tally.first_failure {
+        if let Some((_, _, said)) = &tally.first_difference {
+            said.lines().try_for_each(|line| writeln!(self.out, "  {line}"))?;
+            let more: Vec<u64> = tally.different.iter().skip(1).copied().collect();
+            if !more.is_empty() {
+                writeln!(self.out, "  it came out differently with {} too", seeds_shown(&more))?;
+            }
+        }
+        // Nobody can rely on what such a run says of itself, but it may be what somebody is looking for.
+        let other = tally.first_difference.as_ref().map(|(job, result, _)| (job, result));
+        let other = other.filter(|(_, result)| result.verdict >= Verdict::Failed);
+        if let Some((job, result)) = tally.first_failure.as_ref().map(|(job, result)| (job, result)).or(other) {
             write!(self.out, "{}", failure_shown(job, result, self.paint, self.launcher))?;
-        } else {
+        } else if tally.first_difference.is_none() {
             let seeds = format!("--seeds {}..{}", self.seeds.start, self.seeds.end);
             writeln!(self.out, "  replay    {}", replay_shown(case, &seeds, self.launcher))?;
         }
@@ -166,15 +183,16 @@ impl<W: Write> Report<W> {
     }
 
     fn summary(&mut self, told: &[(Arc<Case>, Tally)], interrupted: bool) -> io::Result<()> {
-        let failed = |tally: &Tally| tally.verdict() >= Verdict::Failed;
+        let failed = |tally: &Tally| tally.word().is_bad();
         let (settled, cut_short): (Vec<_>, Vec<_>) =
             told.iter().map(|(_, tally)| tally).partition(|tally| failed(tally) || tally.is_whole());
-        let count = |verdict: Verdict| settled.iter().filter(|tally| tally.verdict() == verdict).count();
-        let mut parts = vec![format!("{} passed", count(Verdict::Passed))];
+        let count = |word: Word| settled.iter().filter(|tally| tally.word() == word).count();
+        let mut parts = vec![format!("{} passed", count(Word::Passed))];
         for (count, word) in [
-            (count(Verdict::NotExercised), "not exercised"),
-            (count(Verdict::Failed), "failed"),
-            (count(Verdict::Bug), "ended in a bug of busyhour"),
+            (count(Word::NotExercised), "not exercised"),
+            (count(Word::Failed), "failed"),
+            (count(Word::Nondeterministic), Word::Nondeterministic.as_str()),
+            (count(Word::Bug), "ended in a bug of busyhour"),
             (cut_short.len(), CUT_SHORT),
         ] {
             if count > 0 {
@@ -200,9 +218,10 @@ impl<W: Write> Report<W> {
         Ok(())
     }
 
-    /// What the scenarios that were told came to, the worst.
-    pub fn verdict(&self) -> Verdict {
-        self.told.iter().map(|(_, tally)| tally.verdict()).max().unwrap_or(Verdict::Passed)
+    /// Says something more, below all else.
+    pub fn say(&mut self, text: &str) -> io::Result<()> {
+        self.out.write_all(text.as_bytes())?;
+        self.out.flush()
     }
 
     /// How much time was simulated.
@@ -389,12 +408,24 @@ mod tests {
     }
 
     fn printed(names: &[&str], seeds: Range<u64>, result: impl Fn(&Job) -> Account, stop_after: usize) -> String {
+        printed_twice(names, seeds, result, |_| None, stop_after)
+    }
+
+    fn printed_twice(
+        names: &[&str],
+        seeds: Range<u64>,
+        result: impl Fn(&Job) -> Account,
+        different: impl Fn(&Job) -> Option<&'static str>,
+        stop_after: usize,
+    ) -> String {
         let plan = plan(names, seeds.clone(), 1);
         let mut out = Vec::new();
         let mut report = Report::new(&mut out, Paint::OFF, Launcher::Busyhour, &plan);
-        let jobs = names.iter().flat_map(|name| seeds.clone().map(|seed| job(name, &[], seed)));
+        let count = plan.seeds_count();
+        let of = |name: &str, seed| Job { seeds: count, ..job(name, &[], seed) };
+        let jobs = names.iter().flat_map(|name| seeds.clone().map(move |seed| of(name, seed)));
         for job in jobs.take(stop_after) {
-            if report.add(&job, &result(&job).conclude(&job)) {
+            if report.add(&job, &result(&job).conclude(&job), different(&job)) {
                 report.tell().unwrap();
             }
         }
@@ -436,6 +467,21 @@ mod tests {
             _ => account(steps(None)),
         };
         insta::assert_snapshot!(printed(&["fine", "shaky", "spared at times", "never hit"], 0..50, result, usize::MAX));
+    }
+
+    /// Neither may it say "passed" of itself, nor "failed": it's worse than both.
+    #[test]
+    fn a_scenario_that_came_out_differently_says_so_on_its_own_line_and_in_the_sum() {
+        let result = |job: &Job| match job.case.scenario.as_str() {
+            "broken too" => account(steps(Some(StepFailure::because("the phone is dead")))),
+            _ => account(steps(None)),
+        };
+        let different = |job: &Job| match (job.case.scenario.as_str(), job.seed) {
+            ("fine", _) => None,
+            (_, seed) => (seed > 0).then_some("not deterministic: so and so\n  event 9 differs"),
+        };
+        let told = printed_twice(&["fine", "gossip", "broken too"], 0..3, result, different, usize::MAX);
+        insta::assert_snapshot!(told);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use busyhour::world::audio::wav;
 use busyhour::world::{Host, Tap, thread_cpu_time};
 use busyhour::{DEFAULT_BIRTH, Outcome, Universe};
 use busyhour_oracle::Panel;
-use busyhour_oracle::decryption::Decryption;
+use busyhour_oracle::decryption::{Announcer, Decryption};
 use busyhour_trace::pcapng::{PcapngReader, PcapngWriter};
 use busyhour_trace::record::{self, Named, Record, RecordError, RecordWriter, Seeds};
 use busyhour_trace::{Event, Log, MediaKeys, PacketSeen, RunHash, SimTime};
@@ -334,7 +334,8 @@ fn conclude(
     }
     let capture = ears.capture.take().map(|capture| capture.finish()).transpose();
     if let Some(error) = ears.trouble.or(capture.err()) {
-        return ScenarioResult::bug(job, format!("the capture can't be written: {error}"));
+        let file = job.record_folder.join(record::WIRE);
+        return ScenarioResult::bug(job, format!("the capture can't be written: {}: {error}", file.display()));
     }
     let oracles = ears.panel.oracles();
     let faults: Vec<record::Fault> = outcome.faults.iter().map(|fault| fault.record()).collect();
@@ -423,6 +424,7 @@ fn decrypt(record: &mut RecordWriter, about: &Record, log: &Log) -> Result<Vec<S
     written.map_err(trouble(record::KEY_LOG))?;
     files.push(record::KEY_LOG.to_owned());
     let mut decryption = Decryption::new(&keys);
+    let mut announcer = Announcer::default();
     let mut capture = None;
     for packet in PcapngReader::new(record.written(record::WIRE)?) {
         for clear in decryption.packet(&packet.map_err(trouble(record::WIRE))?) {
@@ -433,8 +435,10 @@ fn decrypt(record: &mut RecordWriter, about: &Record, log: &Log) -> Result<Vec<S
                     capture.insert(record.capture_called(record::DECRYPTED, 0, &comment)?)
                 }
             };
-            let written = capture.copy(clear.at_ns, &clear.bytes, &clear.comment);
-            written.map_err(trouble(record::DECRYPTED))?;
+            for packet in announcer.before(&clear).iter().chain([&clear]) {
+                let written = capture.copy(packet.at_ns, &packet.bytes, &packet.comment);
+                written.map_err(trouble(record::DECRYPTED))?;
+            }
         }
     }
     if let Some(capture) = capture {

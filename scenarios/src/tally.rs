@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::format::Word;
 use crate::outcome::{FaultKind, ScenarioResult, Verdict};
 use crate::run::Job;
 
@@ -22,6 +23,10 @@ pub struct Tally {
     pub failed: Vec<u64>,
     /// With which seeds chance spared something.
     pub not_exercised: Vec<u64>,
+    /// With which seeds it was another when it was run again.
+    pub different: Vec<u64>,
+    /// The first of those, whole, and how it differed.
+    pub first_difference: Option<(Job, ScenarioResult, String)>,
     /// The first failure, whole.
     pub first_failure: Option<(Job, ScenarioResult)>,
     /// How much time was simulated in all.
@@ -46,6 +51,8 @@ impl Tally {
             of_part: false,
             runs: 0,
             failed: Vec::new(),
+            different: Vec::new(),
+            first_difference: None,
             not_exercised: Vec::new(),
             first_failure: None,
             sim_time: Duration::ZERO,
@@ -65,14 +72,21 @@ impl Tally {
         self
     }
 
-    /// Counts one more result.
-    pub fn add(&mut self, job: &Job, result: &ScenarioResult) {
+    /// Counts one more result. What it says of itself isn't held against a run that was another when it was run again:
+    /// that it differs is worse than whatever it came to.
+    pub fn add(&mut self, job: &Job, result: &ScenarioResult, different: Option<&str>) {
         self.runs += 1;
         self.sim_time = self.sim_time.saturating_add(result.account.sim_time);
         if let Some(packets) = result.account.packets {
             self.packets = Some(self.packets.unwrap_or(0) + packets);
         }
         match result.verdict {
+            Verdict::Passed | Verdict::NotExercised | Verdict::Failed if different.is_some() => {
+                self.different.push(result.seed);
+                if let (None, Some(said)) = (&self.first_difference, different) {
+                    self.first_difference = Some((job.clone(), result.clone(), said.to_owned()));
+                }
+            }
             Verdict::Passed => {}
             Verdict::NotExercised => {
                 self.not_exercised.push(result.seed);
@@ -128,7 +142,12 @@ impl Tally {
             .collect()
     }
 
-    /// What it comes to over all seeds.
+    /// What it comes to over all seeds, in the word that every format has for it.
+    pub fn word(&self) -> Word {
+        Word::of(self.verdict(), !self.different.is_empty())
+    }
+
+    /// What its runs come to, each taken at its word.
     pub fn verdict(&self) -> Verdict {
         if self.bugs > 0 {
             Verdict::Bug
@@ -157,7 +176,7 @@ mod tests {
         for (seed, hits) in hits.iter().enumerate() {
             let job = job("s", &[], seed as u64);
             let faults = vec![FaultOutcome::new("loses 5%", FaultKind::Random, 10, *hits)];
-            tally.add(&job, &Account { faults, ..Account::default() }.conclude(&job));
+            tally.add(&job, &Account { faults, ..Account::default() }.conclude(&job), None);
         }
         tally
     }
@@ -183,6 +202,26 @@ mod tests {
     #[test]
     fn a_part_of_a_run_is_not_held_against_chance() {
         assert_eq!(tally(&[0, 0]).in_part(true).never_hit(), [""; 0]);
+    }
+
+    #[test]
+    fn a_run_that_was_another_the_second_time_outweighs_one_that_failed_and_not_a_bug() {
+        let of = |verdicts: &[(Verdict, Option<&str>)]| {
+            let mut tally = Tally::of(verdicts.len());
+            for (verdict, different) in verdicts {
+                let job = job("s", &[], 4);
+                let mut result = Account::default().conclude(&job);
+                result.verdict = *verdict;
+                tally.add(&job, &result, *different);
+            }
+            (tally.word(), tally.failed.len(), tally.different.len())
+        };
+        let (passed, failed, bug) = (Verdict::Passed, Verdict::Failed, Verdict::Bug);
+        assert_eq!(of(&[(passed, None), (passed, Some("it differs"))]), (Word::Nondeterministic, 0, 1));
+        assert_eq!(of(&[(failed, None), (passed, Some("it differs"))]), (Word::Nondeterministic, 1, 1));
+        assert_eq!(of(&[(failed, Some("it differs")), (passed, None)]), (Word::Nondeterministic, 0, 1));
+        assert_eq!(of(&[(bug, Some("it differs")), (passed, None)]), (Word::Bug, 1, 0));
+        assert_eq!(of(&[(failed, None), (passed, None)]), (Word::Failed, 1, 0));
     }
 
     #[test]

@@ -417,6 +417,7 @@ fn a_full_disk_is_said_in_a_sentence_and_exits_70() {
     let record = told(&format!("ulimit -f 4; $BUSYHOUR run {FINE} --out small"));
     assert!(record.contains("ended in a bug of busyhour"), "{record}");
     assert!(record.contains("can't be written") && record.contains("File too large"), "{record}");
+    assert!(record.contains("small/features-mixed/"), "the file is named: {record}");
     // The results.
     fs::create_dir_all(home.0.join("taken/results.json/by")).unwrap();
     let results = told(&format!("$BUSYHOUR run {FINE} --out taken"));
@@ -429,4 +430,125 @@ fn a_full_disk_is_said_in_a_sentence_and_exits_70() {
         0,
         "nothing half is left"
     );
+    assert!(results.contains("2 scenarios: 2 passed;"), "the verdict was told: {results}");
+    assert!(home.0.join("taken/report.html").is_file(), "and what can be written is");
+    // The report: greater by far than all else.
+    let report = told(&format!("ulimit -f 100; $BUSYHOUR run {FINE} --out mid --format junit --format pretty"));
+    assert!(report.contains("busyhour: the report can't be written: mid/report.html: File too large"), "{report}");
+    assert!(report.contains("2 scenarios: 2 passed;") && home.0.join("mid/results.json").is_file(), "{report}");
+    assert!(home.0.join("mid/junit.xml").is_file() && !home.0.join("mid/report.html").exists(), "{report}");
+    let left: Vec<_> = fs::read_dir(home.0.join("mid")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert!(left.iter().all(|name| !name.to_string_lossy().ends_with(".part")), "{left:?}");
+    // What was merged.
+    assert_eq!(code(&home, &format!("run {FINE} --partition 1/1 --out one")), 0);
+    let merged = told("ulimit -f 100; $BUSYHOUR merge one --out merged");
+    assert!(merged.contains("merged/report.html: File too large") && merged.contains("2 passed"), "{merged}");
+}
+
+/// Whoever reads no further (`| head -1`) ends nothing, and a terminal that takes nothing is no reason to panic.
+#[test]
+fn standard_output_and_standard_error_may_be_closed_or_full() {
+    let home = home("closed").with("features/mixed.feature", MIXED);
+    let code_of = |line: &str| {
+        let told = shown(home.shell(&format!("({line}; echo $? > code)")).output().unwrap());
+        assert!(!told.contains("panicked"), "{line}: {told}");
+        home.read("code").trim().to_owned()
+    };
+    let failing = "$BUSYHOUR run --seeds 0..12 --out out";
+    let fine = format!("$BUSYHOUR run {FINE} --out fine");
+    for (line, code) in [
+        (format!("{fine} 2>/dev/full"), "0"),
+        (format!("{failing} 2>/dev/full"), "1"),
+        (format!("{failing} 2>&-"), "1"),
+        (format!("{fine} >&-"), "0"),
+        (format!("{fine} >/dev/full 2>/dev/full"), "70"),
+        (format!("{fine} --check-determinism 2>/dev/full"), "0"),
+        ("$BUSYHOUR run nowhere 2>/dev/full".to_owned(), "2"),
+        ("$BUSYHOUR run --tags @nobody 2>/dev/full".to_owned(), "4"),
+        ("$BUSYHOUR walk 2>/dev/full".to_owned(), "2"),
+        ("$BUSYHOUR steps nosuchword 2>/dev/full".to_owned(), "4"),
+        ("$BUSYHOUR steps >/dev/full".to_owned(), "70"),
+        ("$BUSYHOUR check features 2>/dev/full".to_owned(), "0"),
+        ("$BUSYHOUR merge nowhere --out x 2>/dev/full".to_owned(), "2"),
+        ("$BUSYHOUR gate nowhere 2>/dev/full".to_owned(), "2"),
+        ("$BUSYHOUR show out >/dev/full 2>/dev/full".to_owned(), "70"),
+        ("$BUSYHOUR config >/dev/full".to_owned(), "70"),
+        ("$BUSYHOUR init new >/dev/full".to_owned(), "70"),
+    ] {
+        assert_eq!(code_of(&line), code, "{line}");
+    }
+    // The reader has gone after the first line; the run goes on, and its verdict is what it would have been.
+    let told = shown(home.shell(&format!("({failing}; echo $? > code) | head -1")).output().unwrap());
+    assert!(told.contains("features/mixed.feature\n") && !told.contains("panicked"), "{told}");
+    assert_eq!(home.read("code").trim(), "1");
+    assert!(home.0.join("out/report.html").is_file());
+}
+
+/// What a page tells of a run, without the CPU time: it differs from run to run.
+fn page(home: &Home, out: &str) -> Value {
+    let page = home.read(&format!("{out}/report.html"));
+    let data = page.split_once("id=\"run\">").unwrap().1.split_once("</script>").unwrap().0;
+    let mut run: Value = serde_json::from_str(data).unwrap();
+    run["cpu"] = Value::Null;
+    for scenario in run["scenarios"].as_array_mut().unwrap() {
+        scenario["cpu"] = Value::Null;
+    }
+    run
+}
+
+/// The charts of a page, by the scenarios and seeds that they're of.
+fn charts(home: &Home, out: &str) -> std::collections::BTreeMap<String, Value> {
+    let page_ = page(home, out);
+    let text = home.read(&format!("{out}/report.html"));
+    let scenarios = page_["scenarios"].as_array().unwrap().iter().enumerate();
+    let chart = |index: usize| {
+        let (_, rest) = text.split_once(&format!("id=\"chart-{index}\">"))?;
+        serde_json::from_str::<Value>(rest.split_once("</script>")?.0).ok()
+    };
+    scenarios
+        .filter_map(|(index, one)| Some((format!("{} seed {}", one["title"], one["seed"]), chart(index)?)))
+        .collect()
+}
+
+#[test]
+fn the_page_of_parts_that_were_merged_is_the_page_of_the_whole() {
+    let home = home("merged-page").with("features/mixed.feature", MIXED);
+    // With one seed each run has its record, and the page is the same to the last chart.
+    code(&home, "run --out whole");
+    for part in 1..=3 {
+        code(&home, &format!("run --partition {part}/3 --out parts/{part}"));
+    }
+    let told = home.told("merge parts/1 parts/2 parts/3 --out merged");
+    assert!(told.contains("The report is in merged/report.html"), "{told}");
+    assert_eq!(page(&home, "merged"), page(&home, "whole"));
+    assert_eq!(charts(&home, "merged"), charts(&home, "whole"));
+    assert_eq!(charts(&home, "merged").len(), 4);
+    // With many, what failed is there with its chart, and the rest as a sum.
+    assert_eq!(code(&home, "run --seeds 0..12 --out whole-12"), 1);
+    for part in 1..=2 {
+        code(&home, &format!("run --seeds 0..12 --partition {part}/2 --out parts-12/{part}"));
+    }
+    assert_eq!(code(&home, "merge parts-12/1 parts-12/2 --out merged-12"), 1);
+    let (whole, merged) = (page(&home, "whole-12"), page(&home, "merged-12"));
+    let figures =
+        ["passed", "notExercised", "failed", "different", "neverHit", "seeds", "simulated", "packets", "judged"];
+    for figure in figures {
+        assert_eq!(merged[figure], whole[figure], "{figure}");
+    }
+    assert!(merged["failed"].as_u64() > Some(0) && merged["neverHit"] == 1, "{merged}");
+    let of = |page: &Value, kind: &str| -> Vec<String> {
+        let scenarios = page["scenarios"].as_array().unwrap().iter().filter(|one| one["kind"] == kind);
+        scenarios.map(|one| format!("{} {} {} {}", one["title"], one["seed"], one["runs"], one["reasons"])).collect()
+    };
+    assert_eq!(of(&merged, "failed"), of(&whole, "failed"));
+    assert_eq!(of(&merged, "not-exercised"), of(&whole, "not-exercised"));
+    assert_eq!(charts(&home, "merged-12"), charts(&home, "whole-12"));
+    let passed: Vec<u64> = merged["scenarios"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|one| one["kind"] == "passed")
+        .map(|one| one["runs"].as_u64().unwrap())
+        .collect();
+    assert_eq!(passed.iter().sum::<u64>(), merged["passed"].as_u64().unwrap(), "each is in one of the sums");
 }

@@ -149,6 +149,20 @@ fn a_run_that_differs_from_itself_is_nondeterministic_in_every_format() {
     assert_eq!(failed.len(), 1, "{failed:?}");
     assert!(failed[0]["message"].as_str().unwrap().starts_with("nondeterministic: "), "{failed:?}");
     assert_eq!(of(&messages, "testRunFinished")[0]["success"], false);
+    // Nowhere is it told as one that passed: on its own line, in the sum, on the page, in the results.
+    let line = told.lines().find(|line| line.trim_end().contains(" A secret  ")).expect("it has a line of its own");
+    assert!(line.starts_with("  NONDETERMINISTIC A secret  "), "{line}");
+    assert!(told.contains("1 scenario: 0 passed, 1 nondeterministic; seed 0"), "{told}");
+    let page = read(&home, "target/busyhour/report.html");
+    assert!(page.contains("\"different\":1,") && page.contains("\"passed\":0,"), "the page counts it by itself");
+    assert!(
+        page.contains("\"kind\":\"nondeterministic\"") && page.contains("event 9 differs"),
+        "and says how it differs"
+    );
+    let results: Results = serde_json::from_str(&read(&home, "target/busyhour/results.json")).unwrap();
+    let scenario = &results.scenarios[0];
+    assert_eq!((scenario.passed, scenario.nondeterministic, scenario.failed), (0, 1, 0));
+    assert_eq!(scenario.failures[0].verdict, busyhour_scenarios::results::Verdict::Nondeterministic);
     let annotation = told.lines().find(|line| line.starts_with("::error ")).expect("there is an annotation");
     assert!(annotation.contains("title=nondeterministic%3A A secret (seed 0)"), "{annotation}");
     assert!(annotation.contains("event 9 differs"), "{annotation}");
@@ -186,6 +200,66 @@ fn messages_tell_of_every_step_and_hang_the_diagram_on_the_one_that_failed() {
     assert_eq!(attachments[0]["testStepId"], failed["testStepId"]);
     assert!(attachments[0]["body"].as_str().unwrap().contains("INVITE"), "{attachments:?}");
     assert!(attachments[1]["body"].as_str().unwrap().contains("replay  busyhour run features/calls.feature"));
+}
+
+const BOOK: &str = "\
+[[phrase]]
+phrase = \"two machines\"
+steps = [\"Given machines a and b\"]
+
+[[phrase]]
+phrase = \"{fetcher:machine} visits {host:machine}\"
+steps = [
+  'When {fetcher} fetches \"/hello\" from {host}',
+  \"And 2 seconds pass\",
+]
+
+[[phrase]]
+phrase = \"{machine} was served twice\"
+steps = [
+  \"Then {machine} got status 200\",
+  \"And {machine} got status 404\",
+  \"And {machine} got status 500\",
+]
+";
+
+const VISIT: &str = "\
+Feature: Visits
+  Scenario: Somebody visits
+    Given two machines
+    When a visits b
+    Then a was served twice
+";
+
+/// A page has one line for a step: what it's made of is told below it, and why it failed at the inner step that did.
+#[test]
+fn messages_tell_what_a_composed_step_is_made_of_and_which_of_it_failed() {
+    let home =
+        Home::new("messages-composed").with("features/phrases.toml", BOOK).with("features/visits.feature", VISIT);
+    let told = home.told(&busyhour(), &["run", "--format", "messages=m.ndjson"]);
+    assert!(told.starts_with("exit 1"), "{told}");
+    let messages = messages(&home, "m.ndjson");
+    let definitions: Vec<String> = of(&messages, "stepDefinition")
+        .into_iter()
+        .map(|definition| {
+            let source = &definition["sourceReference"];
+            format!("{} {}:{}", definition["pattern"]["source"], source["uri"], source["location"]["line"])
+        })
+        .collect();
+    let steps = of(&messages, "testCase")[0]["testSteps"].as_array().unwrap().clone();
+    let defined = steps.iter().filter(|step| step["pickleStepId"].is_string());
+    assert!(defined.clone().all(|step| step["stepDefinitionIds"][0].is_string()), "none is undefined: {steps:?}");
+    let results: Vec<String> = of(&messages, "testStepFinished")
+        .into_iter()
+        .map(|finished| &finished["testStepResult"])
+        .map(|result| format!("{} {}", result["status"], result["message"].as_str().unwrap_or_default()))
+        .collect();
+    let attached: Vec<&str> =
+        of(&messages, "attachment").into_iter().filter_map(|attachment| attachment["body"].as_str()).collect();
+    let made_of: Vec<&str> = attached.into_iter().filter(|body| body.contains("phrases.toml")).collect();
+    insta::assert_snapshot!(
+        [definitions, results, made_of.into_iter().map(str::to_owned).collect()].concat().join("\n")
+    );
 }
 
 /// Each number that a message refers to is one that another message has.
@@ -327,6 +401,20 @@ fn a_disk_that_is_full_is_said_and_is_no_success() {
     let told = home.told_by(&own_steps(), &["run", "--name", "fine", "--format", "junit=/dev/full"]);
     assert!(told.starts_with("exit 70"), "{told}");
     assert!(told.contains("busyhour: the output can't be written: "), "{told}");
+}
+
+/// The folder is gone before anything is written into it. Whoever looks for a file is told of each that isn't there.
+#[test]
+fn a_folder_that_vanishes_is_told_file_by_file_and_the_verdict_all_the_same() {
+    let feature = "Feature: f\n  Scenario: s\n    When the clerk throws away \"out\"\n";
+    let home = Home::new("vanishes").with("features/f.feature", feature);
+    let told = home.told(&own_steps(), &["run", "--out", "out", "--format", "pretty", "--format", "junit"]);
+    assert!(told.starts_with("exit 70"), "{told}");
+    assert!(told.contains("1 scenario: 0 passed, 1 ended in a bug of busyhour"), "{told}");
+    for file in ["out/features-f/", "out/results.json: ", "out/report.html: ", "junit, to `out/junit.xml`: "] {
+        assert!(told.contains(file), "nothing is said of {file}: {told}");
+    }
+    assert!(!home.0.join("out").exists() && !told.contains("panicked"), "{told}");
 }
 
 #[test]

@@ -100,6 +100,33 @@ test('a page shows each scenario, what failed with its diagram, and how to run i
   }
 });
 
+const BOOK = `[[phrase]]
+phrase = "two phones"
+steps = ["Given agents alice and bob with hardphones", "And every agent's phone registers"]
+
+[[phrase]]
+phrase = "{agent} is reached"
+steps = ["Then {agent}'s phone rings", "And {agent}'s phone is not registered"]
+`;
+
+const COMPOSED = `Feature: Calls
+  Scenario: Bob is reached
+    Given two phones
+    When alice calls bob
+    Then bob is reached
+`;
+
+test('a step that is made of others shows them, and which of them failed', async () => {
+  const { text } = await opened('composed', { 'phrases.toml': BOOK, 'calls.feature': COMPOSED }, []);
+  for (const words of [
+    'two phones', "✓ Given agents alice and bob with hardphones  (features/phrases.toml:3)", 'bob is reached', "✓ Then bob's phone rings",
+    "✗ And bob's phone is not registered  (features/phrases.toml:7)",
+  ]) {
+    assert.ok(text.includes(words), `the page doesn't say ${words}:\n${text}`);
+  }
+  assert.ok(!/undefined/i.test(text), text);
+});
+
 test('each seed is a test of its own and none a second attempt', async () => {
   const { text, messages } = await opened('seeds', { 'calls.feature': CALLS }, ['--seeds', '0..3']);
   for (const seed of [0, 1, 2]) {

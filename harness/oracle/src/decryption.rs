@@ -8,7 +8,7 @@ use std::net::SocketAddrV4;
 
 use busyhour_trace::pcapng::Captured;
 use busyhour_trace::{MediaKeys, PacketId, SimTime};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::keyring::Keyring;
 use crate::read::stream::{Flow, Streams};
@@ -174,13 +174,48 @@ impl Decryption {
         }
         if self.keyring.open(None, flow.from, flow.to, bytes, &mut self.opened).is_some() {
             let comment = format!("{}{by}", captured.comment);
-            clear.push(Captured { at_ns: captured.at_ns, comment, bytes: datagram(flow, &self.opened) });
+            clear.push(Captured { at_ns: captured.at_ns, comment, bytes: datagram_of(flow, &self.opened) });
         }
     }
 }
 
+/// Says of media in the clear that it's media, for there's no call beside it that would: without that, Wireshark takes
+/// a datagram for a datagram. The announcement is SAP's (RFC 2974), with SDP: what it's for.
+#[derive(Debug, Default)]
+pub struct Announcer {
+    announced: FxHashSet<SocketAddrV4>,
+}
+
+/// Where SAP announces, and from which port.
+const SAP: SocketAddrV4 = SocketAddrV4::new(std::net::Ipv4Addr::new(224, 2, 127, 254), 9875);
+
+impl Announcer {
+    /// What is to stand before this packet: nothing, if its receiver was announced before. Nobody sent it, and its comment
+    /// says so.
+    pub fn before(&mut self, clear: &Captured) -> Option<Captured> {
+        let packet = ipv4::Packet::read(&clear.bytes).ok()?;
+        let datagram = udp::Datagram::read(packet.payload).ok()?;
+        let to = SocketAddrV4::new(packet.destination, datagram.destination_port);
+        if !self.announced.insert(to) {
+            return None;
+        }
+        let (host, port) = (to.ip(), to.port());
+        let sdp = format!(
+            "v=0\r\no=- 0 0 IN IP4 {host}\r\ns=media in the clear\r\nc=IN IP4 {host}\r\nt=0 0\r\n\
+             m=audio {port} RTP/AVP 0 8 101\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:8 PCMA/8000\r\n\
+             a=rtpmap:101 telephone-event/8000\r\na=rtcp-mux\r\n"
+        );
+        // Version 1, an announcement, of an IPv4 host, neither encrypted nor compressed; each has a number of its own.
+        let number = u16::try_from(self.announced.len()).unwrap_or(u16::MAX).to_be_bytes();
+        let payload = [&[0x20, 0][..], &number, &host.octets(), b"application/sdp\0", sdp.as_bytes()].concat();
+        let bytes = datagram_of(Flow { from: SocketAddrV4::new(*host, SAP.port()), to: SAP }, &payload);
+        let comment = format!("sent by nobody: it says to whoever reads this that what goes to {to} is RTP");
+        Some(Captured { at_ns: clear.at_ns, comment, bytes })
+    }
+}
+
 /// An IPv4 packet with a UDP datagram, without a checksum of UDP's own (RFC 768: none was computed).
-fn datagram(flow: Flow, payload: &[u8]) -> Vec<u8> {
+fn datagram_of(flow: Flow, payload: &[u8]) -> Vec<u8> {
     let length = |header: usize| u16::try_from(header + payload.len()).unwrap_or(u16::MAX).to_be_bytes();
     let mut packet = vec![0x45, 0];
     packet.extend(length(28));

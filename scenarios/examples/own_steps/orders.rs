@@ -32,6 +32,12 @@ async fn the_clerk_counts(world: &mut World) -> Result<(), StepFailure> {
     Ok(())
 }
 
+/// Somebody sweeps away what a run is about to write into.
+#[when(expr = "the clerk throws away {string}")]
+async fn the_clerk_throws_away(_: &mut World, folder: String) -> Result<(), StepFailure> {
+    std::fs::remove_dir_all(&folder).map_err(|error| StepFailure::because(format!("{folder}: {error}")))
+}
+
 /// Fails with words that few files can hold.
 #[when(expr = "the clerk shouts every character")]
 async fn the_clerk_shouts(_: &mut World) -> Result<(), StepFailure> {

@@ -130,7 +130,7 @@ impl Drawing {
     ) {
         for (index, one) in message.tries.iter().enumerate() {
             let mut arrow = Arrow::new(protocol, from, to, one.sent, one.fate, label.to_owned(), one.packet);
-            arrow.repeated = index > 0;
+            (arrow.repeated, arrow.by_tcp) = (index > 0, index > 0);
             arrow.call = call;
             arrow.text.clone_from(&message.text);
             if index == 0 && !message.lost.is_empty() {

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::shape::{Shape, What};
 use super::{Arrow, Chart};
-use crate::report::{clock_shown, counted, time_shown};
+use crate::report::{clock_shown, counted};
 
 /// Mermaid draws no text of more than 50,000 signs.
 const BYTES_MAX: usize = 45_000;
@@ -34,10 +34,7 @@ pub fn mermaid(chart: &Chart) -> String {
                 let doing = &chart.doings[doing];
                 let lanes: Vec<usize> = doing.hosts.iter().filter_map(|host| chart.lane(Some(*host))).collect();
                 let lanes = if lanes.is_empty() { &all } else { &lanes };
-                let lasts =
-                    doing.end.map_or_else(String::new, |end| format!(" for {}", time_shown(end.since(doing.begin))));
-                let outcome = if doing.outcome.is_empty() { String::new() } else { format!(" ({})", doing.outcome) };
-                let what = plain(&format!("{}{lasts}{outcome}", doing.what));
+                let what = plain(&doing.told(chart.record.simulated));
                 line(&mut text, format_args!("Note over {}: {at} · ⚡ {what}", over(lanes)));
             }
             What::Arrow(arrow) => said(&mut text, chart, &chart.arrows[arrow]),

@@ -25,10 +25,10 @@ use std::path::{Path, PathBuf};
 
 use busyhour_trace::record::{self, Record, RecordError};
 use busyhour_trace::replay::Capture;
-use busyhour_trace::{HostId, Log, Loss, PacketId, SimTime};
+use busyhour_trace::{HostId, Log, Loss, PacketId, SimTime, Stage};
 
 pub use audio::{Band, Window};
-pub use doings::Doing;
+pub use doings::{Doing, Manner};
 pub use states::State;
 
 use crate::diagram::collect as seen;
@@ -112,6 +112,8 @@ pub struct Arrow {
     pub text: String,
     /// It was sent before.
     pub repeated: bool,
+    /// It was TCP that sent it again; whoever speaks knows nothing of it.
+    pub by_tcp: bool,
     /// The network made it.
     pub copied: bool,
     /// Which call or connection it belongs to: those of one protocol are told apart by it.
@@ -142,6 +144,7 @@ impl Arrow {
             remarks: Vec::new(),
             text: String::new(),
             repeated: false,
+            by_tcp: false,
             copied: false,
             call: None,
             reply_to: None,
@@ -173,7 +176,7 @@ impl Arrow {
             told.push("copied by the network".to_owned());
         }
         if self.repeated {
-            told.push("again".to_owned());
+            told.push(if self.by_tcp { "again, by TCP" } else { "again" }.to_owned());
         }
         told.extend(self.lost().map(|loss| format!("lost: {loss}")));
         told.extend(self.remarks.iter().cloned());
@@ -276,13 +279,19 @@ impl Chart {
             web.packet(seen);
         });
         let mut audio = audio::Audio::default();
-        capture.ends(|seen, sent| audio.ended(seen, sent));
+        let mut strikes = Vec::new();
+        capture.ends(|seen, sent| {
+            audio.ended(seen, sent);
+            if seen.stage == Stage::Lost(Loss::Aimed) {
+                strikes.push((seen.at, seen.from, seen.to));
+            }
+        });
         let diagram = collector.into_diagram(log);
         let (arrows, left_out) = said(&diagram);
         let (exchanged, showed) = exchanges::drawn(&web);
         let arrows = together(arrows, exchanged);
         let end = record.simulated;
-        let doings = doings::doings(&record, log, end);
+        let doings = doings::doings(&record, log, &strikes, end);
         let states = states::states(showed, end);
         let bands = audio.bands();
         let parties = parties(&arrows, &bands, &states, &doings);
@@ -326,7 +335,7 @@ fn said(diagram: &Diagram) -> (Vec<Arrow>, usize) {
             _ => continue,
         };
         let kept = &diagram.kept[said.seen];
-        let fate = match kept.fate {
+        let fate = |fate| match fate {
             seen::Fate::OnItsWay => Fate::OnItsWay,
             seen::Fate::Arrived(at) => Fate::Arrived(at),
             seen::Fate::Lost(loss) => Fate::Lost(loss),
@@ -338,14 +347,24 @@ fn said(diagram: &Diagram) -> (Vec<Arrow>, usize) {
         };
         // What an arrow says of itself stands beside its label.
         let label = said.label.replace(" (again)", "").replace(" (copied by the network)", "");
-        arrows.push(Arrow {
+        // Each time that it was sent is an arrow: what is lost of a connection comes again, and later.
+        let first = if kept.again.is_empty() { kept.fate } else { kept.first };
+        let arrow = Arrow {
             remarks: said.remarks.clone(),
             text: http::shown(&kept.raw),
             repeated: said.again && !kept.copied,
             copied: kept.copied,
             call: said.call,
-            ..Arrow::new(protocol, said.from, said.to, kept.sent, fate, label, said.packet)
+            ..Arrow::new(protocol, said.from, said.to, kept.sent, fate(first), label, said.packet)
+        };
+        let again = kept.again.iter().map(|again| {
+            let fate = fate(again.fate);
+            let (sent, packet) = (again.sent, again.packet);
+            Arrow { repeated: true, by_tcp: true, sent, fate, packet, ..arrow.clone() }
         });
+        let again: Vec<Arrow> = again.collect();
+        arrows.push(arrow);
+        arrows.extend(again);
     }
     (arrows, left_out)
 }

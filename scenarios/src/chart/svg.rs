@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::shape::{ROW, Row, Shape, What};
-use super::{Arrow, Band, Chart, Protocol};
+use super::{Arrow, Band, Chart, Manner, Protocol};
 use crate::report::{clock_shown, counted, time_shown};
 
 /// A longer picture is read by nobody.
@@ -120,13 +120,17 @@ impl Drawing<'_> {
         let chart = self.chart;
         for doing in &chart.doings {
             let Some(end) = doing.end else { continue };
-            let lanes: Vec<usize> = doing.hosts.iter().filter_map(|host| chart.lane(Some(*host))).collect();
+            let mut lanes: Vec<usize> = doing.hosts.iter().filter_map(|host| chart.lane(Some(*host))).collect();
+            if doing.hosts.is_empty() {
+                lanes.extend(0..chart.parties.len());
+            }
+            let class = if doing.manner == Manner::Outage { "fault" } else { "condition" };
             let (Some(first), Some(last)) = (lanes.iter().min(), lanes.iter().max()) else { continue };
             let (left, right) = (self.x(*first) - 22.0, self.x(*last) + 22.0);
             let (top, bottom) = (self.shape.y(doing.begin) - 4.0, self.shape.y(end));
             let (width, height) = (right - left, (bottom - top).max(6.0));
             self.line(format_args!(
-                "<rect class=\"fault\" x=\"{left:.1}\" y=\"{top:.1}\" width=\"{width:.1}\" height=\"{height:.1}\" rx=\"4\"/>"
+                "<rect class=\"{class}\" x=\"{left:.1}\" y=\"{top:.1}\" width=\"{width:.1}\" height=\"{height:.1}\" rx=\"4\"/>"
             ));
         }
     }
@@ -228,10 +232,7 @@ impl Drawing<'_> {
                 let doing = &chart.doings[doing];
                 let lane = doing.hosts.iter().filter_map(|host| chart.lane(Some(*host))).min();
                 let x = lane.map_or(GUTTER, |lane| self.x(lane) - 16.0);
-                let lasts =
-                    doing.end.map_or_else(String::new, |end| format!(" for {}", time_shown(end.since(doing.begin))));
-                let outcome = if doing.outcome.is_empty() { String::new() } else { format!(" ({})", doing.outcome) };
-                let what = escaped(&format!("⚡ {}{lasts}{outcome}", doing.what));
+                let what = escaped(&format!("⚡ {}", doing.told(chart.record.simulated)));
                 self.line(format_args!("<text class=\"doing\" x=\"{x:.1}\" y=\"{:.1}\">{what}</text>", y + 4.0));
             }
             What::Arrow(arrow) => self.arrow(&chart.arrows[arrow], y),

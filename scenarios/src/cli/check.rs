@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
 
-use super::{EXIT_PASSED, EXIT_USAGE, exit_unless_read};
+use super::{EXIT_PASSED, EXIT_USAGE, complain, exit_unless_read};
 use crate::check::{self, Checked};
 use crate::vocabulary::Vocabulary;
 
@@ -37,7 +37,7 @@ pub(super) fn check_features(arguments: &CheckArgs) -> ExitCode {
     let checked: Checked = match check::check(&arguments.paths, &Vocabulary::of_this_build()) {
         Ok(checked) => checked,
         Err(error) => {
-            eprintln!("busyhour: {error}");
+            complain(&format!("busyhour: {error}"));
             return ExitCode::from(EXIT_USAGE);
         }
     };

@@ -7,7 +7,7 @@ use clap::{Args, CommandFactory as _};
 use clap_complete::Shell;
 use clap_mangen::Man;
 
-use super::{Command, EXIT_PASSED, EXIT_USAGE, exit_unless_read};
+use super::{Command, EXIT_PASSED, EXIT_USAGE, complain, exit_unless_read};
 
 /// What `completions` is told.
 #[derive(Debug, Args)]
@@ -39,7 +39,7 @@ pub(super) fn man(arguments: &ManArgs) -> ExitCode {
         let Some(found) = found else {
             let verbs: Vec<&str> = command.get_subcommands().map(|verb| verb.get_name()).collect();
             let those = if verbs.is_empty() { String::new() } else { format!("; there are {}", verbs.join(", ")) };
-            eprintln!("busyhour: there is no verb `{verb}`{those}");
+            complain(&format!("busyhour: there is no verb `{verb}`{those}"));
             return ExitCode::from(EXIT_USAGE);
         };
         let name = format!("{}-{verb}", command.get_display_name().unwrap_or("busyhour"));

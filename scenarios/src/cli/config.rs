@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use clap::parser::ValueSource;
 use clap::{Args, CommandFactory as _, FromArgMatches as _};
 
-use super::{Command, EXIT_PASSED, EXIT_USAGE, exit_unless_read, run};
+use super::{Command, EXIT_PASSED, EXIT_USAGE, complain, exit_unless_read, run};
 use crate::config::{self, Config, Origin};
 use crate::keys::KeyError;
 
@@ -52,7 +52,7 @@ fn config_here() -> Result<Config, ExitCode> {
 }
 
 fn refuse(error: KeyError) -> ExitCode {
-    eprintln!("busyhour: {error}");
+    complain(&format!("busyhour: {error}"));
     ExitCode::from(EXIT_USAGE)
 }
 

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
 
-use super::{EXIT_PASSED, EXIT_REFUSED, EXIT_USAGE, exit_unless_read};
+use super::{EXIT_PASSED, EXIT_REFUSED, EXIT_USAGE, complain, exit_unless_read};
 use crate::gate::day::Day;
 use crate::gate::{RULES, Rules, Ruling};
 use crate::results::Results;
@@ -44,7 +44,7 @@ pub(super) fn ask(arguments: &GateArgs) -> ExitCode {
     let ruling = match rule(arguments) {
         Ok(ruling) => ruling,
         Err(error) => {
-            eprintln!("busyhour: {error}");
+            complain(&format!("busyhour: {error}"));
             return ExitCode::from(EXIT_USAGE);
         }
     };

@@ -9,7 +9,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::{EXIT_BUG, EXIT_PASSED, EXIT_USAGE, exit_unless_read};
+use super::{EXIT_BUG, EXIT_PASSED, EXIT_USAGE, complain, exit_unless_read};
 use crate::report::{counted, shell_quoted};
 use crate::steps::{Sought, vscode};
 use crate::vocabulary::Vocabulary;
@@ -89,7 +89,7 @@ pub(super) fn init(arguments: &InitArgs) -> ExitCode {
     match make(arguments) {
         Ok(made) => exit_unless_read(io::stdout().write_all(told(&made, arguments).as_bytes()), EXIT_PASSED),
         Err(error) => {
-            eprintln!("busyhour: {error}");
+            complain(&format!("busyhour: {error}"));
             let full = matches!(&error, InitError::Unwritable { error, .. } if !is_refusal(error));
             ExitCode::from(if full { EXIT_BUG } else { EXIT_USAGE })
         }

@@ -8,10 +8,11 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::{EXIT_BUG, EXIT_USAGE, exit_code_of, exit_unless_read};
+use super::{EXIT_BUG, EXIT_USAGE, complain, exit_code_of, exit_unless_read};
 use crate::lock::Lock;
-use crate::merge::{self, MergeError};
+use crate::merge;
 use crate::report::{counted, grouped, time_shown};
+use crate::report_html;
 use crate::results::{Results, Verdict};
 
 /// What `merge` is told.
@@ -30,7 +31,7 @@ pub(super) struct MergeArgs {
 pub(super) fn put_together(arguments: &MergeArgs) -> ExitCode {
     let MergeArgs { parts: folders, out } = arguments;
     let refuse = |error: &dyn std::fmt::Display| {
-        eprintln!("busyhour: {error}");
+        complain(&format!("busyhour: {error}"));
         ExitCode::from(EXIT_USAGE)
     };
     let (parts, whole) = match merge::load(folders).and_then(|parts| Ok((merge::merged(&parts)?, parts))) {
@@ -49,18 +50,26 @@ pub(super) fn put_together(arguments: &MergeArgs) -> ExitCode {
         Ok(lock) => lock,
         Err(error) => return refuse(&error),
     };
-    let written = merge::take_records(&whole, &parts, out)
-        .and_then(|records| whole.write(out).map_err(MergeError::from).map(|_| records));
-    match written {
-        Ok(records) => {
-            let said = told(&whole, parts.len(), records, out.display());
-            exit_unless_read(io::stdout().write_all(said.as_bytes()), exit_code_of(&whole))
-        }
-        Err(error) => {
-            eprintln!("busyhour: {error}");
-            ExitCode::from(EXIT_BUG)
-        }
+    // The verdict is told whatever can't be written: it's what was waited for.
+    let mut trouble: Vec<String> = Vec::new();
+    let records = merge::take_records(&whole, &parts, out).unwrap_or_else(|error| {
+        trouble.push(error.to_string());
+        0
+    });
+    trouble.extend(whole.write(out).err().map(|error| error.to_string()));
+    let page = report_html::Gathered::of_results(&whole, out).write(out);
+    let said = told(&whole, parts.len(), records, out.display());
+    let written = io::stdout().write_all(said.as_bytes());
+    match page {
+        Ok(file) => complain(&format!("The report is in {}", file.display())),
+        Err(error) => trouble.push(error.to_string()),
     }
+    let code = exit_unless_read(written, exit_code_of(&whole));
+    if trouble.is_empty() {
+        return code;
+    }
+    trouble.iter().for_each(|trouble| complain(&format!("busyhour: {trouble}")));
+    ExitCode::from(EXIT_BUG)
 }
 
 /// The scenarios that failed, a line each, and the sum.

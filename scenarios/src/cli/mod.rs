@@ -13,7 +13,7 @@ mod show;
 mod steps;
 mod watch;
 
-use std::io;
+use std::io::{self, Write as _};
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -106,6 +106,9 @@ pub fn main() -> ExitCode {
 
 /// The command on that stage. A crate with steps of its own calls it from its own `main`.
 pub fn main_on(stage: Arc<dyn Stage>) -> ExitCode {
+    // A file that may grow no further is an error of whoever writes it, and no reason to be killed. Where this can't be
+    // listened for, it is one.
+    let _ = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, Arc::default());
     let command = match config::read_line() {
         Ok(command) => command,
         Err(code) => return code,
@@ -137,11 +140,16 @@ fn exit_code_of(results: &Results) -> u8 {
     }
 }
 
+/// Says something on standard error. Where nobody reads that, on a full disk say, there's nobody who could be told.
+fn complain(what: &str) {
+    let _ = writeln!(io::stderr(), "{what}");
+}
+
 /// A reader that has seen enough (`busyhour steps | head`) is no failure; a full disk is.
 fn exit_unless_read(written: io::Result<()>, code: u8) -> ExitCode {
     match written {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            eprintln!("busyhour: the output can't be written: {error}");
+            complain(&format!("busyhour: the output can't be written: {error}"));
             ExitCode::from(EXIT_BUG)
         }
         _ => ExitCode::from(code),

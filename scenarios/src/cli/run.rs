@@ -1,5 +1,6 @@
 //! `busyhour run`: the scenarios of feature files, performed and told of.
 
+use std::collections::VecDeque;
 use std::fs;
 use std::io::{self, Write};
 use std::num::NonZeroUsize;
@@ -16,12 +17,14 @@ use busyhour::media::Cadence;
 use clap::Args;
 use regex::Regex;
 
-use super::{EXIT_BUG, EXIT_INTERRUPTED, EXIT_NOTHING_CHOSEN, EXIT_PASSED, EXIT_USAGE, exit_code_of, exit_unless_read};
-use crate::determinism::{self, Twin};
+use super::{
+    EXIT_BUG, EXIT_INTERRUPTED, EXIT_NOTHING_CHOSEN, EXIT_PASSED, EXIT_USAGE, complain, exit_code_of, exit_unless_read,
+};
+use crate::determinism::{self, Compared, Twin};
 use crate::format::{self, Format, Formats};
 use crate::live;
 use crate::lock::Lock;
-use crate::outcome::Verdict;
+use crate::outcome::ScenarioResult;
 use crate::partition::Partition;
 use crate::progress::Progress;
 use crate::report::{self, Launcher, Report};
@@ -146,7 +149,7 @@ pub(super) fn run_features(arguments: &RunArgs, stage: &dyn Stage) -> ExitCode {
         return run_on(arguments, &arguments.paths, stage);
     }
     let Some(stage) = stage.live(arguments.server) else {
-        eprintln!("busyhour: this stage has no live mode");
+        complain("busyhour: this stage has no live mode");
         return ExitCode::from(EXIT_USAGE);
     };
     let default = || live::FEATURES.iter().map(PathBuf::from).collect();
@@ -158,7 +161,7 @@ fn run_on(arguments: &RunArgs, paths: &[PathBuf], stage: &dyn Stage) -> ExitCode
     let formats = match format::Choice::of(&arguments.formats, &arguments.out) {
         Ok(formats) => formats,
         Err(error) => {
-            eprintln!("busyhour: {error}");
+            complain(&format!("busyhour: {error}"));
             return ExitCode::from(EXIT_USAGE);
         }
     };
@@ -166,7 +169,7 @@ fn run_on(arguments: &RunArgs, paths: &[PathBuf], stage: &dyn Stage) -> ExitCode
         Ok(suite) => suite,
         Err(error) => {
             let lead = if matches!(error, crate::suite::LoadError::Find(_)) { "busyhour: " } else { "" };
-            eprintln!("{lead}{error}");
+            complain(&format!("{lead}{error}"));
             return ExitCode::from(EXIT_USAGE);
         }
     };
@@ -177,7 +180,7 @@ fn run_on(arguments: &RunArgs, paths: &[PathBuf], stage: &dyn Stage) -> ExitCode
     let mut cases = suite.chosen(&choice);
     if cases.is_empty() {
         let all = suite.cases().count();
-        eprintln!("busyhour: none of {all} scenarios is chosen by these --tags and --name");
+        complain(&format!("busyhour: none of {all} scenarios is chosen by these --tags and --name"));
         return ExitCode::from(EXIT_NOTHING_CHOSEN);
     }
     let mut left_out = None;
@@ -185,17 +188,17 @@ fn run_on(arguments: &RunArgs, paths: &[PathBuf], stage: &dyn Stage) -> ExitCode
         match live::playable(cases, !arguments.paths.is_empty()) {
             Ok((playable, told)) => (cases, left_out) = (playable, told),
             Err(problems) => {
-                eprintln!("{problems}");
+                complain(&problems.to_string());
                 return ExitCode::from(EXIT_USAGE);
             }
         }
         if cases.is_empty() {
-            eprintln!("busyhour: no scenario is left. {}", left_out.unwrap_or_default());
+            complain(&format!("busyhour: no scenario is left. {}", left_out.unwrap_or_default()));
             return ExitCode::from(EXIT_NOTHING_CHOSEN);
         }
     }
     if let Err(problem) = stage.prepare(&cases) {
-        eprintln!("{problem}");
+        complain(&problem);
         return ExitCode::from(EXIT_USAGE);
     }
     let seeds = arguments.seeds.clone().unwrap_or_else(|| {
@@ -221,16 +224,16 @@ fn run_on(arguments: &RunArgs, paths: &[PathBuf], stage: &dyn Stage) -> ExitCode
         live: arguments.live,
     };
     if let Err(error) = try_out(&plan.out) {
-        eprintln!(
+        complain(&format!(
             "busyhour: no record can be put into `{}`: {error}; name another folder with --out",
             plan.out.display()
-        );
+        ));
         return ExitCode::from(EXIT_USAGE);
     }
     let _lock = match Lock::take(&plan.out) {
         Ok(lock) => lock,
         Err(error) => {
-            eprintln!("busyhour: {error}");
+            complain(&format!("busyhour: {error}"));
             return ExitCode::from(EXIT_USAGE);
         }
     };
@@ -239,24 +242,27 @@ fn run_on(arguments: &RunArgs, paths: &[PathBuf], stage: &dyn Stage) -> ExitCode
     let interrupted = match interrupts(!arguments.fingerprints) {
         Ok(interrupted) => interrupted,
         Err(error) => {
-            eprintln!("busyhour: interrupts can't be listened for: {error}");
+            complain(&format!("busyhour: interrupts can't be listened for: {error}"));
             return ExitCode::from(EXIT_BUG);
         }
     };
     if arguments.fingerprints {
         print_fingerprints(&plan, stage, &interrupted)
     } else {
-        let opened = match formats.open(&plan, Launcher::of_this_process(), arguments.check_determinism) {
+        let opened = match formats.open(&plan, Launcher::of_this_process()) {
             Ok(opened) => opened,
             Err(error) => {
-                eprintln!("busyhour: {error}");
+                complain(&format!("busyhour: {error}"));
                 return ExitCode::from(EXIT_USAGE);
             }
         };
         let code = print_report(arguments, &plan, stage, &interrupted, opened);
         match left_out {
-            Some(left_out) if formats.stdout_is_a_document() => eprintln!("{left_out}"),
-            Some(left_out) => println!("{left_out}"),
+            Some(left_out) if formats.stdout_is_a_document() => complain(&left_out),
+            Some(left_out) => {
+                // Whoever has read enough has gone.
+                let _ = writeln!(io::stdout(), "{left_out}");
+            }
             None => {}
         }
         code
@@ -288,16 +294,14 @@ pub(super) fn interrupts(aloud: bool) -> io::Result<Arc<AtomicBool>> {
 /// The first interrupt ends the run behind the scenarios that are under way, and says so if `aloud`; the second ends the
 /// program at once.
 fn listen_for_interrupts(interrupted: &Arc<AtomicBool>, aloud: bool) -> io::Result<()> {
-    use signal_hook::consts::{SIGINT, SIGXFSZ};
-    // A file that may grow no further is an error of whoever writes it, and no reason to be killed.
-    signal_hook::flag::register(SIGXFSZ, Arc::default())?;
+    use signal_hook::consts::SIGINT;
     // In this order: at the first interrupt the first action finds the flag down, and the second raises it.
     signal_hook::flag::register_conditional_shutdown(SIGINT, i32::from(EXIT_INTERRUPTED), Arc::clone(interrupted))?;
     signal_hook::flag::register(SIGINT, Arc::clone(interrupted))?;
     let mut signals = signal_hook::iterator::Signals::new([SIGINT])?;
     thread::spawn(move || {
         if signals.forever().next().is_some() && aloud {
-            eprintln!("\nInterrupted: what is under way is seen to its end. A second interrupt ends it at once.");
+            complain("\nInterrupted: what is under way is seen to its end. A second interrupt ends it at once.");
         }
     });
     Ok(())
@@ -321,108 +325,174 @@ fn print_report(
     plan: &Plan,
     stage: &dyn Stage,
     interrupted: &AtomicBool,
-    mut formats: Formats,
+    formats: Formats,
 ) -> ExitCode {
     let began = Instant::now();
     let twin = match arguments.check_determinism.then(|| start_twin(arguments, plan)).transpose() {
         Ok(twin) => twin,
         Err(error) => {
-            eprintln!("busyhour: {error}");
+            complain(&format!("busyhour: {error}"));
             return ExitCode::from(EXIT_BUG);
         }
     };
-    let launcher = Launcher::of_this_process();
-    let (mut out, paint) = formats.take_pretty();
-    let mut report = Report::new(&mut out, paint, launcher, plan);
-    let mut progress = Progress::new(plan.job_count());
-    let mut gathering = Gathering::of(plan, twin.is_some());
-    let mut done: Vec<Done> = Vec::new();
-    let mut page = report_html::Gathered::default();
-    let mut written = Ok(());
-    let told = run::run(plan, stage, interrupted, |event| match event {
-        Event::TakenUp(job) => progress.draw(&job.case.title()),
-        Event::Done(job, result) => {
-            progress.step(result);
-            formats.add(job, result);
-            let mut entry = report_html::Entry::of_result(job, result);
-            if !gathering.add(job, result) && entry.folder.take().is_some() {
-                // One that can't be swept away is in nobody's way.
-                let _ = fs::remove_dir_all(&job.record_folder);
-            }
-            page.add(entry);
-            if twin.is_some() {
-                done.push(Done { job: job.clone(), verdict: result.verdict, fingerprint: result.fingerprint() });
-            }
-            if report.add(job, result) {
-                progress.clear();
-                written = std::mem::replace(&mut written, Ok(())).and(report.tell());
-            }
-            progress.draw(&job.case.title());
-        }
+    let mut desk = Desk::of(plan, formats, twin);
+    let done = run::run(plan, stage, interrupted, |event| match event {
+        Event::TakenUp(job) => desk.progress.draw(&job.case.title()),
+        Event::Done(job, result) => desk.take(job, result),
     });
-    progress.end();
-    let cut_short = told < plan.job_count();
-    let mut finished = report.finish(cut_short);
-    let sim_time = report.sim_time();
-    drop(report);
-    let mut different = Vec::new();
-    match twin {
-        None => {}
-        Some(twin) if cut_short => twin.abandon(),
-        Some(twin) => match compare(twin, &done, launcher) {
-            Ok((said, those)) => {
-                for (index, said) in &those {
-                    gathering.different(&done[*index].job, done[*index].verdict, said);
-                }
-                different = those;
-                if different.is_empty() {
-                    // The same records again; one that can't be swept away is in nobody's way.
-                    let _ = fs::remove_dir_all(second_out(plan));
-                }
-                finished = finished.and(out.write_all(said.as_bytes())).and(out.flush());
-            }
-            // An interrupt at the keyboard reaches the second process as well.
-            Err(_) if interrupted.load(Ordering::Relaxed) => return ExitCode::from(EXIT_INTERRUPTED),
-            Err(error) => {
-                eprintln!("busyhour: {error}");
-                return ExitCode::from(EXIT_BUG);
-            }
-        },
+    let cut_short = done < plan.job_count();
+    let mut trouble = desk.hear_the_rest(done, cut_short, &second_out(plan));
+    // An interrupt at the keyboard reaches the second process as well.
+    let compared_in_part = interrupted.load(Ordering::Relaxed) && !trouble.is_empty();
+    if compared_in_part {
+        trouble.clear();
+    }
+    let Desk { mut report, formats, gathering, mut page, written, told_of_twice, .. } = desk;
+    let results = gathering.finish(cut_short || compared_in_part);
+    page.add_never_hit(&results);
+    // Live, scenarios that wait side by side aren't faster than time.
+    let sim_time = if arguments.live { Duration::ZERO } else { report.sim_time() };
+    // A person is told first: whatever can't be written then, the verdict was read.
+    let mut written = written.and(report.finish(cut_short));
+    if let (Some(said), false) = (told_of_twice, compared_in_part) {
+        written = written.and(report.say(&said));
+    }
+    if let Err(error) = results.write(&plan.out) {
+        trouble.push(error.to_string());
     }
     let page = page.write(&plan.out);
-    // Live, scenarios that wait side by side aren't faster than time.
-    let sim_time = if arguments.live { Duration::ZERO } else { sim_time };
-    eprintln!("{}", wall_time_shown(began.elapsed(), sim_time));
+    complain(&wall_time_shown(began.elapsed(), sim_time));
     match page {
-        Ok(file) => eprintln!("The report is in {}", file.display()),
-        Err(error) => {
-            eprintln!("busyhour: the report can't be written into `{}`: {error}", plan.out.display());
-            return ExitCode::from(EXIT_BUG);
+        Ok(file) => complain(&format!("The report is in {}", file.display())),
+        Err(error) => trouble.push(error.to_string()),
+    }
+    let told = formats.finish(&format::End { cut_short, results: &results.to_json() });
+    let code = exit_unless_read(written.and(told), exit_code_of(&results));
+    if trouble.is_empty() {
+        return code;
+    }
+    trouble.iter().for_each(|trouble| complain(&format!("busyhour: {trouble}")));
+    ExitCode::from(EXIT_BUG)
+}
+
+/// Where results come in, and all who are told of them: once it's known, if that is asked, whether each was the same a
+/// second time.
+struct Desk {
+    report: Report<format::Everywhere>,
+    formats: Formats,
+    gathering: Gathering,
+    page: report_html::Gathered,
+    progress: Progress,
+    written: io::Result<()>,
+    twin: Option<Twin>,
+    /// Those that the second run hasn't told of, in the order of jobs.
+    waiting: VecDeque<(Job, ScenarioResult)>,
+    /// How many were told of.
+    told: usize,
+    /// How many of those were another the second time.
+    different: usize,
+    /// What is said of that at the end.
+    told_of_twice: Option<String>,
+}
+
+impl Desk {
+    fn of(plan: &Plan, mut formats: Formats, twin: Option<Twin>) -> Desk {
+        let (out, paint) = formats.take_pretty();
+        Desk {
+            report: Report::new(out, paint, Launcher::of_this_process(), plan),
+            formats,
+            gathering: Gathering::of(plan, twin.is_some()),
+            page: report_html::Gathered::default(),
+            progress: Progress::new(plan.job_count()),
+            written: Ok(()),
+            twin,
+            waiting: VecDeque::new(),
+            told: 0,
+            different: 0,
+            told_of_twice: None,
         }
     }
-    let results = gathering.finish(cut_short);
-    let code = match results.write(&plan.out) {
-        Ok(_) => exit_code_of(&results),
-        Err(error) => {
-            eprintln!("busyhour: {error}");
-            EXIT_BUG
+
+    fn take(&mut self, job: &Job, result: &ScenarioResult) {
+        self.progress.step(result);
+        match self.twin.take() {
+            None => self.tell(job, result, None),
+            Some(twin) => {
+                self.waiting.push_back((job.clone(), result.clone()));
+                self.tell_compared(|index, job, print| twin.compare(index, job, print, Launcher::of_this_process()));
+                self.twin = Some(twin);
+            }
         }
-    };
-    let told =
-        formats.finish(&different.into_iter().collect(), &format::End { cut_short, results: &results.to_json() });
-    exit_unless_read(written.and(finished).and(told), code)
+        self.progress.draw(&job.case.title());
+    }
+
+    /// Tells of those that can be compared, in the order of jobs.
+    fn tell_compared(&mut self, compare: impl Fn(usize, &Job, u64) -> Compared) {
+        while let Some((job, result)) = self.waiting.pop_front() {
+            match compare(self.told, &job, result.fingerprint()) {
+                Compared::NotYet => return self.waiting.push_front((job, result)),
+                Compared::Same => self.tell(&job, &result, None),
+                Compared::Different(said) => self.tell(&job, &result, Some(&said)),
+            }
+        }
+    }
+
+    fn tell(&mut self, job: &Job, result: &ScenarioResult, different: Option<&str>) {
+        self.told += 1;
+        self.formats.add(job, result, different);
+        let mut entry = report_html::Entry::of_result(job, result);
+        if !self.gathering.add(job, result) && entry.folder.take().is_some() {
+            // One that can't be swept away is in nobody's way.
+            let _ = fs::remove_dir_all(&job.record_folder);
+        }
+        if let Some(said) = different {
+            self.different += 1;
+            self.gathering.different(job, result.verdict, said);
+            entry.is_different(said);
+        }
+        self.page.add(entry);
+        if self.report.add(job, result, different) {
+            self.progress.clear();
+            let told = self.report.tell();
+            self.written = std::mem::replace(&mut self.written, Ok(())).and(told);
+        }
+    }
+
+    /// The run is over: waits for the second, and tells of all that wasn't told. Returns what is wrong with the second.
+    fn hear_the_rest(&mut self, done: usize, cut_short: bool, second: &Path) -> Vec<String> {
+        let mut trouble = Vec::new();
+        match self.twin.take() {
+            None => {}
+            Some(twin) if cut_short => twin.abandon(),
+            Some(twin) => {
+                let (told, ended) = twin.finish(done);
+                let launcher = Launcher::of_this_process();
+                self.tell_compared(|index, job, print| told.compare(index, job, print, launcher));
+                let runs = report::counted(done, "run");
+                self.told_of_twice = Some(match (&ended, self.different) {
+                    (_, some @ 1..) => format!("\nNot deterministic: {some} of {runs} came out differently.\n"),
+                    (Ok(()), 0) => format!("\nDeterministic: the same in two processes ({runs}).\n"),
+                    (Err(_), 0) => "\nWhether it's deterministic isn't known.\n".to_owned(),
+                });
+                if self.different == 0 && ended.is_ok() {
+                    // The same records again; one that can't be swept away is in nobody's way.
+                    let _ = fs::remove_dir_all(second);
+                }
+                trouble.extend(ended.err().map(|error| error.to_string()));
+            }
+        }
+        // What can't be compared any more is told as it is.
+        while let Some((job, result)) = self.waiting.pop_front() {
+            self.tell(&job, &result, None);
+        }
+        self.progress.end();
+        trouble
+    }
 }
 
 /// Where the second run leaves its records. No scenario's folder begins with a dot.
 fn second_out(plan: &Plan) -> PathBuf {
     plan.out.join(".second")
-}
-
-/// A job that is done, as far as the second run is compared with it.
-struct Done {
-    job: Job,
-    verdict: Verdict,
-    fingerprint: u64,
 }
 
 fn start_twin(arguments: &RunArgs, plan: &Plan) -> Result<Twin, determinism::TwinError> {
@@ -433,26 +503,6 @@ fn start_twin(arguments: &RunArgs, plan: &Plan) -> Result<Twin, determinism::Twi
     flags.extend(arguments.tags.iter().map(|tags| format!("--tags={}", tags.typed)));
     flags.extend(arguments.name.iter().map(|name| format!("--name={}", name.typed)));
     Twin::start(&flags, &arguments.paths, &second_out(plan))
-}
-
-/// Compares both runs; returns what is to be printed of it, and those that differ by their places, with how.
-fn compare(
-    twin: Twin,
-    done: &[Done],
-    launcher: Launcher,
-) -> Result<(String, Vec<(usize, String)>), determinism::TwinError> {
-    let told = twin.finish(done.len())?;
-    let different: Vec<(usize, String)> = done
-        .iter()
-        .enumerate()
-        .filter_map(|(index, one)| Some((index, told.compare(index, &one.job, one.fingerprint, launcher)?)))
-        .collect();
-    let summary = match different.len() {
-        0 => format!("Deterministic: the same in two processes ({}).", report::counted(done.len(), "run")),
-        some => format!("Not deterministic: {some} of {} came out differently.", report::counted(done.len(), "run")),
-    };
-    let said = different.iter().map(|(_, one)| format!("{one}\n")).collect::<String>();
-    Ok((format!("\n{said}{summary}\n"), different))
 }
 
 /// Wall time goes to standard error, so that standard output is the same from run to run.

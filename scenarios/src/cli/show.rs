@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
 
-use super::{EXIT_BUG, EXIT_NOTHING_CHOSEN, EXIT_PASSED, EXIT_USAGE, exit_unless_read};
+use super::{EXIT_BUG, EXIT_NOTHING_CHOSEN, EXIT_PASSED, EXIT_USAGE, complain, exit_unless_read};
 use crate::chart::{Chart, mermaid, svg};
 use crate::records::{self, Found};
 use crate::report_html;
@@ -38,14 +38,14 @@ pub(super) fn show(arguments: &ShowArgs) -> ExitCode {
     let found = match records::below(&arguments.run) {
         Ok(found) => found,
         Err(error) => {
-            eprintln!("busyhour: {error}");
+            complain(&format!("busyhour: {error}"));
             return ExitCode::from(EXIT_USAGE);
         }
     };
     let chosen: Vec<&Found> = match chosen(&found, arguments.scenario.as_deref()) {
         Ok(chosen) => chosen,
         Err(why) => {
-            eprintln!("busyhour: {why}\n{}", listed(&found));
+            complain(&format!("busyhour: {why}\n{}", listed(&found)));
             return ExitCode::from(EXIT_NOTHING_CHOSEN);
         }
     };
@@ -54,18 +54,21 @@ pub(super) fn show(arguments: &ShowArgs) -> ExitCode {
         (_, [one]) => drawn(arguments.format, &one.folder),
         (_, several) if arguments.scenario.is_none() => Ok(listed(&found)).inspect(|_| {
             let count = several.len();
-            eprintln!("busyhour: this run has {count} records; choose one with --scenario");
+            complain(&format!("busyhour: this run has {count} records; choose one with --scenario"));
         }),
         (_, _) => {
             let wanted = arguments.scenario.as_deref().unwrap_or_default();
-            eprintln!("busyhour: several scenarios have `{wanted}` in their names; say the number\n{}", listed(&found));
+            complain(&format!(
+                "busyhour: several scenarios have `{wanted}` in their names; say the number\n{}",
+                listed(&found)
+            ));
             return ExitCode::from(EXIT_USAGE);
         }
     };
     match shown {
         Ok(shown) => exit_unless_read(io::stdout().write_all(shown.as_bytes()), EXIT_PASSED),
         Err(error) => {
-            eprintln!("busyhour: {error}");
+            complain(&format!("busyhour: {error}"));
             ExitCode::from(EXIT_BUG)
         }
     }

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
 
-use super::{EXIT_BUG, EXIT_NOTHING_CHOSEN, EXIT_PASSED, EXIT_USAGE, exit_unless_read};
+use super::{EXIT_BUG, EXIT_NOTHING_CHOSEN, EXIT_PASSED, EXIT_USAGE, complain, exit_unless_read};
 use crate::feature;
 use crate::problem;
 use crate::steps::{self, Sought, vscode};
@@ -59,13 +59,13 @@ pub(super) fn list_steps(arguments: &StepsArgs) -> ExitCode {
         Ok(own) => own,
         Err(problems) => {
             let each: Vec<String> = problems.iter().map(problem::Problem::to_string).collect();
-            eprint!("{}", each.join("\n"));
+            complain(each.join("\n").trim_end_matches('\n'));
             return ExitCode::from(EXIT_USAGE);
         }
     };
     let sought = Sought::new(&vocabulary, &own, &arguments.words);
     if sought.is_empty() {
-        eprint!("{}", sought.missed(&arguments.words));
+        complain(sought.missed(&arguments.words).trim_end_matches('\n'));
         return ExitCode::from(EXIT_NOTHING_CHOSEN);
     }
     let listed = match arguments.format {
@@ -83,11 +83,11 @@ fn write_for_vscode(arguments: &StepsArgs, sought: &Sought<'_>) -> ExitCode {
             exit_unless_read(io::stdout().write_all(told.as_bytes()), EXIT_PASSED)
         }
         Err(error @ vscode::VscodeError::Io { .. }) => {
-            eprintln!("busyhour: {error}");
+            complain(&format!("busyhour: {error}"));
             ExitCode::from(EXIT_BUG)
         }
         Err(error) => {
-            eprintln!("busyhour: {error}");
+            complain(&format!("busyhour: {error}"));
             ExitCode::from(EXIT_USAGE)
         }
     }

@@ -9,7 +9,7 @@ use std::thread;
 use clap::Args;
 
 use super::run::{self, RunArgs};
-use super::{EXIT_BUG, EXIT_INTERRUPTED};
+use super::{EXIT_BUG, EXIT_INTERRUPTED, complain};
 use crate::report::counted;
 use crate::stage::Stage;
 use crate::watch::{LOOKED_AT_EVERY, Touched, Watch};
@@ -26,7 +26,7 @@ pub(super) fn watch_features(arguments: &WatchArgs, stage: &dyn Stage) -> ExitCo
     let interrupted = match run::interrupts(true) {
         Ok(interrupted) => interrupted,
         Err(error) => {
-            eprintln!("busyhour: interrupts can't be listened for: {error}");
+            complain(&format!("busyhour: interrupts can't be listened for: {error}"));
             return ExitCode::from(EXIT_BUG);
         }
     };

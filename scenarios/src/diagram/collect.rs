@@ -44,6 +44,10 @@ pub(crate) struct Seen {
     pub fate: Fate,
     /// The first packet that carried it.
     pub packet: PacketId,
+    /// What became of it when it was sent first: TCP sends again what was lost.
+    pub first: Fate,
+    /// The packets that carried it again, or some of it.
+    pub again: Vec<Again>,
     /// Packets that carry it and haven't arrived: several if it's sent in fragments.
     missing: u16,
     /// The network made it, as a copy of another.
@@ -51,6 +55,33 @@ pub(crate) struct Seen {
     pub raw: Box<[u8]>,
     /// What it is, if it isn't SIP's.
     pub told: Option<Box<str>>,
+}
+
+impl Seen {
+    /// A packet that carried it has ended.
+    fn ended(&mut self, seen: &PacketSeen<'_>, fate: Fate) {
+        self.to = seen.to.or(self.to);
+        match (self.again.iter_mut().find(|again| again.packet == seen.id), fate) {
+            (Some(again), fate) => again.fate = fate,
+            (None, Fate::Arrived(_)) if self.missing > 1 || self.first != Fate::OnItsWay => {}
+            (None, fate) => self.first = fate,
+        }
+        match fate {
+            Fate::Arrived(_) if self.missing > 1 => self.missing -= 1,
+            // A repeated segment may arrive twice; the first time counts.
+            Fate::Arrived(at) if !matches!(self.fate, Fate::Arrived(_)) => self.fate = Fate::Arrived(at),
+            Fate::Lost(loss) if self.fate == Fate::OnItsWay => self.fate = Fate::Lost(loss),
+            _ => {}
+        }
+    }
+}
+
+/// A packet that carried a message, or some of it, once more.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Again {
+    pub packet: PacketId,
+    pub sent: SimTime,
+    pub fate: Fate,
 }
 
 /// Keeps what a sequence diagram is drawn from. It's a tap: give it to a universe.
@@ -61,8 +92,8 @@ pub struct Collector {
     /// How many were dropped between the two.
     dropped: usize,
     bytes: usize,
-    /// Which message a packet carries that's on its way, by its number.
-    carried: FxHashMap<PacketId, usize>,
+    /// Which messages a packet carries that's on its way, by their numbers.
+    carried: FxHashMap<PacketId, Vec<usize>>,
     fragments: Reassembly,
     /// The packets of datagrams that aren't whole.
     pieces: BTreeMap<(Ipv4Addr, Ipv4Addr, u16), Vec<PacketId>>,
@@ -97,8 +128,10 @@ struct Stream {
     /// The sequence number of the first of `bytes`.
     next: u32,
     bytes: Vec<u8>,
-    /// Messages that haven't arrived, by the sequence number behind their last byte.
-    open: VecDeque<(u32, usize)>,
+    /// The packets of `bytes`, by the sequence number behind them.
+    packets: VecDeque<(u32, PacketId)>,
+    /// Messages that may be sent again: where they begin and end in the stream, and their numbers.
+    open: VecDeque<(u32, u32, usize)>,
 }
 
 impl Stream {
@@ -107,7 +140,7 @@ impl Stream {
             true => Framing::Handshake,
             false => Framing::Sip,
         };
-        Stream { framing, next: segment.sequence, bytes: Vec::new(), open: VecDeque::new() }
+        Stream { framing, next: segment.sequence, bytes: Vec::new(), packets: VecDeque::new(), open: VecDeque::new() }
     }
 
     /// The next message and how many bytes it takes; nothing if it isn't whole. An error: these bytes are none of ours.
@@ -246,28 +279,36 @@ impl Collector {
         let end = segment.sequence.wrapping_add(u32::try_from(segment.payload.len()).unwrap_or(0));
         let expected = stream.next.wrapping_add(u32::try_from(stream.bytes.len()).unwrap_or(0));
         // Sent again: it carries what it carried before.
-        for (message_end, number) in &stream.open {
-            if within(segment.sequence, *message_end, end) {
-                self.carried.insert(seen.id, *number);
-            }
-        }
+        let carries =
+            |(begin, end_of, _): &&(u32, u32, usize)| is_before(segment.sequence, *end_of) && is_before(*begin, end);
+        let again: Vec<usize> = stream.open.iter().filter(carries).map(|(.., number)| *number).collect();
         let known = expected.wrapping_sub(segment.sequence);
         match segment.payload.get(known as usize..) {
-            Some(new) => stream.bytes.extend_from_slice(new),
+            Some(new) => {
+                stream.bytes.extend_from_slice(new);
+                stream.packets.push_back((end, seen.id));
+            }
             // Another connection of the same ports, or bytes that were never seen.
             None if known > u32::MAX / 2 => {
                 *stream = Stream::beginning(segment);
                 stream.bytes.extend_from_slice(segment.payload);
+                stream.packets.push_back((end, seen.id));
             }
-            None => return,
+            None => return self.again(seen, &again),
         }
         let mut pieces = Vec::new();
         loop {
             match stream.piece() {
                 Ok(Some((piece, taken))) => {
                     stream.bytes.drain(..taken);
-                    stream.next = stream.next.wrapping_add(taken as u32);
-                    pieces.push((piece, stream.next));
+                    let begin = stream.next;
+                    stream.next = begin.wrapping_add(taken as u32);
+                    let (next, is_of) = (stream.next, |end: u32| is_before(begin, end));
+                    let packets: Vec<PacketId> =
+                        stream.packets.iter().filter(|(end, _)| is_of(*end)).map(|(_, id)| *id).collect();
+                    // The last may carry the beginning of the next.
+                    stream.packets.retain(|(end, _)| is_before(next, *end));
+                    pieces.push((piece, (begin, next), packets));
                 }
                 Ok(None) => break,
                 Err(()) if matches!(stream.framing, Framing::Sip) => {
@@ -282,14 +323,15 @@ impl Collector {
                 }
             }
         }
-        for (piece, end) in pieces {
+        self.again(seen, &again);
+        for (piece, (begin, end), packets) in pieces {
             let number = match piece {
-                Piece::Sip(raw) => self.keep(seen, to, &raw, &[seen.id], false),
-                Piece::Told(told) => self.tell(seen, to, told, &[seen.id]),
+                Piece::Sip(raw) => self.keep(seen, to, &raw, &packets, false),
+                Piece::Told(told) => self.tell(seen, to, told, &packets),
                 Piece::Nothing => continue,
             };
             let Some(stream) = self.streams.get_mut(&key) else { continue };
-            stream.open.push_back((end, number));
+            stream.open.push_back((begin, end, number));
             // A segment that comes again after so many others isn't worth to be remembered.
             if stream.open.len() > 16 {
                 stream.open.pop_front();
@@ -298,11 +340,23 @@ impl Collector {
     }
 
     fn copied(&mut self, seen: &PacketSeen<'_>, of: PacketId) {
-        let Some(original) = self.carried.get(&of).and_then(|number| self.get(*number)) else { return };
-        let (raw, address, told) = (original.raw.clone(), original.address, original.told.clone());
-        let number = self.keep(seen, address, &raw, &[seen.id], true);
-        if let Some(copy) = self.get_mut(number) {
-            copy.told = told;
+        for number in self.carried.get(&of).cloned().unwrap_or_default() {
+            let Some(original) = self.get(number) else { continue };
+            let (raw, address, told) = (original.raw.clone(), original.address, original.told.clone());
+            let number = self.keep(seen, address, &raw, &[seen.id], true);
+            if let Some(copy) = self.get_mut(number) {
+                copy.told = told;
+            }
+        }
+    }
+
+    /// A packet that carries messages once more.
+    fn again(&mut self, seen: &PacketSeen<'_>, numbers: &[usize]) {
+        for number in numbers {
+            if let Some(message) = self.get_mut(*number) {
+                message.again.push(Again { packet: seen.id, sent: seen.at, fate: Fate::OnItsWay });
+                self.carried.entry(seen.id).or_default().push(*number);
+            }
         }
     }
 
@@ -327,15 +381,10 @@ impl Collector {
                 return self.audio.packet(seen, wrapped, fate);
             }
         }
-        let Some(number) = self.carried.remove(&seen.id) else { return };
-        let Some(message) = self.get_mut(number) else { return };
-        message.to = seen.to.or(message.to);
-        match fate {
-            Fate::Arrived(_) if message.missing > 1 => message.missing -= 1,
-            // A repeated segment may arrive twice; the first time counts.
-            Fate::Arrived(at) if !matches!(message.fate, Fate::Arrived(_)) => message.fate = Fate::Arrived(at),
-            Fate::Lost(loss) if message.fate == Fate::OnItsWay => message.fate = Fate::Lost(loss),
-            _ => {}
+        for number in self.carried.remove(&seen.id).unwrap_or_default() {
+            if let Some(message) = self.get_mut(number) {
+                message.ended(seen, fate);
+            }
         }
     }
 
@@ -355,13 +404,15 @@ impl Collector {
             address,
             fate: Fate::OnItsWay,
             packet: seen.id,
+            first: Fate::OnItsWay,
+            again: Vec::new(),
             missing: u16::try_from(packets.len()).unwrap_or(u16::MAX),
             copied,
             raw: raw.into(),
             told: None,
         };
         for packet in packets {
-            self.carried.insert(*packet, number);
+            self.carried.entry(*packet).or_default().push(number);
         }
         if self.first.len() < FIRST_MAX {
             self.first.push(message);
@@ -407,8 +458,77 @@ fn is_media(payload: &[u8]) -> bool {
     payload.len() >= 12 && payload[0] >> 6 == 2
 }
 
-/// True if `end` lies behind `from` and not behind `to`, as sequence numbers go round.
-fn within(from: u32, end: u32, to: u32) -> bool {
-    let reach = end.wrapping_sub(from);
-    reach > 0 && reach <= to.wrapping_sub(from)
+/// True if one sequence number lies before another, as they go round.
+fn is_before(one: u32, other: u32) -> bool {
+    let reach = other.wrapping_sub(one);
+    reach > 0 && reach <= u32::MAX / 2
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A segment from port 5060 of 10.0.0.1 to that of 10.0.0.2.
+    fn segment(sequence: u32, payload: &[u8]) -> Vec<u8> {
+        let length = (40 + payload.len()) as u16;
+        let mut packet = vec![0x45, 0, 0, 0, 0, 1, 0, 0, 64, ipv4::TCP, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2];
+        packet[2..4].copy_from_slice(&length.to_be_bytes());
+        packet.extend([0x13, 0xc4, 0x13, 0xc4]);
+        packet.extend(sequence.to_be_bytes());
+        packet.extend([0, 0, 0, 0, 0x50, 0x18, 0xff, 0xff, 0, 0, 0, 0]);
+        packet.extend(payload);
+        packet
+    }
+
+    fn message(call: &str) -> String {
+        format!("BYE sip:b@b SIP/2.0\r\nCall-ID: {call}\r\nContent-Length: 0\r\n\r\n")
+    }
+
+    /// What becomes of packets: number, when it left, sequence number, payload, when it ended, whether it arrived.
+    fn collected(packets: &[(u64, u64, u32, &str, u64, bool)]) -> Collector {
+        let mut collector = Collector::default();
+        let mut sightings: Vec<(u64, PacketId, Stage, Vec<u8>)> = Vec::new();
+        for (id, sent, sequence, payload, ended, arrived) in packets {
+            let bytes = segment(*sequence, payload.as_bytes());
+            let end = if *arrived { Stage::Arrived } else { Stage::Lost(Loss::Random) };
+            sightings.push((*sent, PacketId(*id), Stage::Sent, bytes.clone()));
+            sightings.push((*ended, PacketId(*id), end, bytes));
+        }
+        sightings.sort_by_key(|(at, ..)| *at);
+        for (at, id, stage, bytes) in &sightings {
+            let (from, to) = (Some(HostId(0)), Some(HostId(1)));
+            collector.packet(&PacketSeen { at: SimTime(*at), id: *id, stage: *stage, from, to, bytes });
+        }
+        collector
+    }
+
+    #[test]
+    fn a_message_that_comes_again_has_a_fate_for_each_time_and_one_for_all() {
+        let one = message("1");
+        let seen =
+            collected(&[(1, 10, 7, &one, 11, false), (2, 20, 7, &one, 22, true), (3, 30, 7, &one, 31, true)]).first;
+        let [bye] = seen.as_slice() else { panic!("{seen:?}") };
+        assert_eq!((bye.first, bye.fate), (Fate::Lost(Loss::Random), Fate::Arrived(SimTime(22))));
+        let again: Vec<_> = bye.again.iter().map(|again| (again.packet.0, again.sent.0, again.fate)).collect();
+        assert_eq!(again, [(2, 20, Fate::Arrived(SimTime(22))), (3, 30, Fate::Arrived(SimTime(31)))]);
+    }
+
+    #[test]
+    fn two_messages_in_one_packet_arrive_with_it_and_one_in_two_packets_with_the_last() {
+        let both = message("1") + &message("2");
+        let seen = collected(&[(1, 10, 7, &both, 12, true)]).first;
+        assert_eq!(seen.iter().map(|seen| seen.fate).collect::<Vec<_>>(), [Fate::Arrived(SimTime(12)); 2]);
+        let one = message("1");
+        let (head, tail) = one.split_at(20);
+        let seen = collected(&[(1, 10, 7, head, 12, true), (2, 11, 27, tail, 15, true)]).first;
+        assert_eq!(
+            (seen.len(), seen[0].first, seen[0].fate),
+            (1, Fate::Arrived(SimTime(15)), Fate::Arrived(SimTime(15)))
+        );
+        // The first half was lost: it comes again, and the message is there when that is.
+        let packets = [(1, 10, 7, head, 12, false), (2, 11, 27, tail, 15, true), (3, 40, 7, head, 44, true)];
+        let seen = collected(&packets).first;
+        assert_eq!((seen[0].first, seen[0].fate), (Fate::Lost(Loss::Random), Fate::Arrived(SimTime(44))));
+        assert_eq!(seen[0].again.len(), 1);
+    }
 }

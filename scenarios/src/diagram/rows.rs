@@ -340,6 +340,10 @@ impl Way {
             (None, Some(port)) => format!(" for port {port}"),
             (Some(protocol), Some(port)) => format!(" for {} port {port}", protocol.to_uppercase()),
         };
+        let only = match event.number("but_port") {
+            Some(port) => format!("{only} but port {port}"),
+            None => only,
+        };
         let hosts = from.iter().chain(to).filter_map(|name| log.host_called(name)).collect();
         Some(Way { from: from.join(", "), to: to.join(", "), only, hosts })
     }

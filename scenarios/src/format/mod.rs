@@ -15,7 +15,6 @@ pub mod junit;
 pub mod messages;
 pub mod telling;
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
@@ -23,7 +22,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use self::telling::{Telling, Told};
-use crate::outcome::{Account, ScenarioResult, Verdict};
+use crate::outcome::{ScenarioResult, Verdict};
 use crate::paint::Paint;
 use crate::report::Launcher;
 use crate::run::{Job, Plan};
@@ -204,7 +203,7 @@ impl Choice {
     ///
     /// # Errors
     /// A file can't be made, or a feature file can't be read.
-    pub fn open(&self, plan: &Plan, launcher: Launcher, checked: bool) -> Result<Formats, FormatError> {
+    pub fn open(&self, plan: &Plan, launcher: Launcher) -> Result<Formats, FormatError> {
         let stdout_alone = self.pretty.iter().all(|outlet| *outlet == Outlet::Stdout);
         let paint = if stdout_alone { Paint::on(&io::stdout()) } else { Paint::OFF };
         let pretty = self.pretty.iter().map(|outlet| open(Kind::Pretty, outlet)).collect::<Result<_, _>>()?;
@@ -222,16 +221,14 @@ impl Choice {
                 Kind::Github => Box::new(github::Github::new(out, plan, launcher)),
                 Kind::Json => Box::new(Json(out)),
             };
-            writers.push(Named { name, writer });
+            let file = match outlet {
+                Outlet::Stdout => None,
+                Outlet::File(file) => Some(file.clone()),
+            };
+            writers.push(Named { name, file, writer, failed: false });
         }
         let telling = Telling::of(plan);
-        Ok(Formats {
-            pretty: Some((Everywhere(pretty), paint)),
-            writers,
-            telling,
-            held: checked.then(Vec::new),
-            trouble: Ok(()),
-        })
+        Ok(Formats { pretty: Some((Everywhere::of(pretty), paint)), writers, telling, trouble: Ok(()) })
     }
 }
 
@@ -331,41 +328,66 @@ impl Writer for Json {
     }
 }
 
-/// A writer, and what it's called where it fails.
+/// A writer, what it's called where it fails, and its file.
 struct Named {
     name: String,
+    file: Option<PathBuf>,
     writer: Box<dyn Writer>,
+    failed: bool,
 }
 
 impl Named {
-    fn named(&self, written: io::Result<()>) -> io::Result<()> {
+    fn named(&mut self, written: io::Result<()>) -> io::Result<()> {
+        self.failed |= written.is_err();
         written.map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", self.name)))
     }
 
+    /// One that has failed once has said so, and is left as it is.
     fn tell(&mut self, told: &Told<'_>) -> io::Result<()> {
-        let written = self.writer.tell(told);
+        let written = if self.failed { Ok(()) } else { self.writer.tell(told) };
         self.named(written)
     }
 
     fn finish(&mut self, end: &End<'_>) -> io::Result<()> {
-        let written = self.writer.finish(end);
+        if self.failed {
+            return Ok(());
+        }
+        // A file that somebody has swept away takes all that's written, and nobody will ever read it.
+        let is_there = |file: &PathBuf| fs::metadata(file).map(|_| ());
+        let written = self.writer.finish(end).and_then(|()| self.file.as_ref().map_or(Ok(()), is_there));
         self.named(written)
     }
 }
 
-/// Several places that get the same; nowhere, if there are none.
-pub struct Everywhere(Vec<Box<dyn Write>>);
+/// Several places that get the same; nowhere, if there are none. One that takes no more keeps nothing from the others:
+/// what's wrong with it is told when all is flushed.
+pub struct Everywhere {
+    outs: Vec<Box<dyn Write>>,
+    trouble: io::Result<()>,
+}
+
+impl Everywhere {
+    fn of(outs: Vec<Box<dyn Write>>) -> Everywhere {
+        Everywhere { outs, trouble: Ok(()) }
+    }
+
+    fn each(&mut self, write: impl Fn(&mut Box<dyn Write>) -> io::Result<()>) {
+        for out in &mut self.outs {
+            let written = write(out);
+            self.trouble = std::mem::replace(&mut self.trouble, Ok(())).and(written);
+        }
+    }
+}
 
 impl Write for Everywhere {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        for out in &mut self.0 {
-            out.write_all(bytes)?;
-        }
+        self.each(|out| out.write_all(bytes));
         Ok(bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.0.iter_mut().try_for_each(Write::flush)
+        self.each(|out| out.flush());
+        std::mem::replace(&mut self.trouble, Ok(()))
     }
 }
 
@@ -374,52 +396,32 @@ pub struct Formats {
     pretty: Option<(Everywhere, Paint)>,
     writers: Vec<Named>,
     telling: Telling,
-    /// What came of each run, kept until it's known whether it was the same a second time.
-    held: Option<Vec<(Job, ScenarioResult)>>,
     trouble: io::Result<()>,
 }
 
 impl Formats {
     /// Where the report for people goes, and in which colours. It's asked for once.
     pub fn take_pretty(&mut self) -> (Everywhere, Paint) {
-        self.pretty.take().unwrap_or((Everywhere(Vec::new()), Paint::OFF))
+        self.pretty.take().unwrap_or((Everywhere::of(Vec::new()), Paint::OFF))
     }
 
-    /// Takes in one result, in the order of jobs.
-    pub fn add(&mut self, job: &Job, result: &ScenarioResult) {
+    /// Takes in one result, in the order of jobs, and how it differed from its second run, if it did.
+    pub fn add(&mut self, job: &Job, result: &ScenarioResult, different: Option<&str>) {
         if self.writers.is_empty() {
             return;
         }
-        match &mut self.held {
-            Some(held) if self.telling.is_whole() || result.verdict != Verdict::Passed => {
-                held.push((job.clone(), result.clone()));
-            }
-            Some(held) => held.push((job.clone(), summed(result))),
-            None => self.tell(job, result, None),
-        }
-    }
-
-    fn tell(&mut self, job: &Job, result: &ScenarioResult, different: Option<&str>) {
         let writers = &mut self.writers;
-        let told = self.telling.add(job, result, different, &mut |told| {
-            writers.iter_mut().map(|writer| writer.tell(told)).fold(Ok(()), Result::and)
-        });
+        let told = self.telling.add(job, result, different, &mut |told| tell_all(writers, told));
         self.trouble = std::mem::replace(&mut self.trouble, Ok(())).and(told);
     }
 
-    /// Writes all that's left. `differences` tells, by the place of a job in the order, how it differed from its second
-    /// run.
+    /// Writes all that's left.
     ///
     /// # Errors
-    /// Something couldn't be written.
-    pub fn finish(mut self, differences: &BTreeMap<usize, String>, end: &End<'_>) -> io::Result<()> {
-        for (index, (job, result)) in self.held.take().unwrap_or_default().into_iter().enumerate() {
-            self.tell(&job, &result, differences.get(&index).map(String::as_str));
-        }
+    /// Something couldn't be written; all else is.
+    pub fn finish(mut self, end: &End<'_>) -> io::Result<()> {
         let writers = &mut self.writers;
-        let last = self
-            .telling
-            .close(&mut |told| writers.iter_mut().map(|writer| writer.tell(told)).fold(Ok(()), Result::and));
+        let last = self.telling.close(&mut |told| tell_all(writers, told));
         let mut written = self.trouble.and(last);
         for writer in &mut self.writers {
             written = written.and(writer.finish(end));
@@ -428,18 +430,9 @@ impl Formats {
     }
 }
 
-/// As much of a result as its sum needs: of a great many there isn't room for more.
-fn summed(result: &ScenarioResult) -> ScenarioResult {
-    let account = &result.account;
-    let account = Account {
-        hash: account.hash.clone(),
-        sim_time: account.sim_time,
-        cpu_time: account.cpu_time,
-        packets: account.packets,
-        faults: account.faults.clone(),
-        ..Account::default()
-    };
-    ScenarioResult { account, reasons: Vec::new(), ..*result }
+/// Tells each of them, whatever becomes of the others.
+fn tell_all(writers: &mut [Named], told: &Told<'_>) -> io::Result<()> {
+    writers.iter_mut().map(|writer| writer.tell(told)).fold(Ok(()), Result::and)
 }
 
 /// A text in which every character can be seen: those that control a terminal, or that XML can't hold, have pictures in
@@ -477,6 +470,36 @@ mod tests {
         assert_eq!(pretty(&["json=results.json"]), [Outlet::Stdout]);
         assert!(choice(&["json"]).unwrap().stdout_is_a_document());
         assert!(!choice(&["github", "junit"]).unwrap().stdout_is_a_document());
+    }
+
+    /// Takes so many bytes, and is full then.
+    struct Small(usize, std::rc::Rc<std::cell::RefCell<Vec<u8>>>);
+
+    impl Write for Small {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            if self.1.borrow().len() + bytes.len() > self.0 {
+                return Err(io::ErrorKind::StorageFull.into());
+            }
+            self.1.borrow_mut().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_place_that_is_full_keeps_nothing_from_the_others_and_is_told_of() {
+        type Kept = std::rc::Rc<std::cell::RefCell<Vec<u8>>>;
+        let (small, large) = (Kept::default(), Kept::default());
+        let outs: Vec<Box<dyn Write>> =
+            vec![Box::new(Small(3, std::rc::Rc::clone(&small))), Box::new(Small(99, std::rc::Rc::clone(&large)))];
+        let mut all = Everywhere::of(outs);
+        write!(all, "1").unwrap();
+        writeln!(all, " of 2 passed").unwrap();
+        assert_eq!(all.flush().unwrap_err().kind(), io::ErrorKind::StorageFull);
+        assert_eq!((small.borrow().as_slice(), large.borrow().as_slice()), (&b"1"[..], &b"1 of 2 passed\n"[..]));
     }
 
     #[test]

@@ -201,7 +201,7 @@ impl Telling {
             };
             (Tally::of(job.seeds).in_part(self.of_part), closed)
         });
-        tally.add(job, result);
+        tally.add(job, result, different);
         let word = Word::of(result.verdict, different.is_some());
         closed.counts.count(word);
         let alike = if word == Word::NotExercised { closed.counts.not_exercised } else { closed.counts.bad() };

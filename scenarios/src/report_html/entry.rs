@@ -20,6 +20,8 @@ pub enum Kind {
     NotExercised,
     /// It failed.
     Failed,
+    /// It was another when it was run again with the same seed.
+    Nondeterministic,
     /// The harness failed.
     Bug,
 }
@@ -54,6 +56,8 @@ pub struct Entry {
     pub tags: Vec<String>,
     /// The run's seed.
     pub seed: u64,
+    /// Of how many runs this is the sum; of a single one, nearly always.
+    pub runs: u64,
     /// How it ended.
     pub kind: Kind,
     /// Why.
@@ -89,6 +93,7 @@ impl Entry {
             line: u64::from(record.line),
             tags: record.tags.clone(),
             seed: record.seed.run,
+            runs: 1,
             kind: match record.verdict {
                 record::Verdict::Passed => Kind::Passed,
                 record::Verdict::NotExercised => Kind::NotExercised,
@@ -117,6 +122,7 @@ impl Entry {
             line: job.case.line as u64,
             tags: job.case.tags.clone(),
             seed: result.seed,
+            runs: 1,
             kind: match result.verdict {
                 Verdict::Passed => Kind::Passed,
                 Verdict::NotExercised => Kind::NotExercised,
@@ -138,6 +144,14 @@ impl Entry {
                 .filter_map(|file| Some(file.file_name()?.to_string_lossy().into_owned()))
                 .collect(),
         }
+    }
+}
+
+impl Entry {
+    /// It was another when it was run again, and so differed.
+    pub fn is_different(&mut self, said: &str) {
+        self.kind = self.kind.max(Kind::Nondeterministic);
+        self.reasons.insert(0, said.to_owned());
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use busyhour_trace::record::EVENTS;
 use busyhour_trace::{HostId, SimTime};
 use rustc_hash::FxHashMap;
 use serde_json::{Value, json};
@@ -16,15 +17,19 @@ use crate::report::time_shown;
 pub(super) fn run(gathered: &Gathered, charts: &[Result<String, String>], home: &Path) -> String {
     let both = gathered.entries.iter().zip(charts);
     let scenarios: Vec<Value> = both.map(|(entry, chart)| scenario(entry, chart, home)).collect();
-    let [passed, not_exercised, failed] = gathered.counts;
+    let [passed, not_exercised, failed, different] = gathered.counts;
+    let known = (gathered.seeds.first().copied().unwrap_or(0), gathered.seeds.len() as u64);
+    let (first_seed, seeds) = gathered.seeds_of_whole.unwrap_or(known);
     script(&json!({
         "version": env!("CARGO_PKG_VERSION"),
         "passed": passed,
         "notExercised": not_exercised,
         "failed": failed,
+        "different": different,
+        "neverHit": gathered.never_hit,
         "unlisted": gathered.unlisted,
-        "seeds": gathered.seeds.len(),
-        "firstSeed": gathered.seeds.first().map(u64::to_string),
+        "seeds": seeds,
+        "firstSeed": first_seed.to_string(),
         "simulated": time_shown(gathered.simulated),
         "cpu": gathered.cpu.map(|cpu| cpu.as_secs_f64()),
         "packets": gathered.packets,
@@ -36,16 +41,21 @@ pub(super) fn run(gathered: &Gathered, charts: &[Result<String, String>], home: 
 
 fn scenario(entry: &Entry, chart: &Result<String, String>, home: &Path) -> Value {
     let link = entry.folder.as_deref().map(|folder| link(folder, home));
+    // The same, whoever tells of the record; the events are there for people too, in `events.txt`.
+    let mut files: Vec<&String> = entry.files.iter().filter(|file| *file != EVENTS).collect();
+    files.sort();
     json!({
         "feature": entry.feature,
         "title": entry.title,
         "line": entry.line,
         "tags": entry.tags,
         "seed": entry.seed.to_string(),
+        "runs": entry.runs,
         "kind": match entry.kind {
             Kind::Passed => "passed",
             Kind::NotExercised => "not-exercised",
             Kind::Failed => "failed",
+            Kind::Nondeterministic => "nondeterministic",
             Kind::Bug => "bug",
         },
         "reasons": entry.reasons,
@@ -57,7 +67,7 @@ fn scenario(entry: &Entry, chart: &Result<String, String>, home: &Path) -> Value
         "faults": [entry.faults.0, entry.faults.1],
         "replay": entry.replay,
         "folder": link,
-        "files": entry.files,
+        "files": files,
         "missing": chart.as_ref().err(),
     })
 }
@@ -115,7 +125,7 @@ pub(super) fn chart(chart: &Chart) -> String {
         .iter()
         .map(|one| {
             let lanes: Vec<i64> = one.hosts.iter().map(|host| lane(Some(*host))).collect();
-            json!([micros(one.begin), one.end.map(micros), lanes, one.what, one.outcome])
+            json!([micros(one.begin), one.end.map(micros), lanes, one.what, one.outcome, one.manner as u8])
         })
         .collect();
     let violations: Vec<Value> = chart

@@ -8,6 +8,7 @@
 
 mod entry;
 mod json;
+mod whole;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -53,9 +54,13 @@ pub fn verdict_shown(verdict: Verdict) -> &'static str {
 #[derive(Debug, Default)]
 pub struct Gathered {
     entries: Vec<Entry>,
-    /// Verdicts: passed, not exercised, failed.
-    counts: [u64; 3],
+    /// Verdicts: passed, not exercised, failed, not the same a second time.
+    counts: [u64; 4],
+    /// So many scenarios have a fault that hit nothing with any seed: no run of theirs failed, and they did.
+    never_hit: u64,
     seeds: BTreeSet<u64>,
+    /// Of a whole that was merged: its first seed, and how many there are.
+    seeds_of_whole: Option<(u64, u64)>,
     simulated: Duration,
     cpu: Option<Duration>,
     packets: u64,
@@ -68,7 +73,12 @@ pub struct Gathered {
 impl Gathered {
     /// Takes a scenario in. Behind the first thousands they're counted only: nobody looks through a list of a million.
     pub fn add(&mut self, entry: Entry) {
-        let worse = usize::from(entry.kind >= Kind::NotExercised) + usize::from(entry.kind >= Kind::Failed);
+        let worse = match entry.kind {
+            Kind::Passed => 0,
+            Kind::NotExercised => 1,
+            Kind::Failed | Kind::Bug => 2,
+            Kind::Nondeterministic => 3,
+        };
         self.counts[worse] += 1;
         self.seeds.insert(entry.seed);
         self.simulated += entry.simulated;
@@ -94,15 +104,29 @@ impl Gathered {
         page(self, home)
     }
 
-    /// Writes the page into the folder `home`, and says where it is.
+    /// Writes the page into the folder `home`, whole or not at all, and says where it is.
     ///
     /// # Errors
-    /// What the system said.
-    pub fn write(&self, home: &Path) -> io::Result<PathBuf> {
+    /// What the system said, and of which file.
+    pub fn write(&self, home: &Path) -> Result<PathBuf, WriteError> {
         let file = home.join(FILE);
-        fs::write(&file, self.page(home))?;
+        let part = home.join(format!(".{FILE}.{}.part", std::process::id()));
+        let written = fs::write(&part, self.page(home)).and_then(|()| fs::rename(&part, &file));
+        written.map_err(|source| {
+            // What's left of it may be what fills the disk.
+            let _ = fs::remove_file(&part);
+            WriteError { file: file.clone(), source }
+        })?;
         Ok(file)
     }
+}
+
+/// The page can't be written.
+#[derive(Debug, thiserror::Error)]
+#[error("the report can't be written: {}: {source}", file.display())]
+pub struct WriteError {
+    file: PathBuf,
+    source: io::Error,
 }
 
 /// A page of these records; links lead to them from `home`, where the page belongs.
@@ -155,7 +179,8 @@ fn page(gathered: &Gathered, home: &Path) -> String {
 /// A scenario's chart as JSON, or why it isn't in the page.
 fn chart(entry: &Entry) -> Result<String, String> {
     let Some(folder) = &entry.folder else {
-        return Err("no record was kept of this run".to_owned());
+        let these = if entry.runs == 1 { "this run" } else { "these runs, which came to the same" };
+        return Err(format!("no record was kept of {these}"));
     };
     let capture_max = if entry.kind == Kind::Passed { CAPTURE_MAX_PASSED } else { CAPTURE_MAX };
     match Chart::load_up_to(folder, capture_max) {

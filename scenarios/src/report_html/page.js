@@ -4,15 +4,16 @@
 //   arrows: protocol, from lane, to lane, sent, arrived (-1: never), label, remarks, text (places in `texts`),
 //           flags (1 lost, 2 again, 4 copied), answers which, packet
 //   bands: from lane, to lane, begin, end, arrived, lost, why, MOS, windows of (begin, width, arrived, lost, MOS)
-//   states: lane, begin, end, agent, status, class    doings: begin, end or null, lanes, what, outcome
+//   states: lane, begin, end, agent, status, class
+//   doings: begin, end or null, lanes (none: all), what, outcome, manner (0 nothing goes on, 1 all does, worse, 2 it's aimed)
 //   violations: at, name, what, rule, packets
 const $ = id => document.getElementById(id);
 const json = id => { const script = $(id); return script && JSON.parse(script.textContent); };
 const run = json('run');
 const SVG = 'http://www.w3.org/2000/svg';
 const ROW = 25, TOP = 14, GUTTER = 112, SLANT = 3 * ROW, SCREEN = 5;
-const MARKS = { passed: '✓', failed: '✗', bug: '✗', 'not-exercised': '○' };
-const WORDS = { passed: 'passed', failed: 'failed', bug: 'bug of busyhour', 'not-exercised': 'not exercised' };
+const MARKS = { passed: '✓', failed: '✗', bug: '✗', nondeterministic: '≠', 'not-exercised': '○' };
+const WORDS = { passed: 'passed', failed: 'failed', bug: 'bug of busyhour', nondeterministic: 'nondeterministic', 'not-exercised': 'not exercised' };
 
 function make(name, attributes = {}, ...inside) {
   const element = document.createElement(name);
@@ -40,16 +41,21 @@ const cpu = seconds => seconds == null ? null : seconds < 1 ? `${Math.max(1, Mat
 
 // --- summary and list --------------------------------------------------------------------------------------------
 
-const shown = { kinds: new Set(['failed', 'not-exercised', 'passed']), scenario: -1 };
+const shown = { kinds: new Set(['failed', 'nondeterministic', 'not-exercised', 'passed']), scenario: -1 };
 const kindOf = scenario => scenario.kind === 'bug' ? 'failed' : scenario.kind;
 
 function summary() {
-  const { passed, failed, notExercised } = run;
-  const all = passed + failed + notExercised;
-  const verdict = failed ? 'failed' : notExercised ? 'not-exercised' : 'passed';
+  const { passed, failed, notExercised, different, neverHit } = run;
+  const all = passed + failed + notExercised + different;
+  const verdict = failed || different || neverHit ? 'failed' : notExercised ? 'not-exercised' : 'passed';
   const runs = run.seeds > 1 ? 'runs' : all === 1 ? 'scenario' : 'scenarios';
   $('verdict').className = verdict;
-  $('verdict').textContent = failed ? `✗ ${grouped(failed)} of ${grouped(all)} ${runs} failed`
+  // That a run wasn't the same a second time is worse than any failure; that chance spared a fault with every seed is one.
+  const bad = [
+    different ? `≠ ${grouped(different)} of ${grouped(all)} ${runs} came out differently` : '', failed ? `✗ ${grouped(failed)} of ${grouped(all)} ${runs} failed` : '',
+    neverHit ? `✗ ${grouped(neverHit)} ${neverHit === 1 ? 'scenario' : 'scenarios'} never exercised with any seed` : '',
+  ].filter(Boolean);
+  $('verdict').textContent = bad.length ? bad.join(' · ')
     : notExercised ? `○ ${grouped(notExercised)} of ${grouped(all)} ${runs} exercised nothing` : `✓ ${grouped(all)} ${runs} passed`;
   document.title = `${$('verdict').textContent} · busyhour`;
   const figures = [
@@ -59,7 +65,7 @@ function summary() {
   ];
   $('figures').replaceChildren(...figures.filter(([, value]) => value != null).map(([name, value]) =>
     make('div', {}, make('dt', {}, name), make('dd', {}, value))));
-  const counts = { failed, 'not-exercised': notExercised, passed };
+  const counts = { failed: failed + neverHit, nondeterministic: different, 'not-exercised': notExercised, passed };
   $('kinds').replaceChildren(...Object.entries(counts).filter(([, count]) => count).map(([kind, count]) =>
     chip(`${MARKS[kind]} ${WORDS[kind]}`, count, true, on => {
       shown.kinds[on ? 'add' : 'delete'](kind);
@@ -88,15 +94,15 @@ function list() {
     const text = `${one.title} ${one.feature} ${one.tags.map(tag => '@' + tag).join(' ')} ${one.kind}`.toLowerCase();
     if (!shown.kinds.has(kindOf(one)) || !words.every(word => text.includes(word))) return;
     if (one.feature !== feature) parts.push(make('div', { class: 'feature' }, feature = one.feature));
-    const seed = run.seeds > 1 ? `seed ${one.seed} · ` : '';
+    const seed = one.runs > 1 ? `${grouped(one.runs)} seeds` : run.seeds > 1 ? `seed ${one.seed} · ` : '';
     parts.push(make('button', {
       type: 'button', class: 'scenario', 'data-number': number, 'aria-current': String(number === shown.scenario), onclick: () => go(number),
     },
     make('span', { class: `mark ${one.kind}`, 'aria-label': WORDS[one.kind] }, MARKS[one.kind]), make('span', {}, one.title),
-    make('small', {}, `${seed}${one.simulated}${one.cpu == null ? '' : ` in ${cpu(one.cpu)}`}`)));
+    make('small', {}, one.runs > 1 ? seed : `${seed}${one.simulated}${one.cpu == null ? '' : ` in ${cpu(one.cpu)}`}`)));
   });
-  $('scenarios').replaceChildren(...parts);
   if (run.unlisted) parts.push(make('p', { class: 'feature' }, `and ${grouped(run.unlisted)} more, which are counted and not listed`));
+  $('scenarios').replaceChildren(...parts);
   $('none').hidden = parts.length > 0;
 }
 $('search').addEventListener('input', list);
@@ -118,31 +124,38 @@ function open(number) {
   for (const button of $('scenarios').querySelectorAll('.scenario'))
     button.setAttribute('aria-current', String(Number(button.dataset.number) === number));
   closeMessage(false);
-  const meta = [
-    make('span', {}, make('b', {}, `${MARKS[one.kind]} ${WORDS[one.kind]}`)), make('span', {}, `${one.feature}:${one.line}`),
+  const verdict = [make('span', {}, make('b', { class: `mark ${one.kind}` }, `${MARKS[one.kind]} ${WORDS[one.kind]}`)), make('span', {}, `${one.feature}:${one.line}`)];
+  const meta = one.runs > 1 ? [...verdict, make('span', {}, make('b', {}, grouped(one.runs)), ' seeds'), ...one.tags.map(tag => make('span', {}, `@${tag}`))] : [
+    ...verdict,
     make('span', {}, 'seed ', make('b', {}, one.seed)), make('span', {}, make('b', {}, one.simulated), ' simulated'),
     one.cpu == null ? null : make('span', {}, make('b', {}, cpu(one.cpu)), ' of processor'), make('span', {}, make('b', {}, grouped(one.packets)), ' packets'),
     make('span', {}, make('b', {}, grouped(one.judged)), ' judged by invariants'),
     one.faults[1] ? make('span', {}, make('b', {}, `${one.faults[0]} of ${one.faults[1]}`), ' faults hit') : null,
     ...one.tags.map(tag => make('span', {}, `@${tag}`)), ...links(one),
   ];
-  const failed = one.steps.some(step => step[2] === 'failed');
-  const steps = make('details', { open: failed || !$(`chart-${number}`) }, make('summary', {}, `${one.steps.length} steps`),
+  const failed = one.steps.find(step => step[2] === 'failed' && step[5]);
+  const steps = one.steps.length === 0 ? null : make('details', { open: !$(`chart-${number}`) }, make('summary', {}, `${one.steps.length} steps${failed ? `; step ${one.steps.indexOf(failed) + 1} failed` : ''}`),
     make('ol', { class: 'steps' }, ...one.steps.map(step => line(step))));
-  const replay = make('div', { class: 'replay' }, make('code', {}, one.replay), make('button', {
+  const replay = one.replay === '' ? null : make('div', { class: 'replay' }, make('code', {}, one.replay), make('button', {
     type: 'button', class: 'plain', 'aria-label': 'Copy the replay command', onclick: event => {
       navigator.clipboard?.writeText(one.replay).then(() => { event.target.textContent = 'Copied'; }, () => {});
     },
   }, 'Copy'));
   $('about').replaceChildren(make('h2', {}, one.title), make('div', { class: 'meta' }, ...meta.filter(Boolean)),
-    ...one.reasons.map(reason => make('p', { class: 'reason' }, reason)), replay, steps);
+    ...[failed ? culprit(failed) : null, ...one.reasons.map(reason => make('p', { class: 'reason' }, reason)), replay, steps].filter(Boolean));
   const data = json(`chart-${number}`);
   $('chart').hidden = !data;
   $('missing').hidden = Boolean(data);
   if (data) draw(data, one);
   else $('missing').textContent = `The chart of this scenario isn't in this page: ${one.missing}. `
-    + (one.folder ? `\`busyhour show ${one.folder} --format html\` shows it alone.` : `\`${one.replay}\` runs it again.`);
+    + (one.replay === '' ? '' : one.folder ? `\`busyhour show ${one.folder} --format html\` shows it alone.` : `\`${one.replay}\` runs it again.`);
   $('detail').scrollTop = 0;
+}
+
+// What failed, before all else: whoever opens a report asks that first.
+function culprit([keyword, text, , begin, , message]) {
+  const at = begin == null ? null : make('button', { type: 'button', class: 'plain', onclick: () => seek(begin, true, 0.6) }, `at ${clock(begin)}`);
+  return make('div', { class: 'reason culprit' }, make('div', {}, make('span', { class: 'mark failed', 'aria-label': 'failed' }, '✗'), make('b', {}, ` ${keyword} ${text}`)), at, make('p', {}, message));
 }
 
 function links(one) {
@@ -172,14 +185,14 @@ function draw(data, scenario) {
     ...data, scenario, counts, at: 0, chosen: -1, drawn: [0, 0],
     // Screens that poll each second hide what else there is; what they showed is there as states.
     protocolsOn: new Set(data.protocols.map((_, number) => number).filter(number => number !== SCREEN || counts[SCREEN] <= 12 || counts[SCREEN] === data.arrows.length)),
-    lanesOn: new Set(data.parties.map((_, lane) => lane)),
+    lanesOn: concerned(data),
     guilty: new Set(data.violations.flatMap(violation => violation[4])),
   };
   $('protocols').replaceChildren(...data.protocols.map((name, number) => counts[number] === 0 ? null : chip(name, counts[number], chart.protocolsOn.has(number), on => {
     chart.protocolsOn[on ? 'add' : 'delete'](number);
     layout();
   }, `<svg aria-hidden="true" viewBox="0 0 26 10"><path class="arrow p${number}" d="M0 5H20"/>${head(26, 5, 1, 0, number)}</svg>`)).filter(Boolean));
-  $('parties').replaceChildren(...data.parties.map((name, lane) => chip(name, null, true, on => {
+  $('parties').replaceChildren(...data.parties.map((name, lane) => chip(name, null, chart.lanesOn.has(lane), on => {
     chart.lanesOn[on ? 'add' : 'delete'](lane);
     layout();
   })));
@@ -188,7 +201,22 @@ function draw(data, scenario) {
   $('stage').scrollTop = 0;
   layout();
   overview();
-  seek(0, false);
+  // Where something went wrong is what somebody wants to see, with what came before it.
+  const failed = scenario.steps.find(step => step[2] === 'failed' && step[3] != null);
+  const at = scenario.kind === 'failed' && data.violations.length && !failed ? data.violations[0][0] : failed?.[3];
+  seek(at ?? 0, at != null, 0.6);
+}
+
+// Who does nothing but register has no lane until somebody asks for it, as long as others have something to say.
+function concerned(data) {
+  const idle = /^(REGISTER|OPTIONS|WebSocket)|\((REGISTER|OPTIONS)\)/;
+  const lanes = new Set();
+  for (const [, from, to, , , label] of data.arrows) if (!idle.test(data.texts[label])) lanes.add(from).add(to);
+  for (const [from, to] of data.bands) lanes.add(from).add(to);
+  for (const [lane] of data.states) lanes.add(lane);
+  for (const [, , of] of data.doings) of.forEach(lane => lanes.add(lane));
+  lanes.delete(-1);
+  return lanes.size > 1 ? lanes : new Set(data.parties.map((_, lane) => lane));
 }
 
 // Everything that begins has a row of its own; rows stand further apart where more time passes between them.
@@ -203,11 +231,13 @@ function layout() {
   chart.states.forEach((state, index) => { if (on(state[0])) rows.push([state[1], 4, index]); });
   chart.violations.forEach((violation, index) => rows.push([violation[0], 5, index]));
   rows.sort((a, b) => a[0] - b[0] || (a[1] < 2 || b[1] < 2 ? a[1] - b[1] : 0));
-  let y = TOP, before = 0;
+  let y = TOP, before = 0, kind = -1;
   for (const row of rows) {
     const pause = row[0] - before;
-    before = row[0];
-    y += ROW + (pause < 5e4 ? 0 : Math.min(110, 13 * Math.log(1 + pause / 1e5)));
+    // A label stands above its arrow, and needs room below the bar of a step.
+    const bar = (kind === 0 || kind === 1) && row[1] !== kind ? 7 : 0;
+    [before, kind] = row;
+    y += ROW + bar + (pause < 5e4 ? 0 : Math.min(110, 13 * Math.log(1 + pause / 1e5)));
     row.push(y);
   }
   chart.rows = rows;
@@ -293,10 +323,10 @@ function render(anew) {
   const parts = [`<defs><pattern id="cut" width="8" height="8" patternUnits="userSpaceOnUse" patternTransform="rotate(45)"><rect class="cutback" width="8" height="8"/><path class="cutline" d="M0 0V8"/></pattern><pattern id="lossy" width="4" height="4" patternUnits="userSpaceOnUse"><path class="lossline" d="M0 1H4"/></pattern></defs>`];
   const inView = (from, to) => to >= top && from <= bottom;
   for (const doing of chart.doings) {
-    const lanes = doing[2].map(lane => chart.x.get(lane)).filter(x => x != null);
+    const lanes = (doing[2].length ? doing[2] : chart.lanes).map(lane => chart.x.get(lane)).filter(x => x != null);
     if (doing[1] == null || !lanes.length) continue;
     const from = yOf(doing[0]) - 8, to = Math.max(from + 8, yOf(doing[1]));
-    if (inView(from, to)) parts.push(rect('fault', Math.min(...lanes) - 26, from, Math.max(...lanes) - Math.min(...lanes) + 52, to - from, 5));
+    if (inView(from, to)) parts.push(rect(doing[5] ? 'condition' : 'fault', Math.min(...lanes) - 26, from, Math.max(...lanes) - Math.min(...lanes) + 52, to - from, 5));
   }
   for (const x of chart.x.values()) parts.push(`<path class="life" d="M${x} 0V${chart.height}"/>`);
   chart.bands.forEach((band, index) => { if (inView(...chart.bandAt[index])) strip(band, chart.bandAt[index], parts, inView); });
@@ -343,10 +373,11 @@ function drawRow([at, kind, index, y], before) {
       return `<g class="steprow ${status}">${rect('', 8, y - 11, chart.width - 16, 21, 5)}${text('', 18, y + 4, `${status === 'failed' ? '✗ ' : ''}<tspan class="keyword">${escaped(keyword)}</tspan> ${escaped(words)}`)}${text('at', chart.width - 22, y + 4, clock(at))}</g>`;
     }
     case 1: {
-      const [begin, end, lanes, what, outcome] = chart.doings[index];
+      const [begin, end, lanes, what, outcome, manner] = chart.doings[index];
       const x = Math.min(...lanes.map(lane => chart.x.get(lane) ?? 1e9), chart.width);
-      const told = `⚡ ${what}${end == null ? '' : ` for ${lasted(end - begin)}`}${outcome ? ` (${outcome})` : ''}`;
-      return time + text('doing', lanes.length && x < chart.width ? x - 18 : GUTTER, y + 4, escaped(told));
+      const lasts = end == null ? '' : end === chart.end ? ' to the end' : `${manner === 2 ? ', struck after' : ' for'} ${lasted(end - begin)}`;
+      const told = `⚡ ${what}${lasts}${outcome ? ` (${outcome})` : ''}`;
+      return time + text('doing', within(lanes.length && x < chart.width ? x - 18 : GUTTER, told), y + 4, escaped(told));
     }
     case 2: return time + drawArrow(index, y);
     case 3: {
@@ -367,6 +398,9 @@ function drawRow([at, kind, index, y], before) {
     }
   }
 }
+
+// Words that would run out of the picture begin further left, as far as there's room.
+const within = (x, words) => Math.max(Math.min(GUTTER, x), Math.min(x, chart.width - 24 - words.length * 6.7));
 
 function head(x, y, dx, dy, protocol) {
   const length = Math.hypot(dx, dy) || 1, [ux, uy] = [dx / length, dy / length];
@@ -424,8 +458,9 @@ function overview() {
   const width = 1000, height = 44, end = Math.max(1, chart.end);
   const x = at => at / end * width;
   const parts = ['<defs><pattern id="cut-small" width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)"><path class="cutline" d="M0 0V6"/></pattern></defs>'];
-  for (const [begin, until] of chart.doings)
-    if (until != null) parts.push(`<rect x="${x(begin)}" width="${Math.max(2, x(until) - x(begin))}" height="${height}" fill="url(#cut-small)"/>`);
+  for (const [begin, until, , , , manner] of chart.doings)
+    if (until != null && manner) parts.push(`<rect x="${x(begin)}" width="${Math.max(2, x(until) - x(begin))}" height="3" fill="var(--bad)" fill-opacity=".4"/>`);
+    else if (until != null) parts.push(`<rect x="${x(begin)}" width="${Math.max(2, x(until) - x(begin))}" height="${height}" fill="url(#cut-small)"/>`);
     else parts.push(`<rect x="${x(begin)}" width="1.6" height="9" fill="var(--bad)"/>`);
   // Audio in as many pieces as can be told apart, however many bands there are.
   const pieces = new Uint8Array(501), place = at => Math.max(0, Math.min(500, Math.round(at / end * 500)));
@@ -451,7 +486,7 @@ function overview() {
   $('overview').innerHTML = parts.join('');
 }
 
-function seek(at, scroll) {
+function seek(at, scroll, share = 0.35) {
   if (!chart) return;
   chart.at = Math.max(0, Math.min(chart.end, Math.round(at)));
   $('time').value = chart.at;
@@ -459,7 +494,7 @@ function seek(at, scroll) {
   $('now').textContent = clock(chart.at);
   const y = yOf(chart.at);
   if (scroll) {
-    $('stage').scrollTop = Math.max(0, y - $('stage').clientHeight * 0.35);
+    $('stage').scrollTop = Math.max(0, y - $('stage').clientHeight * share);
     chart.sought = $('stage').scrollTop;
     render(false);
   }
@@ -472,7 +507,7 @@ function tellLanes() {
   for (const small of $('lanes').querySelectorAll('small')) {
     const lane = Number(small.dataset.lane), told = [];
     for (const state of chart.states) if (state[0] === lane && state[1] <= chart.at && chart.at < state[2]) told.push(state[4]);
-    for (const doing of chart.doings) if (doing[1] != null && doing[2].includes(lane) && doing[0] <= chart.at && chart.at < doing[1]) told.push('⚡');
+    for (const doing of chart.doings) if (doing[1] != null && !doing[5] && doing[2].includes(lane) && doing[0] <= chart.at && chart.at < doing[1]) told.push('⚡');
     for (const band of chart.bands) {
       if (band[1] !== lane || band[2] > chart.at || chart.at > band[3]) continue;
       const now = band[8].filter(part => part[0] <= chart.at).pop();
@@ -591,7 +626,7 @@ function fromAddress() {
   const number = Number(location.hash.slice(1)) - 1;
   if (number >= 0 && number < run.scenarios.length) return open(number);
   if (shown.scenario >= 0) return;
-  const worst = ['bug', 'failed', 'not-exercised'].map(kind => run.scenarios.findIndex(one => one.kind === kind)).find(place => place >= 0);
+  const worst = ['bug', 'nondeterministic', 'failed', 'not-exercised'].map(kind => run.scenarios.findIndex(one => one.kind === kind)).find(place => place >= 0);
   open(worst ?? 0);
 }
 summary();

@@ -95,6 +95,11 @@ impl Seeds {
     pub fn count(&self) -> u64 {
         self.to.saturating_sub(self.from)
     }
+
+    /// Whether that is one of them.
+    pub fn holds(&self, seed: u64) -> bool {
+        (self.from..self.to).contains(&seed)
+    }
 }
 
 mod as_text {

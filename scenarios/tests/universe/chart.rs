@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use busyhour_scenarios::chart::{Chart, Protocol, mermaid, svg};
+use busyhour_scenarios::chart::{Chart, Fate, Manner, Protocol, mermaid, svg};
 use busyhour_scenarios::records;
 use busyhour_scenarios::report_html::{Entry, Gathered, of_records};
 
@@ -87,6 +87,76 @@ fn a_cut_is_a_span_with_what_it_hit_and_audio_tells_when_it_was_gone() {
     assert!((9..=10).contains(&gone.width.as_secs()), "{gone:?}");
     // G.107: what loses all is rated 17, which is 1.2.
     assert!(gone.mos() < 1.2 && heard.mos() > 4.4, "{} {}", gone.mos(), heard.mos());
+}
+
+/// Nothing lifts an impairment: it lasts to the end. An aimed fault lasts until it strikes, an access network until the
+/// next one, a clock's fault until it's set anew.
+#[test]
+fn every_fault_is_a_span_from_where_it_began_to_where_the_record_says_that_it_ended() {
+    let steps = "Given agents alice and bob with hardphones
+    And alice is on \"hotel wifi\"
+    And the first \"200\" from bob is lost
+    And every agent's phone registers
+    When every network loses 5% of packets
+    And the network between bob and the server has 20 ms latency
+    And bob's clock is 10 minutes ahead
+    And alice calls bob
+    And bob answers
+    And bob's clock is 5 minutes behind
+    And the network between bob and the server is cut for 2 seconds
+    And 1 second passes
+    Then alice's phone is registered";
+    let chart = chart("chart-spans", steps);
+    let end = chart.record.simulated;
+    let told: Vec<String> = chart
+        .doings
+        .iter()
+        .map(|doing| {
+            let hosts: Vec<&str> = doing.hosts.iter().map(|host| chart.name(*host)).collect();
+            format!("{:?} {hosts:?} {}", doing.manner, doing.told(end))
+        })
+        .collect();
+    insta::assert_snapshot!(told.join("\n"));
+    let find = |words: &str| chart.doings.iter().find(|doing| doing.what.contains(words)).unwrap();
+    assert_eq!(find("every network loses").end, Some(end));
+    let (wrong, again) = (find("10 minutes ahead"), find("5 minutes behind"));
+    assert_eq!((wrong.end, again.end), (Some(again.begin), Some(end)), "one clock has one fault at a time");
+    let aimed = find("200");
+    let struck = chart.arrows.iter().find(|arrow| arrow.lost() == Some(busyhour_trace::Loss::Aimed)).unwrap();
+    assert!(aimed.manner == Manner::Aim && aimed.end.unwrap() >= struck.sent, "{aimed:?} {struck:?}");
+}
+
+/// RFC 6298: what is lost of a connection is sent again when nothing says that it came. Each try is an arrow.
+#[test]
+fn a_message_whose_segment_was_lost_is_a_broken_arrow_and_its_repetition_another() {
+    let steps = "Given agents alice and bob with webphones
+    And every agent's phone registers
+    When every network loses 20% of packets
+    And alice calls bob
+    And 20 seconds pass
+    Then alice's webphone is connected to the server";
+    let chart = chart("chart-segments", steps);
+    let sip: Vec<_> = chart.arrows.iter().filter(|arrow| arrow.protocol == Protocol::Sip).collect();
+    let again: Vec<_> = sip.iter().filter(|arrow| arrow.by_tcp).collect();
+    assert!(again.len() > 1, "{} of {} were sent again", again.len(), sip.len());
+    for arrow in &again {
+        let before = sip.iter().filter(|other| other.text == arrow.text && other.sent < arrow.sent);
+        let before: Vec<_> = before.filter(|other| (other.from, other.to) == (arrow.from, arrow.to)).collect();
+        assert!(!before.is_empty(), "what comes again was there before: {arrow:?}");
+        let Some(first) = before.first().filter(|first| !first.by_tcp) else { panic!("{before:?}") };
+        assert_eq!((&first.label, first.call), (&arrow.label, arrow.call));
+        assert_eq!(arrow.told()[0], "again, by TCP");
+    }
+    let lost = sip.iter().filter(|arrow| !arrow.by_tcp && arrow.lost().is_some());
+    let mended = lost.filter(|lost| {
+        let arrived = |other: &&busyhour_scenarios::chart::Arrow| {
+            other.by_tcp && other.text == lost.text && matches!(other.fate, Fate::Arrived(_))
+        };
+        again.iter().any(|other| arrived(other))
+    });
+    assert!(mended.count() > 0, "a first try was lost, and a later one arrived");
+    let unknown: Vec<_> = sip.iter().filter(|arrow| arrow.fate == Fate::OnItsWay).collect();
+    assert!(unknown.is_empty(), "of each packet the record knows what became of it: {unknown:?}");
 }
 
 #[test]

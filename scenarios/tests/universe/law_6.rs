@@ -104,7 +104,7 @@ fn what_chance_spared_with_every_seed_fails() {
     for seed in 0..3 {
         let (job, result) = perform("law_6/never", &case, seed);
         assert_eq!(result.verdict, Verdict::NotExercised);
-        tally.add(&job, &result);
+        tally.add(&job, &result, None);
     }
     assert_eq!(tally.verdict(), Verdict::Failed);
     insta::assert_snapshot!(tally.never_hit().join("\n"), @"`the network between a and b loses 0.0001% of packets` hit nothing with any of 3 seeds, though 30 could have been hit");

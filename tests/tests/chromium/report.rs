@@ -241,6 +241,42 @@ fn a_one_way_partition_is_seen_where_it_was_with_what_it_swallowed() {
     page.is_content();
 }
 
+/// What somebody asks who opens the report of a failure: what went wrong, when, and between whom.
+#[test]
+fn a_failure_is_told_before_all_else_and_the_chart_opens_where_it_happened() {
+    let home = out().join("failed");
+    let _ = std::fs::remove_dir_all(&home);
+    std::fs::create_dir_all(&home).unwrap();
+    let file = home.join("failed.feature");
+    let feature = "Feature: f\n  Scenario: Nobody hears a tab that is closed\n    Given agents alice and dave with webphones\n    \
+                   And agent carol with a hardphone\n    And every agent's phone registers\n    And alice calls carol\n    \
+                   And carol answers\n    And 2 seconds pass\n    When alice closes the tab\n    \
+                   Then carol hears alice within 2 seconds\n";
+    std::fs::write(&file, feature).unwrap();
+    let suite = Suite::load(&[file], &Vocabulary::of_this_build()).unwrap();
+    let cases = suite.chosen(&Choice { tags: None, name: None });
+    let result = UniverseStage::default().perform(&Job::new(&cases[0], 0, &home));
+    assert!(result.failed_step().is_some(), "{:?}", result.reasons);
+    let found = records::below(&home).unwrap();
+    let report = home.join("report.html");
+    std::fs::write(&report, of_records(&found.iter().collect::<Vec<_>>(), &home)).unwrap();
+    let Some(mut page) = Page::open(&report, 1) else { return };
+    let told = page.text(".culprit");
+    assert!(told.contains("✗ Then carol hears alice within 2 seconds"), "{told}");
+    assert!(told.contains("expected carol hears alice, saw carol doesn't hear alice"), "{told}");
+    let canvas = page.text("#canvas");
+    assert!(canvas.contains("alice's tab: closed"), "what led to it is in view: {canvas}");
+    let in_view = "(() => { const stage = document.querySelector('#stage').getBoundingClientRect(), failed = document.querySelector('.steprow.failed').getBoundingClientRect(); return failed.top > stage.top && failed.bottom < stage.bottom; })()";
+    assert_eq!(page.says(in_view), true, "and so is the step itself");
+    let lanes = page.text("#lanes");
+    assert!(!lanes.contains("dave") && lanes.contains("carol"), "who does nothing but register has no lane: {lanes}");
+    page.says("[...document.querySelectorAll('#parties .chip')].find(chip => chip.textContent === 'dave').id = 'dave'");
+    page.click("#dave");
+    assert!(page.text("#lanes").contains("dave"), "until somebody asks for it");
+    page.picture("failed");
+    page.is_content();
+}
+
 #[test]
 fn a_click_on_an_arrow_shows_the_messages_text_and_escape_takes_it_away() {
     let Some(mut page) = Page::open(report(), TAB) else { return };
@@ -311,10 +347,13 @@ fn the_slider_moves_the_clock_and_what_is_in_view() {
 fn filters_hide_parties_protocols_and_scenarios_and_bring_them_back() {
     let Some(mut page) = Page::open(report(), TAB) else { return };
     let all = page.says("chart.messages.length").as_u64().unwrap();
-    page.click("#parties .chip:last-child");
-    assert_eq!(page.count(".lane") + 1, page.count("#parties .chip"), "carol's lane is gone");
+    let lanes = page.count(".lane");
+    page.says("document.querySelectorAll('#parties .chip[aria-pressed=true]')[1].id = 'chosen'");
+    page.click("#chosen");
+    assert_eq!(page.count(".lane") + 1, lanes, "a lane is gone");
     assert!(page.says("chart.messages.length").as_u64().unwrap() < all);
-    page.click("#parties .chip:last-child");
+    page.click("#chosen");
+    assert_eq!(page.count(".lane"), lanes);
     page.click("#protocols .chip:first-child");
     assert_eq!(page.count("#canvas .p0"), 0, "no SIP");
     page.click("#protocols .chip:first-child");

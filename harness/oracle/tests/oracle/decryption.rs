@@ -1,6 +1,6 @@
 //! A capture's encrypted media in the clear: what's opened, under which addresses, and what isn't there.
 
-use busyhour_oracle::decryption::Decryption;
+use busyhour_oracle::decryption::{Announcer, Decryption};
 use busyhour_oracle::read::{ipv4, rtp, udp};
 use busyhour_trace::pcapng::Captured;
 use busyhour_trace::{MediaKeys, SimTime};
@@ -87,4 +87,21 @@ fn what_turn_wraps_stands_under_the_peers_address_also_behind_a_nat() {
     let back = of.wrap(&peers.sealers[1].seal(&frame, 0));
     let clear = decryption.packet(&captured(relay, inside, &back));
     assert_eq!(read(&clear[0]), ("10.0.0.2:5000".into(), inside.into(), frame));
+}
+
+/// RFC 2974: an announcement goes to 224.2.127.254:9875, and holds the session as SDP behind the type of its payload.
+#[test]
+fn each_receiver_of_media_is_announced_once_and_before_the_first_that_it_gets() {
+    let (alice, server) = ("10.0.0.1:4000", "10.0.0.2:5000");
+    let mut announcer = Announcer::default();
+    let told = announcer.before(&captured(alice, server, &plain(1, 7, 0x55))).expect("nobody knows the server yet");
+    let (from, to, payload) = read(&told);
+    assert_eq!((from.as_str(), to.as_str()), ("10.0.0.2:9875", "224.2.127.254:9875"));
+    let text = String::from_utf8_lossy(&payload[8..]).into_owned();
+    assert!(text.starts_with("application/sdp\0v=0\r\n"), "{text:?}");
+    assert!(text.contains("c=IN IP4 10.0.0.2\r\n") && text.contains("m=audio 5000 RTP/AVP 0 8 101\r\n"), "{text:?}");
+    assert_eq!(told.at_ns, 7, "at the time of the packet that it stands before");
+    assert!(told.comment.starts_with("sent by nobody"), "{}", told.comment);
+    assert_eq!(announcer.before(&captured(alice, server, &plain(1, 8, 0x55))), None);
+    assert!(announcer.before(&captured(server, alice, &plain(1, 7, 0x55))).is_some(), "the other way is another");
 }

@@ -179,22 +179,30 @@ impl Messages {
 
     /// The phrase behind a step; nothing for a step of another crate, of which no expression is known.
     fn definition(&mut self, step: &ScriptStep) -> io::Result<Option<String>> {
-        let Bound::Phrase(phrase, _) = &step.bound else { return Ok(None) };
-        if let Some(id) = self.definitions.get(phrase.expression) {
+        let (expression, uri, location) = match &step.bound {
+            Bound::Phrase(phrase, _) => {
+                let declared = phrase.declared;
+                (phrase.expression, declared.path, json!({ "line": declared.line, "column": declared.column }))
+            }
+            Bound::Composed(composed) => {
+                let phrase = &composed.phrase;
+                (phrase.expression(), &*phrase.file, json!({ "line": phrase.line }))
+            }
+            Bound::Foreign(..) => return Ok(None),
+        };
+        // Two books may have a phrase of the same words.
+        let key = format!("{expression} {uri} {location}");
+        if let Some(id) = self.definitions.get(&key) {
             return Ok(Some(id.clone()));
         }
         let id = self.ids.next();
-        self.definitions.insert(phrase.expression.to_owned(), id.clone());
-        let declared = phrase.declared;
+        self.definitions.insert(key, id.clone());
         self.say(
             "stepDefinition",
             json!({
                 "id": id,
-                "pattern": { "source": phrase.expression, "type": "CUCUMBER_EXPRESSION" },
-                "sourceReference": {
-                    "uri": declared.path,
-                    "location": { "line": declared.line, "column": declared.column },
-                },
+                "pattern": { "source": expression, "type": "CUCUMBER_EXPRESSION" },
+                "sourceReference": { "uri": uri, "location": location },
             }),
         )?;
         Ok(Some(id))
@@ -350,6 +358,10 @@ impl Messages {
                     step_failed = true;
                     CameTo { attachments: self.attachments(one), ..CameTo::failed(why(step)) }
                 }
+                // A page shows one line for a step: what it's made of hangs below it.
+                Some(step) if step.status == StepStatus::Passed && !step.inner.is_empty() => {
+                    CameTo::noting(made_of(step))
+                }
                 Some(step) if step.status == StepStatus::Passed => CameTo::passed(),
                 _ => CameTo::skipped(None),
             };
@@ -500,10 +512,25 @@ fn end_of(one: &One<'_>) -> SimTime {
 
 fn why(step: &StepOutcome) -> String {
     let Some(failure) = &step.failure else { return String::new() };
-    match (&failure.expected, &failure.seen) {
+    let why = match (&failure.expected, &failure.seen) {
         (Some(expected), Some(seen)) => format!("expected  {expected}\nseen      {seen}"),
         _ => failure.to_string(),
-    }
+    };
+    if step.inner.is_empty() { why } else { format!("{why}\n\n{}", made_of(step)) }
+}
+
+/// The steps that a step is made of, what came of each, and where it stands.
+fn made_of(step: &StepOutcome) -> String {
+    let lines = step.unfolded().into_iter().skip(1).map(|(depth, step)| {
+        let StepOutcome { keyword, text, file, line, .. } = step;
+        let mark = match step.status {
+            StepStatus::Passed => "✓",
+            StepStatus::Failed => "✗",
+            StepStatus::NotReached => "–",
+        };
+        format!("{}{mark} {keyword} {text}  ({file}:{line})", "  ".repeat(depth - 1))
+    });
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 fn time(at: SimTime) -> Value {
