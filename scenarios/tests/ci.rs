@@ -448,7 +448,7 @@ fn a_full_disk_is_said_in_a_sentence_and_exits_70() {
 /// Whoever reads no further (`| head -1`) ends nothing, and a terminal that takes nothing is no reason to panic.
 #[test]
 fn standard_output_and_standard_error_may_be_closed_or_full() {
-    let home = home("closed").with("features/mixed.feature", MIXED);
+    let home = Home::new("closed").with("features/mixed.feature", MIXED);
     let code_of = |line: &str| {
         let told = shown(home.shell(&format!("({line}; echo $? > code)")).output().unwrap());
         assert!(!told.contains("panicked"), "{line}: {told}");
@@ -512,7 +512,7 @@ fn charts(home: &Home, out: &str) -> std::collections::BTreeMap<String, Value> {
 
 #[test]
 fn the_page_of_parts_that_were_merged_is_the_page_of_the_whole() {
-    let home = home("merged-page").with("features/mixed.feature", MIXED);
+    let home = Home::new("merged-page").with("features/mixed.feature", MIXED);
     // With one seed each run has its record, and the page is the same to the last chart.
     code(&home, "run --out whole");
     for part in 1..=3 {

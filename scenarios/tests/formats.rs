@@ -236,7 +236,7 @@ Feature: Visits
 fn messages_tell_what_a_composed_step_is_made_of_and_which_of_it_failed() {
     let home =
         Home::new("messages-composed").with("features/phrases.toml", BOOK).with("features/visits.feature", VISIT);
-    let told = home.told(&busyhour(), &["run", "--format", "messages=m.ndjson"]);
+    let told = home.told(&["run", "--format", "messages=m.ndjson"]);
     assert!(told.starts_with("exit 1"), "{told}");
     let messages = messages(&home, "m.ndjson");
     let definitions: Vec<String> = of(&messages, "stepDefinition")
@@ -408,7 +408,7 @@ fn a_disk_that_is_full_is_said_and_is_no_success() {
 fn a_folder_that_vanishes_is_told_file_by_file_and_the_verdict_all_the_same() {
     let feature = "Feature: f\n  Scenario: s\n    When the clerk throws away \"out\"\n";
     let home = Home::new("vanishes").with("features/f.feature", feature);
-    let told = home.told(&own_steps(), &["run", "--out", "out", "--format", "pretty", "--format", "junit"]);
+    let told = home.told_by(&own_steps(), &["run", "--out", "out", "--format", "pretty", "--format", "junit"]);
     assert!(told.starts_with("exit 70"), "{told}");
     assert!(told.contains("1 scenario: 0 passed, 1 ended in a bug of busyhour"), "{told}");
     for file in ["out/features-f/", "out/results.json: ", "out/report.html: ", "junit, to `out/junit.xml`: "] {

@@ -51,7 +51,7 @@ enum Format {
 /// Lists the phrases that are sought, or all.
 pub(super) fn list_steps(arguments: &StepsArgs) -> ExitCode {
     if arguments.features != Path::new(feature::FEATURES) && !arguments.features.is_dir() {
-        eprintln!("busyhour: there is no folder `{}`", arguments.features.display());
+        complain(&format!("busyhour: there is no folder `{}`", arguments.features.display()));
         return ExitCode::from(EXIT_USAGE);
     }
     let vocabulary = Vocabulary::of_this_build();
