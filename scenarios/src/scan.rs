@@ -173,6 +173,7 @@ impl Scanner<'_> {
             let instead = slip.offer.clone();
             if let Some(section) = instead.as_deref().and_then(|line| self.keywords.section_of(line)) {
                 self.section = section;
+                self.seen_feature |= section == Section::Feature;
                 self.steps_in_section = 0;
             }
             self.step_may_have_text = false;

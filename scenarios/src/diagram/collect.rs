@@ -8,7 +8,7 @@ use busyhour_oracle::read::ipv4::{self, Packet, Reassembly};
 use busyhour_oracle::read::sip::{self, begins_like_sip};
 use busyhour_oracle::read::{tcp, udp, websocket};
 use busyhour_trace::{HostId, Log, Loss, PacketId, PacketSeen, SimTime, Stage};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::Diagram;
 use super::audio::Audios;
@@ -98,6 +98,8 @@ pub struct Collector {
     /// The packets of datagrams that aren't whole.
     pieces: BTreeMap<(Ipv4Addr, Ipv4Addr, u16), Vec<PacketId>>,
     streams: BTreeMap<(Ipv4Addr, u16, Ipv4Addr, u16), Stream>,
+    /// Packets of those that haven't arrived.
+    flying: FxHashSet<PacketId>,
     audio: Audios,
     setups: Setups,
 }
@@ -283,9 +285,12 @@ impl Collector {
             |(begin, end_of, _): &&(u32, u32, usize)| is_before(segment.sequence, *end_of) && is_before(*begin, end);
         let again: Vec<usize> = stream.open.iter().filter(carries).map(|(.., number)| *number).collect();
         let known = expected.wrapping_sub(segment.sequence);
+        self.flying.insert(seen.id);
         match segment.payload.get(known as usize..) {
             Some(new) => {
                 stream.bytes.extend_from_slice(new);
+                // One that was lost is in the other's place now.
+                stream.packets.retain(|(before, _)| *before != end);
                 stream.packets.push_back((end, seen.id));
             }
             // Another connection of the same ports, or bytes that were never seen.
@@ -304,8 +309,9 @@ impl Collector {
                     let begin = stream.next;
                     stream.next = begin.wrapping_add(taken as u32);
                     let (next, is_of) = (stream.next, |end: u32| is_before(begin, end));
-                    let packets: Vec<PacketId> =
-                        stream.packets.iter().filter(|(end, _)| is_of(*end)).map(|(_, id)| *id).collect();
+                    let of_it = stream.packets.iter().filter(|(end, _)| is_of(*end)).map(|(_, id)| *id);
+                    // What came before the message was whole isn't missing.
+                    let packets: Vec<PacketId> = of_it.filter(|packet| self.flying.contains(packet)).collect();
                     // The last may carry the beginning of the next.
                     stream.packets.retain(|(end, _)| is_before(next, *end));
                     pieces.push((piece, (begin, next), packets));
@@ -380,6 +386,9 @@ impl Collector {
             if let Some(wrapped) = super::setup::unwrapped(payload).filter(|wrapped| is_media(wrapped)) {
                 return self.audio.packet(seen, wrapped, fate);
             }
+        }
+        if matches!(fate, Fate::Arrived(_)) {
+            self.flying.remove(&seen.id);
         }
         for number in self.carried.remove(&seen.id).unwrap_or_default() {
             if let Some(message) = self.get_mut(number) {
