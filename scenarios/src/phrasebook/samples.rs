@@ -26,10 +26,17 @@ impl Samples {
                 let of_kind = samples.entry(kind.name).or_default();
                 // An optional tail is tried out as it is when it's there. `every agent` isn't everywhere one agent is.
                 let is_good = !words.is_empty() && !words.starts_with("every ");
-                if is_good && of_kind.len() < SAMPLES_MAX && !of_kind.iter().any(|known| known == words) {
+                if is_good && !of_kind.iter().any(|known| known == words) {
                     of_kind.push(words.to_owned());
                 }
             }
+        }
+        for of_kind in samples.values_mut() {
+            // Who is called by one letter, or by what she is, fits in fewer places than who has a name: `a's phone`.
+            of_kind.sort_by_key(|words| {
+                words.contains(' ') || (words.len() == 1 && words.starts_with(char::is_alphabetic))
+            });
+            of_kind.truncate(SAMPLES_MAX);
         }
         Samples(samples)
     }

@@ -127,6 +127,16 @@ fn what_is_wrong_with_a_book_is_told_at_its_place_though_nobody_uses_it() {
     insta::assert_snapshot!(books.map(told).join("\n"));
 }
 
+/// A machine may be called a, and nobody's phone is.
+#[test]
+fn a_phrase_is_tried_with_names_that_fit_wherever_such_a_gap_may_stand() {
+    let book = "[[phrase]]\nphrase = \"{party} is rung\"\nsteps = [\"Then {party}'s phone rings\"]\n";
+    let home = Home::new("composites-party")
+        .with("features/phrases.toml", book)
+        .with("features/a.feature", "Feature: f\n  Scenario: s\n    When 1 second passes\n");
+    assert_eq!(home.told(&["check"]), "exit 0\n--- stdout\n1 scenario in 1 file: no problems\n--- stderr\n");
+}
+
 #[test]
 fn a_phrase_that_is_made_of_itself_is_an_error_that_names_the_circle() {
     let book = "[[phrase]]\nphrase = \"the egg hatches\"\nsteps = [\"When the hen lays\"]\n\n[[phrase]]\nphrase = \"the hen lays\"\nsteps = [\"When 1 second passes\", \"And the egg hatches\"]\n\n[[phrase]]\nphrase = \"it ends\"\nsteps = [\"When the egg hatches\"]\n";
