@@ -3,26 +3,12 @@
 mod home;
 
 use std::fs;
-use std::io::{BufRead, BufReader, Read as _};
+use std::io::{BufReader, Read as _};
 use std::process::{Command, Stdio};
 
-use home::{Home, own_steps, shown};
+use home::{Home, MIXED, own_steps, read_until, shown};
 
 const ORDERS: &str = include_str!("features/orders.feature");
-
-const MIXED: &str = "\
-Feature: Mixed
-  Scenario: fine
-    Given 1 open order
-    When an order is closed after 90 seconds
-    Then 0 orders are open
-
-  Scenario: it's broken (badly)
-    Given 1 open order
-    When an order is closed after 90 seconds
-    And an order is closed after 1 second
-    Then 0 orders are open
-";
 
 #[test]
 fn a_run_that_passes_exits_0() {
@@ -411,16 +397,6 @@ fn whoever_came_by_cargo_replays_by_cargo_and_the_record_knows_nothing_of_it() {
     let record = told.lines().find_map(|line| line.trim().strip_prefix("record    ")).unwrap();
     let record = fs::read_to_string(home.0.join(record).join("record.json")).unwrap();
     assert!(record.contains(r#""replay": "busyhour run features/mixed.feature "#), "{record}");
-}
-
-/// The lines of a stream as they come, up to one that holds `words`.
-fn read_until(stream: &mut impl BufRead, words: &str) -> String {
-    let mut read = String::new();
-    while !read.contains(words) {
-        let count = stream.read_line(&mut read).unwrap();
-        assert!(count > 0, "the command ended before it said `{words}`:\n{read}");
-    }
-    read
 }
 
 #[test]

@@ -7,23 +7,9 @@ use std::path::Path;
 use std::process::Command;
 
 use busyhour_scenarios::results::Results;
-use home::{Home, own_steps, shown};
+use home::{Home, MIXED, own_steps, shown};
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus};
 use serde_json::Value;
-
-const MIXED: &str = "\
-Feature: Mixed
-  Scenario: fine
-    Given 1 open order
-    When an order is closed after 90 seconds
-    Then 0 orders are open
-
-  Scenario: it's broken (badly)
-    Given 1 open order
-    When an order is closed after 90 seconds
-    And an order is closed after 1 second
-    Then 0 orders are open
-";
 
 /// A call whose answer is not what the scenario says: its diagram has something to show.
 const CALL: &str = "\

@@ -2,8 +2,24 @@
 #![allow(dead_code, reason = "each file of tests needs some of it")]
 
 use std::fs;
+use std::io::BufRead;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+
+/// One scenario that passes and one that fails, in the steps of `own_steps`.
+pub const MIXED: &str = "\
+Feature: Mixed
+  Scenario: fine
+    Given 1 open order
+    When an order is closed after 90 seconds
+    Then 0 orders are open
+
+  Scenario: it's broken (badly)
+    Given 1 open order
+    When an order is closed after 90 seconds
+    And an order is closed after 1 second
+    Then 0 orders are open
+";
 
 pub struct Home(pub PathBuf);
 
@@ -138,4 +154,14 @@ pub fn example(name: &str) -> PathBuf {
     let example = test.parent().unwrap().parent().unwrap().join("examples").join(name);
     assert!(example.exists(), "build {} too: cargo test --workspace, without --test", example.display());
     example
+}
+
+/// The lines of a stream as they come, up to one that holds `words`.
+pub fn read_until(stream: &mut impl BufRead, words: &str) -> String {
+    let mut read = String::new();
+    while !read.contains(words) {
+        let count = stream.read_line(&mut read).unwrap();
+        assert!(count > 0, "the command ended before it said `{words}`:\n{read}");
+    }
+    read
 }

@@ -1,9 +1,9 @@
 //! `busyhour watch`, as a process.
 
-use std::io::{BufRead, BufReader, Read as _};
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::io::{BufReader, Read as _};
+use std::process::{Child, Command, Stdio};
 
-use crate::home::Home;
+use crate::home::{Home, read_until};
 
 fn feature(name: &str, steps: &str) -> String {
     format!("Feature: f\n  Scenario: {name}\n    Given machines a and b\n    {steps}\n")
@@ -16,16 +16,6 @@ impl Drop for Watching {
     fn drop(&mut self) {
         let _ = self.0.kill();
     }
-}
-
-/// The lines of a stream as they come, up to one that holds `words`.
-fn read_until(stream: &mut BufReader<ChildStdout>, words: &str) -> String {
-    let mut read = String::new();
-    while !read.contains(words) {
-        let count = stream.read_line(&mut read).unwrap();
-        assert!(count > 0, "the command ended before it said `{words}`:\n{read}");
-    }
-    read
 }
 
 #[test]

@@ -86,7 +86,9 @@ fn execute(core: &mut Core, now: Now, params: &Params) -> Outcome {
                 "HANGUP_XFER_GRAB_CUSTOMER" => External::Transfer { how: "take_back".to_owned(), to: String::new() },
                 _ => return Err(format!("park_call not valid - {value}|{agent}")),
             };
-            pass_on(core, now, agent, what).map_err(|line| no_call(line, agent, "have a lead on their screen"))?;
+            pass_on_or(core, now, agent, what, |error| {
+                matches!(error, ExternalError::NoCall(_)).then_some("does not have a lead on their screen")
+            })?;
             Ok(format!("park_call function set - {value}|{agent}"))
         }
         "transfer_conference" => transfer_conference(core, now, params, agent),
@@ -140,22 +142,31 @@ fn logged_in(core: &Core, now: Now, agent: &str) -> Result<(), String> {
 }
 
 fn pass_on(core: &mut Core, now: Now, agent: &str, what: External) -> Result<(), String> {
-    logged_in(core, now, agent)?;
-    core.external(now, ExternalRequest { user: agent.to_owned(), what }).map_err(|error| match error {
-        ExternalError::NotLoggedIn(agent) => format!("agent_user is not logged in - {agent}"),
-        ExternalError::NoCall(agent) => format!("agent_user does not have a live call - {agent}"),
-        ExternalError::ScreenGone(agent, ms) => format!("agent_user screen is not responding - {agent}|{}", ms / 1_000),
-        ExternalError::WrongState(agent, status) => format!("agent_user is not able to do that - {agent}|{status}"),
-    })
+    pass_on_or(core, now, agent, what, |_| None)
 }
 
-/// Two functions have words of their own for an agent without a call.
-fn no_call(line: String, agent: &str, what: &str) -> String {
-    if line.starts_with("agent_user does not have a live call") {
-        format!("agent_user does not {what} - {agent}")
-    } else {
-        line
-    }
+/// The same by a function that has words of its own for some of what may be in the way.
+fn pass_on_or(
+    core: &mut Core,
+    now: Now,
+    agent: &str,
+    what: External,
+    own_words: impl Fn(&ExternalError) -> Option<&'static str>,
+) -> Result<(), String> {
+    logged_in(core, now, agent)?;
+    core.external(now, ExternalRequest { user: agent.to_owned(), what }).map_err(|error| {
+        match (own_words(&error), error) {
+            (Some(words), _) => format!("agent_user {words} - {agent}"),
+            (None, ExternalError::NotLoggedIn(agent)) => format!("agent_user is not logged in - {agent}"),
+            (None, ExternalError::NoCall(agent)) => format!("agent_user does not have a live call - {agent}"),
+            (None, ExternalError::ScreenGone(agent, ms)) => {
+                format!("agent_user screen is not responding - {agent}|{}", ms / 1_000)
+            }
+            (None, ExternalError::WrongState(agent, status)) => {
+                format!("agent_user is not able to do that - {agent}|{status}")
+            }
+        }
+    })
 }
 
 fn external_dial(core: &mut Core, now: Now, params: &Params, agent: &str) -> Outcome {
@@ -182,9 +193,8 @@ fn external_dial(core: &mut Core, now: Now, params: &Params, agent: &str) -> Out
         _ => return Err(not_valid()),
     };
     let dial = External::Dial { number, lead, new: search == "NO" };
-    pass_on(core, now, agent, dial).map_err(|line| {
-        let unable = line.starts_with("agent_user is not able");
-        if unable { format!("agent_user is not paused - {agent}") } else { line }
+    pass_on_or(core, now, agent, dial, |error| {
+        matches!(error, ExternalError::WrongState(..)).then_some("is not paused")
     })?;
     let vendor = params.get("vendor_id");
     let epoch = now.wall / 1_000;
