@@ -20,7 +20,7 @@
 //! Each but the first has `session_name`, as the login's reply named it. The reply is a
 //! [`ScreenReply`](crate::floor::core::ScreenReply), one line of JSON.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
 
 use crate::floor::core::{
     Action, CallId, CallbackId, CallbackWish, Dialed, Disposition, LeadId, ScreenRequest, Transfer,
@@ -152,9 +152,11 @@ pub(in crate::floor) fn transfer(how: &str, to: &str) -> Option<Transfer> {
 /// # Errors
 /// It's none: what's missing or wrong, in a sentence.
 pub fn read(form: &[u8]) -> Result<ScreenRequest, String> {
-    let fields: BTreeMap<String, String> = form_urlencoded::parse(form).into_owned().collect();
-    let text = |field: &str| fields.get(field).cloned().unwrap_or_default();
-    let given = |field: &str| fields.get(field).filter(|value| !value.is_empty()).cloned();
+    let fields: Vec<(Cow<str>, Cow<str>)> = form_urlencoded::parse(form).collect();
+    // Of a field that's there twice the last is meant, as in PHP.
+    let found = |field: &str| fields.iter().rev().find(|(name, _)| name == field).map(|(_, value)| value.to_string());
+    let text = |field: &str| found(field).unwrap_or_default();
+    let given = |field: &str| found(field).filter(|value| !value.is_empty());
     let number = |field: &str| match given(field) {
         None => Ok(None),
         Some(value) => value.parse::<u64>().map(Some).map_err(|_| format!("{field} is no number: {value}")),

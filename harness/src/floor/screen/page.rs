@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 use std::time::Duration;
 
+use bytes::Bytes;
+
 use super::form;
 use crate::floor::core::{
     Action, CallId, CallbackWish, Dialed, Disposition, DueCallback, External, LeadId, Screen, ScreenReply,
@@ -87,6 +89,8 @@ pub struct AgentScreen {
     shown: Option<Screen>,
     /// The number of the request whose reply is shown.
     shown_number: u64,
+    /// That reply's text, if it's a poll's: as long as the same comes again, there's nothing to do.
+    told: Bytes,
     next_number: u64,
     asked: BTreeMap<RequestId, Asked>,
     polls: Option<TimerId>,
@@ -118,6 +122,7 @@ impl AgentScreen {
             session: None,
             shown: None,
             shown_number: 0,
+            told: Bytes::new(),
             next_number: 0,
             asked: BTreeMap::new(),
             polls: None,
@@ -194,6 +199,7 @@ impl AgentScreen {
         let ScreenSettings { user, password, .. } = &*self.settings;
         let (user, password, campaign) = (user.clone(), password.clone(), campaign.to_owned());
         self.session = None;
+        self.told = Bytes::new();
         self.disabled = false;
         self.ask(web, Purpose::Login, Action::Login { user, password, campaign }, false);
     }
@@ -332,17 +338,29 @@ impl AgentScreen {
     }
 
     fn fetched(&mut self, web: &Web, asked: Asked, outcome: Result<FetchResponse, FetchError>) {
-        let reply = match outcome {
+        let is_poll = asked.purpose == Purpose::Poll;
+        let reply = match &outcome {
             Ok(_) if asked.purpose == Purpose::Pop => return,
+            Ok(response) if is_poll && response.ok() && response.body == self.told => {
+                self.shown_number = self.shown_number.max(asked.number);
+                return;
+            }
             Ok(response) if response.ok() => serde_json::from_slice::<ScreenReply>(&response.body)
                 .map_err(|error| format!("The server's answer makes no sense: {error}.")),
             Ok(response) => Err(format!("The server answers {} {}.", response.status, response.status_text)),
             Err(error) => Err(format!("The server doesn't answer: {error}.")),
         };
         match reply {
-            Ok(reply) => self.replied(web, &asked, reply),
+            Ok(reply) => {
+                let asks_for_nothing = reply.urls.is_empty();
+                self.replied(web, &asked, reply);
+                if asked.number == self.shown_number {
+                    let poll = outcome.ok().filter(|_| is_poll && asks_for_nothing);
+                    self.told = poll.map_or_else(Bytes::new, |response| response.body);
+                }
+            }
             // The next poll is due soon.
-            Err(_) if asked.purpose == Purpose::Poll => {}
+            Err(_) if is_poll => {}
             Err(why) => {
                 self.alert(web, why);
                 if let Purpose::Wanted(id) = asked.purpose {
@@ -490,6 +508,7 @@ impl AgentScreen {
         self.stop_polling(web);
         self.session = None;
         self.shown = None;
+        self.told = Bytes::new();
         self.asked.retain(|_, asked| asked.purpose == Purpose::Pop);
     }
 

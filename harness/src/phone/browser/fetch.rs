@@ -9,7 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, ReadBuf};
 
-use super::url::Url;
+use super::url::{Url, is_printable};
 use crate::net::TcpStream;
 use crate::trace::SimTime;
 use crate::world::Host;
@@ -136,7 +136,8 @@ pub(super) async fn fetch(
 ) -> Result<FetchResponse, FetchError> {
     for _ in 0..=REDIRECTS {
         let url = Url::read(&request.url, "http", "https").map_err(|error| network(error.message))?;
-        let message = [write_head(&url, &request, origin, user_agent)?, request.body.to_vec()].concat();
+        let mut message = write_head(&url, &request, origin, user_agent)?;
+        message.extend_from_slice(&request.body);
         let response = exchange(host, pool, &url, &message, request.method == "HEAD").await?;
         let Some(location) = response.header("Location").filter(|_| matches!(response.status, 301..=303 | 307 | 308))
         else {
@@ -177,7 +178,7 @@ async fn exchange(
                 () = host.sleep(CONNECT) => return Err(network("nobody answers")),
             },
         };
-        let mut reader = Reader { stream, read: Vec::new(), heard: false, persists: false };
+        let mut reader = Reader { stream, read: Vec::new(), used: 0, heard: false, persists: false };
         // What can't be written may still be answered: a server may refuse a body that it hasn't read.
         let written = reader.stream.write_all(message).await;
         let answer = reader.response(no_body).await;
@@ -186,7 +187,7 @@ async fn exchange(
             (Err(_), Err(error)) => return Err(failed(error)),
             (Err(error), Ok(())) => return Err(error),
             (Ok(response), _) => {
-                if reader.persists && reader.read.is_empty() {
+                if reader.persists && reader.unused().is_empty() {
                     pool.keep(url, reader.stream, host.now());
                 }
                 return Ok(response);
@@ -256,7 +257,7 @@ fn write_head(url: &Url, request: &FetchRequest, origin: &str, user_agent: &str)
     }
     let mut head = format!("{} {} HTTP/1.1\r\nHost: {}\r\n", request.method, url.path, url.authority());
     let mut field = |name: &str, value: &str| {
-        if !is_token(name) || value.chars().any(|c| c.is_control() && c != '\t') {
+        if !is_token(name) || !value.split('\t').all(is_printable) {
             return Err(network(format!("{name:?} is no header field, or its value has a line break")));
         }
         for piece in [name, ": ", value, "\r\n"] {
@@ -293,8 +294,10 @@ fn write_head(url: &Url, request: &FetchRequest, origin: &str, user_agent: &str)
 /// Reads an answer (RFC 9112).
 struct Reader {
     stream: TcpStream,
-    /// What has come and isn't used yet.
+    /// What has come.
     read: Vec<u8>,
+    /// How much of that is used.
+    used: usize,
     /// Something has come.
     heard: bool,
     /// The connection can be used again (RFC 9112 section 9.3).
@@ -331,7 +334,12 @@ impl Reader {
         Ok(response)
     }
 
+    fn unused(&self) -> &[u8] {
+        &self.read[self.used..]
+    }
+
     async fn more(&mut self) -> Result<bool, FetchError> {
+        self.read.drain(..std::mem::take(&mut self.used));
         self.read.reserve(AT_A_TIME);
         let count = self.stream.read_buf(&mut self.read).await.map_err(failed)?;
         self.heard |= count > 0;
@@ -339,34 +347,34 @@ impl Reader {
     }
 
     /// A line, without its end.
-    async fn line(&mut self) -> Result<String, FetchError> {
-        loop {
-            if let Some(end) = memchr::memchr(b'\n', &self.read) {
-                let line = &self.read[..end];
-                let line = str::from_utf8(line.strip_suffix(b"\r").unwrap_or(line));
-                let line = line.map(str::to_owned).map_err(|_| network("the answer's head is no text"));
-                self.read.drain(..=end);
-                return line;
+    async fn line(&mut self) -> Result<&str, FetchError> {
+        let end = loop {
+            if let Some(end) = memchr::memchr(b'\n', self.unused()) {
+                break self.used + end;
             }
-            if self.read.len() > LONGEST_HEAD {
+            if self.unused().len() > LONGEST_HEAD {
                 return Err(network("the answer's head doesn't end"));
             }
             if !self.more().await? {
                 return Err(network("the server has closed the connection without an answer"));
             }
-        }
+        };
+        let line = &self.read[self.used..end];
+        self.used = end + 1;
+        str::from_utf8(line.strip_suffix(b"\r").unwrap_or(line)).map_err(|_| network("the answer's head is no text"))
     }
 
     async fn head(&mut self) -> Result<FetchResponse, FetchError> {
         let start = self.line().await?;
         let no_http = || network(format!("this is no HTTP: {start:?}"));
-        self.persists = start.starts_with("HTTP/1.1 ");
+        let persists = start.starts_with("HTTP/1.1 ");
         let rest = start.strip_prefix("HTTP/1.").and_then(|rest| rest.split_once(' ')).ok_or_else(no_http)?.1;
         let (status, text) = rest.split_once(' ').unwrap_or((rest, ""));
         let good = status.len() == 3 && status.bytes().all(|b| b.is_ascii_digit());
         let status: u16 = status.parse().ok().filter(|status| good && *status >= 100).ok_or_else(no_http)?;
         let mut response =
             FetchResponse { status, status_text: text.to_owned(), headers: Vec::new(), body: Bytes::new() };
+        self.persists = persists;
         let mut size = 0;
         loop {
             let line = self.line().await?;
@@ -386,12 +394,14 @@ impl Reader {
         if length > LONGEST_BODY {
             return Err(network(format!("the answer has more than {LONGEST_BODY} bytes")));
         }
-        while self.read.len() < length {
+        while self.unused().len() < length {
             if !self.more().await? {
                 return Err(network("the answer is shorter than it says"));
             }
         }
-        Ok(self.read.drain(..length).collect())
+        let taken = self.unused()[..length].to_vec();
+        self.used += length;
+        Ok(taken)
     }
 
     async fn chunks(&mut self) -> Result<Vec<u8>, FetchError> {
@@ -420,6 +430,6 @@ impl Reader {
                 return Err(network(format!("the answer has more than {LONGEST_BODY} bytes")));
             }
         }
-        Ok(std::mem::take(&mut self.read))
+        Ok(self.unused().to_vec())
     }
 }

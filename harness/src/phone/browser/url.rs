@@ -23,7 +23,7 @@ impl Url {
         if !scheme.eq_ignore_ascii_case(plain) {
             return Err(bad(&format!("its scheme isn't {plain}")));
         }
-        if url.chars().any(|c| c.is_ascii_whitespace() || c.is_control()) {
+        if !is_printable(url) || url.contains(' ') {
             return Err(bad("it has a blank in it"));
         }
         if rest.contains('#') {
@@ -69,6 +69,12 @@ impl Url {
         };
         format!("http://{}{path}", self.authority())
     }
+}
+
+/// Whether text has no control characters in it.
+pub(super) fn is_printable(text: &str) -> bool {
+    // Nearly all that's asked for is ASCII, whose controls are told without decoding it.
+    text.bytes().all(|b| (0x20..0x7f).contains(&b)) || !text.chars().any(char::is_control)
 }
 
 #[cfg(test)]
