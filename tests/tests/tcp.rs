@@ -257,3 +257,44 @@ fn a_port_can_be_listened_on_again_while_old_connections_linger() {
         }
     });
 }
+
+/// RFC 1122 section 4.2.3.2: an acknowledgement may wait for something to ride on. Ours waits for no time at all: what a
+/// program answers at the same instant takes it along.
+#[test]
+fn an_acknowledgement_rides_on_an_answer_that_comes_at_once_and_leaves_alone_before_a_later_one() {
+    const ROUNDS: usize = 10;
+    let packets_when_answered_after = |delay: Duration| {
+        let outcome = lived(1, move |u| async move {
+            let (a, b) = (u.host("a"), u.host("b"));
+            b.boot(move |b| async move {
+                let listener = b.listen(80).await.unwrap();
+                let (mut stream, _) = listener.accept().await.unwrap();
+                for _ in 0..ROUNDS {
+                    let mut asked = [0; 4];
+                    stream.read_exact(&mut asked).await.unwrap();
+                    if !delay.is_zero() {
+                        b.sleep(delay).await;
+                    }
+                    stream.write_all(b"pong").await.unwrap();
+                }
+                // Both stay open: nobody's end is counted.
+                std::future::pending::<()>().await;
+            });
+            let mut stream = a.connect(web(&b, 80)).await.unwrap();
+            for _ in 0..ROUNDS {
+                stream.write_all(b"ping").await.unwrap();
+                let mut answer = [0; 4];
+                stream.read_exact(&mut answer).await.unwrap();
+                assert_eq!(&answer, b"pong");
+                u.sleep(SECOND).await;
+            }
+        });
+        outcome.packets.sent
+    };
+    // The handshake's three, and of each round the request, the answer, and the acknowledgement of that; and what the
+    // end of the universe makes of it.
+    let at_once = packets_when_answered_after(Duration::ZERO);
+    let later = packets_when_answered_after(SECOND);
+    assert_eq!(at_once, 3 + 3 * ROUNDS as u64);
+    assert_eq!(later, at_once + ROUNDS as u64);
+}

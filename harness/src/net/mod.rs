@@ -93,6 +93,8 @@ pub(crate) struct Net {
     /// When the wire's task will wake by itself.
     armed: Cell<SimTime>,
     tcp_is_dirty: Cell<bool>,
+    /// TCP stacks owe an answer to what has reached them.
+    tcp_owes: Cell<bool>,
     live: RefCell<LiveNet>,
 }
 
@@ -118,6 +120,7 @@ impl Net {
             waker: RefCell::default(),
             armed: Cell::new(SimTime(u64::MAX)),
             tcp_is_dirty: Cell::new(false),
+            tcp_owes: Cell::new(false),
             live: RefCell::new(live),
         })
     }
@@ -213,6 +216,7 @@ impl Net {
     }
 
     fn tcp_egress(&self) {
+        self.tcp_owes.set(false);
         let mut stacks = self.stacks.borrow_mut();
         let Some(running) = stacks.as_mut() else { return };
         let mut leaving = Vec::new();
@@ -241,7 +245,7 @@ impl Net {
                 ForTcp::Deliver { host, packet } => {
                     self.ready_for_tcp();
                     if self.stacks().deliver(host, packet) {
-                        self.tcp_is_dirty.set(true);
+                        self.tcp_owes.set(true);
                     }
                 }
                 ForTcp::GaveUp { host, packet } => {
@@ -380,6 +384,13 @@ impl Lifecycle for Net {
         self.wire.borrow_mut().resumed(host.id());
         self.wake();
         self.stir_tcp();
+    }
+
+    /// What TCP stacks owe leaves now: until here a program could answer, and take the acknowledgement along.
+    fn all_quiet(&self) {
+        if self.tcp_owes.get() {
+            self.stir_tcp();
+        }
     }
 }
 

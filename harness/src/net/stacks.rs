@@ -54,6 +54,8 @@ struct Local {
     next: u32,
     /// The number of the first byte that its peer's window has no room for.
     edge: u32,
+    /// It has acknowledged something: a handshake's last ACK has left.
+    acknowledged: bool,
 }
 
 /// Whose an inside port is.
@@ -260,7 +262,10 @@ impl Stacks {
         let key = (host, port, to);
         self.gave_up.remove(&key);
         let next = seq.wrapping_add(1);
-        self.locals.insert(key, Local { address: address(host), inside: inside.1, closed: false, next, edge: next });
+        self.locals.insert(
+            key,
+            Local { address: address(host), inside: inside.1, closed: false, next, edge: next, acknowledged: false },
+        );
     }
 
     // --- packets -----------------------------------------------------------------------------------------------------
@@ -273,7 +278,9 @@ impl Stacks {
     ) {
         let mut outgoing = std::mem::take(&mut self.outgoing);
         self.guard.egress_all(&mut outgoing);
-        for packet in outgoing.drain(..) {
+        let mut packets = outgoing.drain(..);
+        while let Some(packet) = packets.next() {
+            let later = packets.as_slice();
             let Transport::Tcp(tcp) = packet.payload else { unreachable!("UDP doesn't go through these stacks") };
             let (IpAddr::V4(src), IpAddr::V4(peer)) = (packet.src, packet.dst) else { unreachable!("IPv4 only") };
             let inside = (src.octets()[3] - 1, tcp.src_port);
@@ -285,6 +292,10 @@ impl Stacks {
             let key = (host, port, peer);
             let address = match self.locals.get_mut(&key) {
                 Some(local) => {
+                    if std::mem::replace(&mut local.acknowledged, tcp.flags.ack) && rides_along(src, &tcp, peer, later)
+                    {
+                        continue;
+                    }
                     let numbers = tcp.payload.len() as u32 + u32::from(tcp.flags.syn) + u32::from(tcp.flags.fin);
                     local.next = tcp.seq.wrapping_add(numbers);
                     local.address
@@ -298,6 +309,7 @@ impl Stacks {
                 Segment { seq: tcp.seq, ack: tcp.ack, flags: tcp.flags, window: tcp.window, payload: tcp.payload };
             send(host, SocketAddrV4::new(address, port), peer, segment);
         }
+        drop(packets);
         self.outgoing = outgoing;
         for (host, local, peer, segment) in std::mem::take(&mut self.resets) {
             send(host, local, peer, segment);
@@ -314,7 +326,10 @@ impl Stacks {
                 self.refuse(host, packet.dst, packet.src, &segment);
                 return true;
             };
-            self.locals.insert(key, Local { address: *packet.dst.ip(), inside, closed: false, next: 0, edge: 0 });
+            self.locals.insert(
+                key,
+                Local { address: *packet.dst.ip(), inside, closed: false, next: 0, edge: 0, acknowledged: true },
+            );
         } else if segment.flags.rst {
             self.complete_handshake(key);
         } else {
@@ -523,6 +538,22 @@ impl Stacks {
         let known = self.locals.get(&(host, port, peer));
         Ok((SocketAddrV4::new(known.map_or(*local.ip(), |known| known.address), port), peer))
     }
+}
+
+/// Whether a bare acknowledgement needn't leave, since a later segment of its connection says the same (RFC 1122 section
+/// 4.2.3.2).
+fn rides_along(src: Ipv4Addr, ack: &TcpSegment, peer: SocketAddrV4, later: &[turmoil_net::Packet]) -> bool {
+    let is_bare = ack.flags.ack && !ack.flags.syn && !ack.flags.fin && !ack.flags.rst && ack.payload.is_empty();
+    is_bare
+        && later.iter().any(|packet| {
+            let Transport::Tcp(tcp) = &packet.payload else { return false };
+            let is_between = packet.src == src && packet.dst == *peer.ip();
+            is_between
+                && tcp.src_port == ack.src_port
+                && tcp.dst_port == ack.dst_port
+                && tcp.flags.ack
+                && !tcp.flags.rst
+        })
 }
 
 fn following(port: u16) -> u16 {

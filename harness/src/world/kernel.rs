@@ -64,6 +64,8 @@ pub trait Lifecycle {
     fn paused(&self, host: &Rc<HostState>);
     /// The lid was opened.
     fn resumed(&self, host: &Rc<HostState>);
+    /// At this instant nobody has anything more to do.
+    fn all_quiet(&self);
 }
 
 /// Why a run ended before its time.
@@ -179,6 +181,17 @@ pub(crate) fn moment() -> Option<SimTime> {
 /// time is over.
 pub(crate) fn time_passed() {
     MOMENT.set(None);
+}
+
+/// At this instant nobody has anything more to do: what's woken now runs before time passes.
+pub(crate) fn all_quiet() {
+    KERNEL.with(|kernel| {
+        if let Some(kernel) = kernel.borrow().as_ref()
+            && let Some(network) = kernel.network.borrow().as_ref()
+        {
+            network.all_quiet();
+        }
+    });
 }
 
 /// The heart of a universe.

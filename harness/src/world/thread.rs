@@ -19,7 +19,7 @@ use crate::trace::HostId;
 
 use super::crash;
 use super::interpose::{self, Interposed, Life};
-use super::kernel::{Cause, Kernel, Mode, set_kernel, set_supervisor, time_passed};
+use super::kernel::{Cause, Kernel, Mode, all_quiet, set_kernel, set_supervisor, time_passed};
 
 /// How much a run may take before it's ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -229,7 +229,9 @@ pub(crate) struct Plan {
 fn build_runtime(plan: &Plan) -> std::io::Result<LocalRuntime> {
     let mut builder = Builder::new_current_thread();
     match plan.mode {
-        Mode::Simulated => builder.enable_time().start_paused(true).on_thread_unpark(time_passed),
+        Mode::Simulated => {
+            builder.enable_time().start_paused(true).on_thread_park(all_quiet).on_thread_unpark(time_passed)
+        }
         Mode::Live => builder.enable_all(),
     };
     #[cfg(tokio_unstable)]

@@ -160,14 +160,23 @@ pub struct Seeds {
     pub scenario: u64,
 }
 
-mod as_text {
+/// Numbers of 64 bits as text, for `#[serde(with = "as_text")]`.
+pub mod as_text {
     use serde::{Deserialize, Deserializer, Serializer};
 
-    pub(super) fn serialize<S: Serializer>(number: &u64, serializer: S) -> Result<S::Ok, S::Error> {
+    /// Writes one.
+    ///
+    /// # Errors
+    /// The serializer's.
+    pub fn serialize<S: Serializer>(number: &u64, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(number)
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    /// Reads one.
+    ///
+    /// # Errors
+    /// It's no text, or none of such a number.
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
         let text = String::deserialize(deserializer)?;
         text.parse().map_err(|_| serde::de::Error::custom(format!("a seed is a number below 2^64, not {text:?}")))
     }

@@ -12,6 +12,7 @@ use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
+use busyhour_trace::record::as_text;
 use serde::{Deserialize, Serialize};
 
 pub use busyhour_trace::record::{FaultKind, Named};
@@ -99,19 +100,6 @@ impl Seeds {
     /// Whether that is one of them.
     pub fn holds(&self, seed: u64) -> bool {
         (self.from..self.to).contains(&seed)
-    }
-}
-
-mod as_text {
-    use serde::{Deserialize, Deserializer, Serializer};
-
-    pub(super) fn serialize<S: Serializer>(number: &u64, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(number)
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        text.parse().map_err(|_| serde::de::Error::custom(format!("a seed is a number below 2^64, not {text:?}")))
     }
 }
 

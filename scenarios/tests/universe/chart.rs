@@ -131,7 +131,7 @@ fn every_fault_is_a_span_from_where_it_began_to_where_the_record_says_that_it_en
 fn a_message_whose_segment_was_lost_is_a_broken_arrow_and_its_repetition_another() {
     let steps = "Given agents alice and bob with webphones
     And every agent's phone registers
-    When every network loses 20% of packets
+    When every network loses 30% of packets
     And alice calls bob
     And 20 seconds pass
     Then alice's webphone is connected to the server";

@@ -35,8 +35,13 @@ const FIELDS: [&str; 21] = [
     "owner",
 ];
 
-/// A callback that's for one agent alone, and there's no such agent.
-const NO_USER: &str = "USER NOT VALID";
+/// Why a callback that's asked for can't be.
+enum NoCallback {
+    Campaign,
+    /// It's for one agent alone, and there's no such agent.
+    User,
+    Moment,
+}
 
 /// What `lead_all_info` prints, in this order.
 const ALL_INFO: [&str; 32] = [
@@ -275,13 +280,17 @@ impl Ask<'_> {
     }
 
     /// Why a lead is added or changed, and nobody calls it back.
-    fn no_callback(&self, why: &str, lead: LeadId) -> String {
+    fn no_callback(&self, why: NoCallback, lead: LeadId) -> String {
         let campaign = self.params.get("campaign_id");
-        let data = match why {
-            NO_USER => format!("{lead}|{campaign}|{}|", self.params.get("callback_user")),
-            _ => format!("{lead}|{campaign}"),
-        };
-        self.notice(&format!("SCHEDULED CALLBACK NOT ADDED, {why}"), data)
+        let data = format!("{lead}|{campaign}");
+        match why {
+            NoCallback::Campaign => self.notice("SCHEDULED CALLBACK NOT ADDED, CAMPAIGN NOT VALID", data),
+            NoCallback::User => {
+                let data = format!("{data}|{}|", self.params.get("callback_user"));
+                self.notice("SCHEDULED CALLBACK NOT ADDED, USER NOT VALID", data)
+            }
+            NoCallback::Moment => self.notice("SCHEDULED CALLBACK NOT ADDED, DATETIME NOT VALID", data),
+        }
     }
 
     /// Puts a lead into the hopper, or takes it out, as it's asked for.
@@ -320,19 +329,19 @@ impl Ask<'_> {
     }
 
     /// The callback that's asked for, or what's wrong with it.
-    fn callback(&self, core: &Core) -> Result<LeadCallback, &'static str> {
+    fn callback(&self, core: &Core) -> Result<LeadCallback, NoCallback> {
         let params = self.params;
         let campaign = params.given("campaign_id").filter(|name| core.settings().campaign(name).is_some());
-        let campaign = campaign.ok_or("CAMPAIGN NOT VALID")?;
+        let campaign = campaign.ok_or(NoCallback::Campaign)?;
         let only = match params.get("callback_type") {
             "USERONLY" => {
                 let agent = params.given("callback_user").filter(|user| core.user(user).is_some());
-                Some(agent.ok_or(NO_USER)?.to_owned())
+                Some(agent.ok_or(NoCallback::User)?.to_owned())
             }
             _ => None,
         };
         Ok(LeadCallback {
-            at: moment(core, self.now, params.get("callback_datetime")).ok_or("DATETIME NOT VALID")?,
+            at: moment(core, self.now, params.get("callback_datetime")).ok_or(NoCallback::Moment)?,
             only,
             campaign: Some(campaign.to_owned()),
             status: params.given("callback_status").unwrap_or("CALLBK").to_owned(),
