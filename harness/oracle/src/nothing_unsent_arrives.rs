@@ -140,24 +140,27 @@ impl Witness for NothingUnsentArrives {
     }
 }
 
-/// True if what was sent may be seen so on its way.
+/// True if what was sent may be seen so on its way: the protocol, the place in the datagram and what the transport keeps
+/// are the same. Of what is no packet nothing may change.
 fn may_become(sent: &[u8], seen: &[u8]) -> bool {
-    sent == seen || essence(sent) == essence(seen)
+    if sent == seen {
+        return true;
+    }
+    let (Ok(sent), Ok(seen)) = (ipv4::Packet::read(sent), ipv4::Packet::read(seen)) else { return false };
+    let place = |packet: &ipv4::Packet<'_>| (packet.protocol, packet.fragment_offset, packet.more_fragments);
+    place(&sent) == place(&seen) && kept(&sent) == kept(&seen)
 }
 
-/// What must not change on the way: the protocol, the place in the datagram, and the transport packet but for ports and
-/// checksum; or all bytes of what is no packet. Of an ICMP message that quotes a packet, the quotation's addresses and
-/// ports change with NAT too (RFC 3022 section 4.3): type and code are what is left.
-fn essence(bytes: &[u8]) -> Result<(u8, usize, bool, [&[u8]; 2]), &[u8]> {
-    let packet = ipv4::Packet::read(bytes).map_err(|_| bytes)?;
+/// What of a transport packet must not change on the way: all but ports and checksum. Of an ICMP message that quotes a
+/// packet, the quotation's addresses and ports change with NAT too (RFC 3022 section 4.3): type and code are what is left.
+fn kept<'a>(packet: &ipv4::Packet<'a>) -> [&'a [u8]; 2] {
     let begins = packet.fragment_offset == 0;
-    let kept: [&[u8]; 2] = match (packet.protocol, packet.payload) {
+    match (packet.protocol, packet.payload) {
         // Length; payload.
         (ipv4::UDP, payload) if begins && payload.len() >= 8 => [&payload[4..6], &payload[8..]],
         // Numbers, flags, window; what follows the checksum.
         (ipv4::TCP, payload) if begins && payload.len() >= 20 => [&payload[4..16], &payload[18..]],
         (ipv4::ICMP, payload) if begins && payload.len() >= 2 => [&payload[..2], &[]],
         (_, payload) => [payload, &[]],
-    };
-    Ok((packet.protocol, packet.fragment_offset, packet.more_fragments, kept))
+    }
 }
