@@ -114,7 +114,7 @@ impl Witness for EffectsExactlyOnce {
     }
 
     fn answered(&mut self, web: &Web<'_>, around: &Surroundings) {
-        if web.path() == NON_AGENT_API {
+        if web.path == NON_AGENT_API {
             self.pollers.extend(web.client);
         }
         let Some(told) = web.told.filter(|told| web.is_taken() && told.is_disposition()) else { return };

@@ -366,7 +366,7 @@ pub enum Sound<'a> {
     /// A SIP message.
     Message(Heard<'a>),
     /// Media.
-    Media(Frame<'a>),
+    Media(&'a Frame<'a>),
     /// ICE.
     Check(Check<'a>),
     /// DTLS.
@@ -408,11 +408,13 @@ pub struct Payload<'a> {
 
 /// The ports of names, SIP, and STUN with TURN. Media has no end there, however much a message may look like it: the
 /// first two bytes of an answer of DNS, or of a connection's channel, are any.
-const SERVICES: [u16; 3] = [53, 5_060, 3_478];
+fn is_service(port: u16) -> bool {
+    matches!(port, 53 | 5_060 | 3_478)
+}
 
 /// True if media may go between these two.
 fn may_be_media(source: SocketAddrV4, destination: SocketAddrV4) -> bool {
-    !SERVICES.contains(&source.port()) && !SERVICES.contains(&destination.port())
+    !is_service(source.port()) && !is_service(destination.port())
 }
 
 /// Reads each packet once.
@@ -566,7 +568,7 @@ impl Hearing {
         // What sets media up is as good as media: without it there's none.
         self.surroundings.lost(seen, why, port, frame.is_some() || is_transport);
         if let Some(frame) = frame {
-            tell(Sound::Media(frame), &self.surroundings);
+            tell(Sound::Media(&frame), &self.surroundings);
         }
     }
 
@@ -669,7 +671,7 @@ impl Hearing {
         let (source, destination) = if place.is_sent() { (place.here, place.there) } else { (place.there, place.here) };
         if self.secured.is_empty() || !self.secured.contains(&(place.host, place.here)) {
             let Some(frame) = read_frame(seen, (source, destination), bytes) else { return false };
-            tell(Sound::Media(frame), &self.surroundings);
+            tell(Sound::Media(&frame), &self.surroundings);
             return true;
         }
         let is_control = (192..=223).contains(&bytes[1]);
@@ -682,7 +684,7 @@ impl Hearing {
                 && !is_control
                 && let Some(rtp) = read_header(bytes)
             {
-                tell(Sound::Media(frame(rtp)), &self.surroundings);
+                tell(Sound::Media(&frame(rtp)), &self.surroundings);
             }
             return true;
         }
@@ -692,7 +694,7 @@ impl Hearing {
         if opened.is_none() {
             self.unopened.insert(packet);
         } else if let Some(rtp::Packet::Rtp(rtp)) = rtp::read(&plain) {
-            tell(Sound::Media(frame(rtp)), &self.surroundings);
+            tell(Sound::Media(&frame(rtp)), &self.surroundings);
         }
         self.opened = plain;
         true

@@ -14,9 +14,8 @@ use busyhour_trace::{HostId, PacketId};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::dues::Dues;
-use crate::read::form::Form;
 use crate::surroundings::Surroundings;
-use crate::web::{SCREENS, Screen, Web};
+use crate::web::{Screen, Web};
 use crate::witness::{Judgement, Witness};
 
 /// What a floor's BYE may need on its way out.
@@ -72,13 +71,8 @@ impl Witness for NoAgentInTwoCalls {
     }
 
     fn asked(&mut self, web: &Web<'_>, _around: &Surroundings) {
-        let body = &web.request.message.body;
-        if web.path() != SCREENS || body.starts_with(b"ACTION=poll") {
-            return;
-        }
-        let form = Form::read(body);
-        if form.get("ACTION") == Some("transfer") {
-            let session = form.get("session_name").unwrap_or_default();
+        if let Some(order) = web.order.filter(|order| order.get("ACTION") == Some("transfer")) {
+            let session = order.get("session_name").unwrap_or_default();
             let call = self.calls.values().find(|call| call.session == session);
             self.given_away.extend(call.map(|call| call.id.clone()));
         }

@@ -82,7 +82,7 @@ impl Witness for NoLeadInTwoCalls {
     }
 
     fn answered(&mut self, web: &Web<'_>, _around: &Surroundings) {
-        let Some(response) = web.response.filter(|_| web.path() == NON_AGENT_API) else { return };
+        let Some(response) = web.response.filter(|_| web.path == NON_AGENT_API) else { return };
         // phone|user|list|lead|zone
         let text = String::from_utf8_lossy(&response.message.body);
         let added = text.lines().filter_map(|line| line.strip_prefix("SUCCESS: add_lead LEAD HAS BEEN ADDED - "));

@@ -7,11 +7,8 @@
 //!
 //! Judged are arrivals, and copies against their originals.
 
-use std::collections::hash_map::{Entry, OccupiedEntry};
-
 use busyhour_trace::{Event, Log, PacketId, PacketSeen, SimTime, Stage};
 use rustc_hash::FxHashMap;
-use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::numbers::Numbers;
 use crate::read::ipv4;
@@ -40,12 +37,14 @@ pub struct NothingUnsentArrives {
     flying: FxHashMap<PacketId, Flight>,
     /// Every packet that was ever on its way.
     ever: Numbers,
+    /// Room for the bytes of those to come.
+    spare: Vec<Vec<u8>>,
 }
 
-/// A packet on its way.
-#[derive(Debug, Clone, Copy)]
+/// A packet on its way: as it was sent, since comparing it costs less than digesting it twice.
+#[derive(Debug)]
 struct Flight {
-    essence: u64,
+    bytes: Vec<u8>,
     arrivals_left: u32,
 }
 
@@ -53,12 +52,11 @@ impl NothingUnsentArrives {
     fn see(&mut self, seen: &PacketSeen<'_>) {
         let PacketSeen { at, id, .. } = *seen;
         match seen.stage {
-            Stage::Sent => self.takes_off(id, essence(seen.bytes)),
+            Stage::Sent => self.takes_off(id, seen.bytes),
             Stage::Copied { of } => {
-                let essence = essence(seen.bytes);
                 self.judgement.judged += 1;
                 match self.flying.get(&of) {
-                    Some(original) if original.essence != essence => {
+                    Some(original) if !may_become(&original.bytes, seen.bytes) => {
                         let what = format!("packet {id}, a copy of {of}, isn't the same as its original");
                         self.judgement.violate(at, what, [of, id]);
                     }
@@ -71,11 +69,11 @@ impl NothingUnsentArrives {
                         self.judgement.violate(at, what, [id]);
                     }
                 }
-                self.takes_off(id, essence);
+                self.takes_off(id, seen.bytes);
             }
             Stage::Arrived => {
                 self.judgement.judged += 1;
-                let Entry::Occupied(flight) = self.flying.entry(id) else {
+                let Some(flight) = self.flying.remove(&id) else {
                     let what = if self.ever.contains(id.0) {
                         format!("packet {id} arrived, though it had arrived or was lost before")
                     } else {
@@ -84,24 +82,37 @@ impl NothingUnsentArrives {
                     self.judgement.violate(at, what, [id]);
                     return;
                 };
-                if flight.get().essence != essence(seen.bytes) {
+                if !may_become(&flight.bytes, seen.bytes) {
                     self.judgement.violate(at, format!("packet {id} arrived as another than was sent"), [id]);
                 }
-                land(flight);
+                self.lands(id, flight);
             }
             Stage::Lost(_) => {
-                if let Entry::Occupied(flight) = self.flying.entry(id) {
-                    land(flight);
+                if let Some(flight) = self.flying.remove(&id) {
+                    self.lands(id, flight);
                 }
             }
         }
     }
 
-    fn takes_off(&mut self, id: PacketId, essence: u64) {
+    fn takes_off(&mut self, id: PacketId, bytes: &[u8]) {
         self.ever.add(id.0);
-        let flight = self.flying.entry(id).or_insert(Flight { essence, arrivals_left: 0 });
-        flight.essence = essence;
+        let spare = &mut self.spare;
+        let new = || Flight { bytes: spare.pop().unwrap_or_default(), arrivals_left: 0 };
+        let flight = self.flying.entry(id).or_insert_with(new);
+        flight.bytes.clear();
+        flight.bytes.extend_from_slice(bytes);
         flight.arrivals_left += 1;
+    }
+
+    /// One of a packet's sightings has arrived or was lost.
+    fn lands(&mut self, id: PacketId, mut flight: Flight) {
+        flight.arrivals_left -= 1;
+        if flight.arrivals_left > 0 {
+            self.flying.insert(id, flight);
+        } else {
+            self.spare.push(flight.bytes);
+        }
     }
 }
 
@@ -129,34 +140,27 @@ impl Witness for NothingUnsentArrives {
     }
 }
 
-/// One of a packet's sightings has arrived or was lost.
-fn land(mut flight: OccupiedEntry<'_, PacketId, Flight>) {
-    flight.get_mut().arrivals_left -= 1;
-    if flight.get().arrivals_left == 0 {
-        flight.remove();
+/// True if what was sent may be seen so on its way: the protocol, the place in the datagram and what the transport keeps
+/// are the same. Of what is no packet nothing may change.
+fn may_become(sent: &[u8], seen: &[u8]) -> bool {
+    if sent == seen {
+        return true;
     }
+    let (Ok(sent), Ok(seen)) = (ipv4::Packet::read(sent), ipv4::Packet::read(seen)) else { return false };
+    let place = |packet: &ipv4::Packet<'_>| (packet.protocol, packet.fragment_offset, packet.more_fragments);
+    place(&sent) == place(&seen) && kept(&sent) == kept(&seen)
 }
 
-/// A digest of what must not change on the way: the protocol, the place in the datagram, and the transport packet but
-/// for ports and checksum. Of an ICMP message that quotes a packet, the quotation's addresses and ports change with
-/// NAT too (RFC 3022 section 4.3): type and code are what is left.
-fn essence(bytes: &[u8]) -> u64 {
-    let Ok(packet) = ipv4::Packet::read(bytes) else {
-        return xxh3_64_with_seed(bytes, u64::MAX);
-    };
-    let place = (packet.fragment_offset as u64) << 32 | u64::from(packet.more_fragments) << 24;
-    let seed = place | u64::from(packet.protocol) << 16;
-    let payload = packet.payload;
-    let hash = |kept: &[&[u8]]| kept.iter().fold(seed, |hash, part| xxh3_64_with_seed(part, hash));
+/// What of a transport packet must not change on the way: all but ports and checksum. Of an ICMP message that quotes a
+/// packet, the quotation's addresses and ports change with NAT too (RFC 3022 section 4.3): type and code are what is left.
+fn kept<'a>(packet: &ipv4::Packet<'a>) -> [&'a [u8]; 2] {
     let begins = packet.fragment_offset == 0;
-    match (packet.protocol, payload) {
+    match (packet.protocol, packet.payload) {
         // Length; payload.
-        (ipv4::UDP, [_, _, _, _, high, low, _, _, data @ ..]) if begins => {
-            xxh3_64_with_seed(data, seed | u64::from(*high) << 8 | u64::from(*low))
-        }
+        (ipv4::UDP, payload) if begins && payload.len() >= 8 => [&payload[4..6], &payload[8..]],
         // Numbers, flags, window; what follows the checksum.
-        (ipv4::TCP, _) if begins && payload.len() >= 20 => hash(&[&payload[4..16], &payload[18..]]),
-        (ipv4::ICMP, _) if begins && payload.len() >= 2 => hash(&[&payload[..2]]),
-        _ => hash(&[payload]),
+        (ipv4::TCP, payload) if begins && payload.len() >= 20 => [&payload[4..16], &payload[18..]],
+        (ipv4::ICMP, payload) if begins && payload.len() >= 2 => [&payload[..2], &[]],
+        (_, payload) => [payload, &[]],
     }
 }

@@ -130,7 +130,7 @@ impl Occasions {
 
     /// The Non-Agent API says that a lead was added.
     pub(crate) fn answered(&mut self, web: &Web<'_>) {
-        let Some(response) = web.response.filter(|_| web.is_taken() && web.path() == NON_AGENT_API) else { return };
+        let Some(response) = web.response.filter(|_| web.is_taken() && web.path == NON_AGENT_API) else { return };
         let text = String::from_utf8_lossy(&response.message.body);
         let Some(line) = text.lines().find_map(|line| line.strip_prefix("SUCCESS: add_lead LEAD HAS BEEN ADDED - "))
         else {

@@ -18,9 +18,8 @@
 
 use rustc_hash::FxHashMap;
 
-use crate::read::form::Form;
 use crate::surroundings::Surroundings;
-use crate::web::{SCREENS, Screen, Shown, Web};
+use crate::web::{Screen, Shown, Web};
 use crate::witness::{Judgement, Witness};
 
 /// The witness of this rule; see the [module](self).
@@ -157,13 +156,8 @@ impl Witness for OneStatePerAgent {
     }
 
     fn asked(&mut self, web: &Web<'_>, _around: &Surroundings) {
-        // Polls ask for nothing that changes a state.
-        let body = &web.request.message.body;
-        if web.path() != SCREENS || body.starts_with(b"ACTION=poll") {
-            return;
-        }
-        let form = Form::read(body);
-        let (Some(action), Some(session)) = (form.get("ACTION"), form.get("session_name")) else { return };
+        let Some(order) = web.order else { return };
+        let (Some(action), Some(session)) = (order.get("ACTION"), order.get("session_name")) else { return };
         self.consults |= action == "transfer";
         if let Some(asks) = asks(action) {
             self.asked.entry(session.to_owned()).or_default().push((web.number, asks));

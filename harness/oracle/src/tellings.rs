@@ -61,7 +61,7 @@ impl Tellings {
             told: told.clone(),
             server: web.server,
             client: web.client,
-            path: told.kind.is_none().then(|| web.path().to_owned()),
+            path: told.kind.is_none().then(|| web.path.to_owned()),
             at: web.at,
             answer: None,
         });

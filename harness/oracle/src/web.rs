@@ -5,6 +5,7 @@
 
 use std::collections::VecDeque;
 use std::net::SocketAddrV4;
+use std::sync::Arc;
 
 use busyhour_trace::{HostId, PacketId, SimTime};
 use rustc_hash::FxHashMap;
@@ -49,28 +50,22 @@ pub struct Web<'a> {
     pub response: Option<&'a Response>,
     /// What it tells of, if it may be a webhook.
     pub told: Option<&'a Told>,
+    /// The target's path.
+    pub path: &'a str,
+    /// What a screen asks for; but for polls, which ask for nothing that changes anything.
+    pub order: Option<&'a Form>,
 }
 
 impl Web<'_> {
-    /// The target's path.
-    pub fn path(&self) -> &str {
-        path(&self.request.target)
-    }
-
     /// True if it's a request to a floor: of a screen, or to one of its APIs.
     pub fn is_for_floor(&self) -> bool {
-        is_for_floor(self.path())
+        is_for_floor(self.path)
     }
 
     /// The number that a screen hands its customer on to, or consults.
     pub fn transfers_to(&self) -> Option<String> {
-        let body = &self.request.message.body;
-        if self.path() != SCREENS || body.starts_with(b"ACTION=poll") {
-            return None;
-        }
-        let form = Form::read(body);
-        let to = form.get("to").filter(|_| form.get("ACTION") == Some("transfer"))?;
-        Some(to.trim_start_matches('+').to_owned())
+        let order = self.order.filter(|order| order.get("ACTION") == Some("transfer"))?;
+        Some(order.get("to")?.trim_start_matches('+').to_owned())
     }
 
     /// True once it's answered with a 2xx.
@@ -223,14 +218,53 @@ struct Talk {
     client: Option<HostId>,
     is_http: bool,
     waiting: VecDeque<Asked>,
+    /// The last request and the last answer.
+    question: Option<Arc<Question>>,
+    reply: Option<Reply>,
 }
 
 #[derive(Debug)]
 struct Asked {
     at: SimTime,
     number: u64,
+    question: Arc<Question>,
+}
+
+/// A request and all that is read of it. Who polls says the same again and again: if what comes begins with these bytes,
+/// there's no need to read it.
+#[derive(Debug)]
+struct Question {
+    bytes: Vec<u8>,
     request: Request,
+    path: String,
     told: Option<Told>,
+    /// What a screen asks.
+    form: Form,
+}
+
+/// An answer: to another request of that method the same bytes are the same one.
+#[derive(Debug)]
+struct Reply {
+    bytes: Vec<u8>,
+    method: String,
+    response: Response,
+}
+
+impl Question {
+    fn new(bytes: &[u8], request: Request) -> Question {
+        let path = path(&request.target).to_owned();
+        let told = if is_for_floor(&path) { None } else { Told::read(&request) };
+        let body = &request.message.body;
+        let query = request.target.split_once('?').map_or("", |(_, query)| query);
+        let asked = if body.is_empty() { query.as_bytes() } else { body };
+        let form = if path == SCREENS { Form::read(asked) } else { Form::default() };
+        Question { bytes: bytes.to_vec(), request, path, told, form }
+    }
+
+    fn order(&self) -> Option<&Form> {
+        let body = &self.request.message.body;
+        (self.path == SCREENS && !body.is_empty() && !body.starts_with(b"ACTION=poll")).then_some(&self.form)
+    }
 }
 
 /// A session, and the last answer to its screen: most polls are answered alike.
@@ -257,6 +291,12 @@ fn begins_like_http(bytes: &[u8]) -> Option<bool> {
     Some(false)
 }
 
+impl Talk {
+    fn new(server: HostId, client: Option<HostId>) -> Talk {
+        Talk { server, client, is_http: false, waiting: VecDeque::new(), question: None, reply: None }
+    }
+}
+
 impl Listener {
     /// Takes a segment.
     pub(crate) fn segment(&mut self, seen: Seen, flow: Flow, segment: &Segment<'_>, tell: &mut dyn FnMut(Said<'_>)) {
@@ -271,8 +311,7 @@ impl Listener {
                     let is_same = self.talks.get(&flow).is_some_and(|talk| !talk.is_http);
                     if !is_same {
                         self.streams.forget(flow);
-                        let talk = Talk { server, client: seen.from, is_http: false, waiting: VecDeque::new() };
-                        self.talks.insert(flow, talk);
+                        self.talks.insert(flow, Talk::new(server, seen.from));
                     }
                 }
                 flow
@@ -314,21 +353,26 @@ impl Listener {
             }
         }
         while !stream.bytes().is_empty() {
-            let (request, length) = match read_request(stream.bytes()) {
-                Ok(Some(read)) => read,
-                Ok(None) => break,
-                Err(_) => return false,
+            let bytes = stream.bytes();
+            let question = match &talk.question {
+                Some(last) if bytes.starts_with(&last.bytes) => Arc::clone(last),
+                _ => match read_request(bytes) {
+                    Ok(Some((request, length))) => Arc::new(Question::new(&bytes[..length], request)),
+                    Ok(None) => break,
+                    Err(_) => return false,
+                },
             };
+            let length = question.bytes.len();
             let brought = stream.brought(stream.consumed() + length as u64 - 1);
             stream.consume(length);
             let Some((at, packet)) = brought else { return false };
             // A WebSocket is heard elsewhere.
-            if request.message.text("Upgrade").is_some() {
+            if question.request.message.text("Upgrade").is_some() {
                 return false;
             }
-            let told = if is_for_floor(path(&request.target)) { None } else { Told::read(&request) };
             self.next += 1;
-            let asked = Asked { at, number: self.next, request, told };
+            talk.question = Some(Arc::clone(&question));
+            let asked = Asked { at, number: self.next, question };
             tell(Said::Asked(asked.web(flow, talk, at, packet, None)));
             talk.waiting.push_back(asked);
         }
@@ -343,21 +387,28 @@ impl Listener {
         while !stream.bytes().is_empty() {
             let Some(asked) = talk.waiting.front() else { break };
             let finished = matches!(stream.end(), Some(End::Finished(_)));
-            let (response, length) = match read_response(stream.bytes(), &asked.request.method, finished) {
-                Ok(Some(read)) => read,
-                Ok(None) => break,
-                Err(_) => return false,
-            };
+            let (bytes, method) = (stream.bytes(), &asked.question.request.method);
+            if talk.reply.as_ref().is_none_or(|last| last.method != *method || !bytes.starts_with(&last.bytes)) {
+                let (response, length) = match read_response(bytes, method, finished) {
+                    Ok(Some(read)) => read,
+                    Ok(None) => break,
+                    Err(_) => return false,
+                };
+                let method = method.clone();
+                talk.reply = Some(Reply { bytes: bytes[..length].to_vec(), method, response });
+            }
+            let Some(Reply { bytes, response, .. }) = &talk.reply else { break };
+            let length = bytes.len();
             let (at, packet) = stream.brought(stream.consumed() + length as u64 - 1).unwrap_or((seen.at, seen.packet));
             stream.consume(length);
             if response.status < 200 {
                 continue;
             }
             let Some(asked) = talk.waiting.pop_front() else { break };
-            let web = asked.web(flow, talk, at, packet, Some(&response));
+            let web = asked.web(flow, talk, at, packet, Some(response));
             tell(Said::Answered(web));
-            if web.path() == SCREENS {
-                screen(&web, screens, tell);
+            if web.path == SCREENS {
+                screen(&web, &asked.question.form, screens, tell);
             }
         }
         !has_ended
@@ -373,6 +424,7 @@ impl Asked {
         packet: PacketId,
         response: Option<&'a Response>,
     ) -> Web<'a> {
+        let question = &*self.question;
         Web {
             at,
             packet,
@@ -382,19 +434,18 @@ impl Asked {
             there: flow.from,
             number: self.number,
             asked_at: self.at,
-            request: &self.request,
+            request: &question.request,
             response,
-            told: self.told.as_ref(),
+            told: question.told.as_ref(),
+            path: &question.path,
+            order: question.order(),
         }
     }
 }
 
 /// Reads an answer to a screen.
-fn screen(web: &Web<'_>, screens: &mut FxHashMap<String, Known>, tell: &mut dyn FnMut(Said<'_>)) {
+fn screen(web: &Web<'_>, form: &Form, screens: &mut FxHashMap<String, Known>, tell: &mut dyn FnMut(Said<'_>)) {
     let Some(response) = web.response.filter(|_| web.is_taken()) else { return };
-    let body = &web.request.message.body;
-    let query = web.request.target.split_once('?').map_or("", |(_, query)| query);
-    let form = Form::read(if body.is_empty() { query.as_bytes() } else { body });
     let action = form.get("ACTION").unwrap_or_default();
     let mut session = form.get("session_name").unwrap_or_default().to_owned();
     if screens.get(&session).is_none_or(|known| known.body != response.message.body) {
@@ -423,7 +474,7 @@ fn screen(web: &Web<'_>, screens: &mut FxHashMap<String, Known>, tell: &mut dyn 
         session: &session,
         user: &known.user,
         action,
-        form: &form,
+        form,
         shown: &known.shown,
         is_overtaken,
     }));

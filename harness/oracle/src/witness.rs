@@ -132,7 +132,13 @@ impl Judgement {
 
 /// Shows something to those who want it, by their places; who doesn't is left out from now on.
 fn show(wanting: &mut Vec<usize>, mut to: impl FnMut(usize) -> Wants) {
-    wanting.retain(|place| to(*place) == Wants::Next);
+    let mut next = 0;
+    while let Some(place) = wanting.get(next) {
+        match to(*place) {
+            Wants::Next => next += 1,
+            Wants::NoMore => drop(wanting.remove(next)),
+        }
+    }
 }
 
 /// All witnesses of a universe: fed once, heard together.
@@ -257,7 +263,7 @@ impl Panel {
                     witness.message(&heard, around);
                 }
             }
-            Sound::Media(frame) => show(listening, |place| witnesses[place].media(&frame, around)),
+            Sound::Media(frame) => show(listening, |place| witnesses[place].media(frame, around)),
             Sound::Payload(payload) => {
                 for witness in witnesses.iter_mut() {
                     witness.payload(&payload);

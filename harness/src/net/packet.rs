@@ -163,8 +163,7 @@ impl Packet {
     /// hashed beside them.
     pub(crate) fn headers(&self, out: &mut [u8; 48]) -> usize {
         let (ipv4, transport) = out.split_at_mut(IPV4_HEADER);
-        let (number, length) = (self.protocol_number(), self.size() as u16);
-        write_ipv4_header(ipv4, *self.src.ip(), *self.dst.ip(), number, self.ident, length, self.fragment_field());
+        ipv4.copy_from_slice(&self.ipv4_header());
         if self.fragment.is_some_and(|fragment| fragment.offset > 0) {
             // The datagram's own header travels in its first piece.
             return IPV4_HEADER;
@@ -193,6 +192,11 @@ impl Packet {
                     20
                 }
             }
+    }
+
+    fn ipv4_header(&self) -> [u8; IPV4_HEADER] {
+        let (number, length) = (self.protocol_number(), self.size() as u16);
+        ipv4_header(*self.src.ip(), *self.dst.ip(), number, self.ident, length, self.fragment_field())
     }
 
     fn protocol_number(&self) -> u8 {
@@ -225,28 +229,31 @@ impl Packet {
     /// Writes the packet as a capture holds it: IPv4 header and all, checksums right. A corrupt packet has its bits
     /// flipped behind the checksum's back.
     pub fn encode(&self, out: &mut Vec<u8>) {
+        let mut headers = [0; 48];
+        let length = self.headers(&mut headers);
+        self.encode_with(&mut headers[..length], out);
+    }
+
+    /// The same, with its [headers](Packet::headers) at hand.
+    pub(crate) fn encode_with(&self, headers: &mut [u8], out: &mut Vec<u8>) {
         out.clear();
         match (&self.fragment, &self.body) {
             (Some(fragment), _) => self.encode_fragment(fragment, out),
             (None, Body::PortUnreachable { src, dst }) => self.encode_unreachable(*src, *dst, out),
             (None, Body::Udp(payload)) => {
-                let mut headers = [0; 48];
-                let length = self.headers(&mut headers);
                 // RFC 768: a sum of zero is sent as all ones, zero says "none".
-                let sum = match self.transport_checksum(17, &headers[IPV4_HEADER..length], payload) {
+                let sum = match self.transport_checksum(17, &headers[IPV4_HEADER..], payload) {
                     0 => 0xffff,
                     sum => sum,
                 };
                 headers[IPV4_HEADER + 6..IPV4_HEADER + 8].copy_from_slice(&sum.to_be_bytes());
-                out.extend_from_slice(&headers[..length]);
+                out.extend_from_slice(headers);
                 out.extend_from_slice(payload);
             }
             (None, Body::Tcp(segment)) => {
-                let mut headers = [0; 48];
-                let length = self.headers(&mut headers);
-                let sum = self.transport_checksum(6, &headers[IPV4_HEADER..length], &segment.payload);
+                let sum = self.transport_checksum(6, &headers[IPV4_HEADER..], &segment.payload);
                 headers[IPV4_HEADER + 16..IPV4_HEADER + 18].copy_from_slice(&sum.to_be_bytes());
-                out.extend_from_slice(&headers[..length]);
+                out.extend_from_slice(headers);
                 out.extend_from_slice(&segment.payload);
             }
         }
@@ -263,25 +270,19 @@ impl Packet {
         let from = IPV4_HEADER + fragment.offset as usize;
         out.copy_within(from..from + fragment.length as usize, IPV4_HEADER);
         out.truncate(IPV4_HEADER + fragment.length as usize);
-        let (number, length) = (self.protocol_number(), out.len() as u16);
-        write_ipv4_header(out, *self.src.ip(), *self.dst.ip(), number, self.ident, length, self.fragment_field());
+        out[..IPV4_HEADER].copy_from_slice(&self.ipv4_header());
     }
 
     /// The bad news, and the headers of the datagram that it speaks of (RFC 792).
     fn encode_unreachable(&self, src: SocketAddrV4, dst: SocketAddrV4, out: &mut Vec<u8>) {
-        out.resize(IPV4_HEADER, 0);
+        out.extend_from_slice(&self.ipv4_header());
         out.extend_from_slice(&[3, 3, 0, 0, 0, 0, 0, 0]);
-        let quoted = out.len();
-        out.resize(quoted + IPV4_HEADER, 0);
+        out.extend_from_slice(&ipv4_header(*src.ip(), *dst.ip(), 17, 0, (IPV4_HEADER + UDP_HEADER) as u16, 0));
         out.extend_from_slice(&src.port().to_be_bytes());
         out.extend_from_slice(&dst.port().to_be_bytes());
         out.extend_from_slice(&[0, UDP_HEADER as u8, 0, 0]);
-        let length = (IPV4_HEADER + UDP_HEADER) as u16;
-        write_ipv4_header(&mut out[quoted..], *src.ip(), *dst.ip(), 17, 0, length, 0);
         let sum = checksum(0, &out[IPV4_HEADER..]);
         out[IPV4_HEADER + 2..IPV4_HEADER + 4].copy_from_slice(&sum.to_be_bytes());
-        let length = out.len() as u16;
-        write_ipv4_header(out, *self.src.ip(), *self.dst.ip(), 1, self.ident, length, 0);
     }
 
     /// The sum over the pseudo header, the transport's own and the payload.
@@ -322,27 +323,26 @@ fn flag_bits(flags: TcpFlags) -> u8 {
         | u8::from(flags.urg) << 5
 }
 
-fn write_ipv4_header(
-    header: &mut [u8],
+fn ipv4_header(
     src: Ipv4Addr,
     dst: Ipv4Addr,
     protocol: u8,
     ident: u16,
     length: u16,
     fragment: u16,
-) {
+) -> [u8; IPV4_HEADER] {
+    let mut header = [0; IPV4_HEADER];
     header[0] = 0x45;
-    header[1] = 0;
     header[2..4].copy_from_slice(&length.to_be_bytes());
     header[4..6].copy_from_slice(&ident.to_be_bytes());
     header[6..8].copy_from_slice(&fragment.to_be_bytes());
     header[8] = 64;
     header[9] = protocol;
-    header[10..12].copy_from_slice(&[0, 0]);
     header[12..16].copy_from_slice(&src.octets());
     header[16..20].copy_from_slice(&dst.octets());
-    let sum = checksum(0, &header[..IPV4_HEADER]);
+    let sum = checksum(0, &header);
     header[10..12].copy_from_slice(&sum.to_be_bytes());
+    header
 }
 
 /// Adds 16-bit words, the last one padded with zero, as this machine reads them: which byte of a word comes first is no

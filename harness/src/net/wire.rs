@@ -1001,6 +1001,7 @@ impl Wire {
         let length = packet.headers(&mut headers);
         self.kernel.hash().sent(now, packet.id, &headers[..length], packet.carried());
         if self.kernel.is_tapped() {
+            packet.encode_with(&mut headers[..length], &mut self.bytes);
             self.show(now, packet, from, None, Stage::Sent);
         }
     }
@@ -1054,15 +1055,14 @@ impl Wire {
     fn note_fate(&mut self, at: SimTime, packet: &Packet, from: Option<HostId>, to: Option<HostId>, stage: Stage) {
         self.kernel.hash().fate(at, packet.id, stage);
         if self.kernel.is_tapped() {
+            packet.encode(&mut self.bytes);
             self.show(at, packet, from, to, stage);
         }
     }
 
-    fn show(&mut self, at: SimTime, packet: &Packet, from: Option<HostId>, to: Option<HostId>, stage: Stage) {
-        let mut bytes = std::mem::take(&mut self.bytes);
-        packet.encode(&mut bytes);
-        self.kernel.show_packet(&PacketSeen { at, id: packet.id, stage, from, to, bytes: &bytes });
-        self.bytes = bytes;
+    /// Shows a packet to the taps, whose bytes were just written.
+    fn show(&self, at: SimTime, packet: &Packet, from: Option<HostId>, to: Option<HostId>, stage: Stage) {
+        self.kernel.show_packet(&PacketSeen { at, id: packet.id, stage, from, to, bytes: &self.bytes });
     }
 
     /// An arrival that nobody sent, for the proof that an oracle notices.

@@ -62,6 +62,7 @@ const LARGEST: usize = 65_535 - HEADER;
 
 impl<'a> Packet<'a> {
     /// Reads a packet. A wrong checksum isn't an error: ask [`checksum_is_right`](Packet::checksum_is_right).
+    #[inline]
     pub fn read(bytes: &'a [u8]) -> Result<Packet<'a>, Unreadable> {
         let packet = Packet::read_beginning(bytes)?;
         let needed = usize::from(u16_at(packet.header, 2));
@@ -72,6 +73,7 @@ impl<'a> Packet<'a> {
     }
 
     /// Reads the beginning of a packet, as an ICMP message quotes it: the payload may be cut short.
+    #[inline]
     pub fn read_beginning(bytes: &'a [u8]) -> Result<Packet<'a>, Unreadable> {
         if bytes.len() < HEADER {
             return Err(unreadable(0, Fault::Truncated { needed: HEADER, found: bytes.len() }));

@@ -69,10 +69,8 @@ pub fn read(bytes: &[u8]) -> Option<Packet<'_>> {
         let ssrc = u32::from_be_bytes(bytes.get(4..8)?.try_into().ok()?);
         return Some(Packet::Rtcp(Rtcp { packet_type: second, ssrc }));
     }
-    if bytes.len() < HEADER {
-        return None;
-    }
-    let word = |at: usize| u32::from_be_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]);
+    let header: &[u8; HEADER] = bytes.first_chunk()?;
+    let word = |at: usize| u32::from_be_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]]);
     let mut begin = HEADER + usize::from(first & 0x0f) * 4;
     if first & 0x10 != 0 {
         // An extension: its length is counted in words.
@@ -84,7 +82,7 @@ pub fn read(bytes: &[u8]) -> Option<Packet<'_>> {
     Some(Packet::Rtp(Rtp {
         marker: second & 0x80 != 0,
         payload_type: second & 0x7f,
-        sequence: u16::from_be_bytes([bytes[2], bytes[3]]),
+        sequence: u16::from_be_bytes([header[2], header[3]]),
         timestamp: word(4),
         ssrc: word(8),
         payload,

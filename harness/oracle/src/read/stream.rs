@@ -4,10 +4,11 @@
 //! the sender said. A byte that was transmitted again with another value is no news: the first one stands, as at the
 //! receiver, and the stream remembers the conflict.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddrV4;
 
 use busyhour_trace::{PacketId, SimTime};
+use rustc_hash::FxHashMap;
 
 use super::tcp::Segment;
 
@@ -54,8 +55,8 @@ pub struct Stream {
     consumed: u64,
     /// The bytes behind those, without a gap.
     bytes: Vec<u8>,
-    /// Where each packet's bytes begin, for those that aren't consumed.
-    marks: BTreeMap<u64, (SimTime, PacketId)>,
+    /// Where each packet's bytes begin, for those that aren't consumed; in their order.
+    marks: VecDeque<(u64, (SimTime, PacketId))>,
     /// What came too early, by its place.
     early: BTreeMap<u64, Piece>,
     /// The place of the FIN, and when it came.
@@ -70,7 +71,7 @@ impl Stream {
             first,
             consumed: 0,
             bytes: Vec::new(),
-            marks: BTreeMap::new(),
+            marks: VecDeque::new(),
             early: BTreeMap::new(),
             fin: None,
             end: None,
@@ -97,8 +98,8 @@ impl Stream {
         self.bytes.drain(..count);
         self.consumed += count as u64;
         // The mark that covers the first byte stays, whatever it says of bytes before.
-        if let Some((&covering, _)) = self.marks.range(..=self.consumed).next_back() {
-            self.marks = self.marks.split_off(&covering);
+        while self.marks.get(1).is_some_and(|(next, _)| *next <= self.consumed) {
+            self.marks.pop_front();
         }
     }
 
@@ -108,7 +109,8 @@ impl Stream {
         if place < self.consumed || place >= end {
             return None;
         }
-        self.marks.range(..=place).next_back().map(|(_, mark)| *mark)
+        let behind = self.marks.partition_point(|(begin, _)| *begin <= place);
+        Some(self.marks.get(behind.checked_sub(1)?)?.1)
     }
 
     /// How it ended, if it did. A FIN counts once every byte before it is there.
@@ -167,13 +169,13 @@ impl Stream {
                 self.fin = Some((fin as u64, at));
             }
         }
-        self.put(place as u64, Piece { at, packet, bytes: payload.to_vec() });
+        self.put(place as u64, at, packet, payload);
         while let Some(early) = self.early.first_entry() {
             if *early.key() > self.consumed + self.bytes.len() as u64 {
                 break;
             }
             let (place, piece) = early.remove_entry();
-            self.put(place, piece);
+            self.put(place, piece.at, piece.packet, &piece.bytes);
         }
         if let Some((fin, came)) = self.fin
             && self.next() >= fin
@@ -183,27 +185,27 @@ impl Stream {
         }
     }
 
-    fn put(&mut self, place: u64, piece: Piece) {
-        if piece.bytes.is_empty() {
+    fn put(&mut self, place: u64, at: SimTime, packet: PacketId, bytes: &[u8]) {
+        if bytes.is_empty() {
             return;
         }
         let next = self.next();
         if place > next {
-            self.put_early(place, piece);
+            self.put_early(place, Piece { at, packet, bytes: bytes.to_vec() });
             return;
         }
-        let known = ((next - place) as usize).min(piece.bytes.len());
-        let again = &piece.bytes[..known];
+        let known = ((next - place) as usize).min(bytes.len());
+        let (again, new) = bytes.split_at(known);
         // What was consumed can't be compared any more.
         let forgotten = (self.consumed.saturating_sub(place) as usize).min(known);
         let from = place.saturating_sub(self.consumed) as usize;
         let there = self.bytes.get(from..).unwrap_or_default();
         if let Some(differs) = again[forgotten..].iter().zip(there).position(|(new, old)| new != old) {
-            self.conflicts.push((place + (forgotten + differs) as u64, piece.packet));
+            self.conflicts.push((place + (forgotten + differs) as u64, packet));
         }
-        if known < piece.bytes.len() {
-            self.marks.insert(next, (piece.at, piece.packet));
-            self.bytes.extend_from_slice(&piece.bytes[known..]);
+        if !new.is_empty() {
+            self.marks.push_back((next, (at, packet)));
+            self.bytes.extend_from_slice(new);
         }
     }
 
@@ -249,7 +251,7 @@ impl Stream {
 /// ```
 #[derive(Debug, Default)]
 pub struct Streams {
-    flows: BTreeMap<Flow, Vec<Stream>>,
+    flows: FxHashMap<Flow, Vec<Stream>>,
     strays: u64,
 }
 
@@ -305,15 +307,12 @@ impl Streams {
 
     /// The newest streams along `flow` and against it, to read them together.
     pub fn both_mut(&mut self, flow: Flow) -> Option<(&mut Stream, &mut Stream)> {
-        // A range between the two may hold other flows, so each is looked for from its own end.
-        let (low, high) = (flow.min(flow.reversed()), flow.max(flow.reversed()));
-        let mut between = self.flows.range_mut(low..=high);
-        let (first, last) = (between.next()?, between.next_back()?);
-        if *first.0 != low || *last.0 != high {
+        if flow.from == flow.to {
+            // Who talks with himself has one stream for both.
             return None;
         }
-        let (low, high) = (first.1.last_mut()?, last.1.last_mut()?);
-        Some(if flow < flow.reversed() { (low, high) } else { (high, low) })
+        let [there, back] = self.flows.get_disjoint_mut([&flow, &flow.reversed()]);
+        Some((there?.last_mut()?, back?.last_mut()?))
     }
 
     /// Forgets the streams along `flow` and against it: nobody will read them.
@@ -324,7 +323,9 @@ impl Streams {
 
     /// Every stream, by flow, and by age where ports were used again.
     pub fn iter(&self) -> impl Iterator<Item = (Flow, &Stream)> {
-        self.flows.iter().flat_map(|(flow, lives)| lives.iter().map(|life| (*flow, life)))
+        let mut flows: Vec<_> = self.flows.iter().collect();
+        flows.sort_unstable_by_key(|(flow, _)| **flow);
+        flows.into_iter().flat_map(|(flow, lives)| lives.iter().map(|life| (*flow, life)))
     }
 
     /// How many segments with data belonged to no stream, or to one that was reset, and how many RSTs were too old.

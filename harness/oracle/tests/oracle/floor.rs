@@ -212,6 +212,23 @@ fn what_is_no_state_is_noticed() {
     }
 }
 
+/// Most polls say what the last one said, and are answered alike: none of them is missed for that.
+#[test]
+fn each_of_many_equal_polls_is_heard_also_when_segments_cut_it() {
+    let mut play = floor("vicidial", &[]);
+    let mut alice = Screen::log_in(&mut play, "alice", "alice", "s1");
+    alice.does(&mut play, "VDADready", &ready());
+    (0..3).for_each(|_| alice.polls(&mut play, &ready()));
+    let poll = "ACTION=poll&session_name=s1";
+    let head = format!("POST /agc/vdc_db_query.php HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n", poll.len());
+    alice.talk.say(&mut play, 0, 0x18, head.as_bytes());
+    alice.talk.say(&mut play, 0, 0x18, poll.as_bytes());
+    alice.talk.answer(&mut play, 200, &shown("BUSY", "", "", ""));
+    let verdicts = play.ends_later();
+    assert_eq!(verdicts.judged(STATE), 6);
+    fires(&verdicts, STATE, "is \"BUSY\", which is no state");
+}
+
 #[test]
 fn who_logs_in_again_disables_her_first_screen() {
     for disables in [true, false] {
