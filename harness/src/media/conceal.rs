@@ -2,6 +2,8 @@
 //! overlapped, and fades to nothing within 60 ms. Unlike the Appendix's it doesn't hold every frame back by 3.75 ms to
 //! smooth the way into the gap; the loop's own seam and the way out are.
 
+use std::ops::Range;
+
 use super::FRAME;
 
 /// The shortest pitch period that is looked for: 5 ms, 200 Hz.
@@ -10,15 +12,18 @@ const SHORTEST: usize = 40;
 const LONGEST: usize = 120;
 /// Over how many samples periods are compared: 20 ms.
 const COMPARED: usize = 160;
-/// How much is remembered.
+/// How much a gap is concealed from.
 const HISTORY: usize = LONGEST + COMPARED;
 /// Nothing fades in the first 10 ms; from then on a fifth in each 10 ms.
 const TEN_MS: usize = 80;
 
-/// What was played last, and what to play for want of more.
+/// What is played and was last, and what to play for want of more.
 #[derive(Debug, Clone)]
 pub struct Concealer {
-    history: [i16; HISTORY],
+    /// The frame that is being made and the two before it, in turn: nothing is copied to be remembered.
+    frames: [[i16; FRAME]; 3],
+    /// Which of them is being made.
+    making: usize,
     /// One period, whose end flows into its beginning.
     period: Vec<f64>,
     /// How many samples of the gap are concealed.
@@ -27,7 +32,7 @@ pub struct Concealer {
 
 impl Default for Concealer {
     fn default() -> Concealer {
-        Concealer { history: [0; HISTORY], period: Vec::new(), concealed: 0 }
+        Concealer { frames: [[0; FRAME]; 3], making: 0, period: Vec::new(), concealed: 0 }
     }
 }
 
@@ -35,19 +40,25 @@ impl Concealer {
     /// How long a gap can be concealed, in samples: 60 ms.
     pub const LONGEST_GAP: usize = 6 * TEN_MS;
 
-    /// Takes a frame that was played, lost or not: what the next gap is concealed from.
-    pub fn played(&mut self, frame: &[i16; FRAME]) {
-        self.history.copy_within(FRAME.., 0);
-        self.history[HISTORY - FRAME..].copy_from_slice(frame);
+    /// The frame that is being made: what was in it before is of no use.
+    pub fn frame(&mut self) -> &mut [i16; FRAME] {
+        &mut self.frames[self.making]
     }
 
-    /// Makes up the next samples of a gap.
-    pub fn conceal(&mut self, out: &mut [i16]) {
+    /// The frame is made and played, lost or not: the next gap is concealed from it.
+    pub fn played(&mut self) -> &[i16; FRAME] {
+        let played = self.making;
+        self.making = (played + 1) % self.frames.len();
+        &self.frames[played]
+    }
+
+    /// Makes up these samples of the frame, the next ones of a gap.
+    pub fn conceal(&mut self, window: Range<usize>) {
         if self.concealed == 0 {
             self.find_period();
         }
-        for sample in out {
-            *sample = self.next().round() as i16;
+        for n in window {
+            self.frames[self.making][n] = self.next().round() as i16;
             self.concealed += 1;
         }
     }
@@ -60,18 +71,19 @@ impl Concealer {
         self.concealed = (self.concealed + samples).min(Concealer::LONGEST_GAP);
     }
 
-    /// The gap is over, and these are the first samples behind it: the made-up ones fade into them.
-    pub fn resume(&mut self, good: &mut [i16]) {
+    /// The gap is over, and these are the frame's first samples behind it: the made-up ones fade into them.
+    pub fn resume(&mut self, good: Range<usize>) {
         if self.concealed == 0 {
             return;
         }
         // A quarter of a period, and 4 ms more for each 10 ms of gap, 10 ms at most.
         let longer = self.concealed.saturating_sub(TEN_MS) / TEN_MS * 32;
         let seam = (self.period.len() / 4 + longer).min(TEN_MS).min(good.len());
-        for (n, sample) in good[..seam].iter_mut().enumerate() {
+        for n in 0..seam {
             let share = (n + 1) as f64 / (seam + 1) as f64;
             let made_up = self.next();
             self.concealed += 1;
+            let sample = &mut self.frames[self.making][good.start + n];
             *sample = (f64::from(*sample) * share + made_up * (1.0 - share)).round() as i16;
         }
         self.concealed = 0;
@@ -95,11 +107,22 @@ impl Concealer {
         self.period[self.concealed % self.period.len()] * (1.0 - faded)
     }
 
+    /// The newest samples of the two frames that were played last.
+    fn history(&self) -> [i16; HISTORY] {
+        let of = |ago: usize| &self.frames[(self.making + self.frames.len() - ago) % self.frames.len()];
+        let mut history = [0; HISTORY];
+        let (before, last) = history.split_at_mut(HISTORY - FRAME);
+        before.copy_from_slice(&of(2)[2 * FRAME - HISTORY..]);
+        last.copy_from_slice(of(1));
+        history
+    }
+
     fn find_period(&mut self) {
-        let newest = &self.history[HISTORY - COMPARED..];
+        let history = self.history();
+        let newest = &history[HISTORY - COMPARED..];
         let mut best = (f64::MIN, SHORTEST);
         for lag in SHORTEST..=LONGEST {
-            let before = &self.history[HISTORY - COMPARED - lag..][..COMPARED];
+            let before = &history[HISTORY - COMPARED - lag..][..COMPARED];
             let (mut product, mut energy) = (0i64, 1i64);
             for (&one, &other) in newest.iter().zip(before) {
                 product += i64::from(one) * i64::from(other);
@@ -112,11 +135,11 @@ impl Concealer {
         }
         let lag = best.1;
         self.period.clear();
-        self.period.extend(self.history[HISTORY - lag..].iter().map(|&sample| f64::from(sample)));
+        self.period.extend(history[HISTORY - lag..].iter().map(|&sample| f64::from(sample)));
         let seam = lag / 4;
         for n in 0..seam {
             let share = (n + 1) as f64 / (seam + 1) as f64;
-            let before = f64::from(self.history[HISTORY - lag - seam + n]);
+            let before = f64::from(history[HISTORY - lag - seam + n]);
             let last = &mut self.period[lag - seam + n];
             *last = *last * (1.0 - share) + before * share;
         }
@@ -134,19 +157,28 @@ mod tests {
     fn after_half_a_second() -> Concealer {
         let mut concealer = Concealer::default();
         for n in 0..25 {
-            let mut frame = [0; FRAME];
-            HUM.fill(n * FRAME as u64, &mut frame);
-            concealer.played(&frame);
+            HUM.fill(n * FRAME as u64, concealer.frame());
+            concealer.played();
         }
         concealer
+    }
+
+    /// The next so many samples of a gap.
+    fn made_up(concealer: &mut Concealer, samples: usize) -> Vec<i16> {
+        let mut made_up = Vec::new();
+        while made_up.len() < samples {
+            concealer.conceal(0..FRAME);
+            made_up.extend_from_slice(concealer.frame());
+        }
+        made_up
     }
 
     #[test]
     fn a_periodic_sound_goes_on_in_step_and_fades_in_60_ms() {
         let mut concealer = after_half_a_second();
-        let (mut said, mut made_up) = ([0; 640], [0; 640]);
+        let mut said = [0; 640];
         HUM.fill(25 * FRAME as u64, &mut said);
-        concealer.conceal(&mut made_up);
+        let made_up = made_up(&mut concealer, 640);
         for n in 0..80 {
             assert!(
                 (i32::from(said[n]) - i32::from(made_up[n])).abs() < 40,
@@ -165,22 +197,20 @@ mod tests {
     #[test]
     fn what_follows_a_gap_is_faded_into() {
         let mut concealer = after_half_a_second();
-        concealer.conceal(&mut [0; FRAME]);
-        let mut good = [0; FRAME];
-        HUM.fill(26 * FRAME as u64, &mut good);
-        let said = good;
-        concealer.resume(&mut good);
+        concealer.conceal(0..FRAME);
+        concealer.played();
+        HUM.fill(26 * FRAME as u64, concealer.frame());
+        let said = *concealer.frame();
+        concealer.resume(0..FRAME);
+        let good = *concealer.frame();
         assert_ne!(good[..20], said[..20]);
         assert_eq!(good[80..], said[80..], "10 ms at most");
-        let after = good;
-        concealer.resume(&mut good);
-        assert_eq!(good, after, "where there was no gap nothing is done");
+        concealer.resume(0..FRAME);
+        assert_eq!(*concealer.frame(), good, "where there was no gap nothing is done");
     }
 
     #[test]
     fn out_of_silence_comes_silence() {
-        let mut out = [1; 320];
-        Concealer::default().conceal(&mut out);
-        assert_eq!(out, [0; 320]);
+        assert_eq!(made_up(&mut Concealer::default(), 320), [0; 320]);
     }
 }

@@ -6,7 +6,8 @@
 //! it while it's due the buffer must be deeper than the gap, so it's three frames deep at least, as long as a gap can be
 //! concealed at all.
 
-use std::collections::BTreeMap;
+use std::collections::VecDeque;
+use std::ops::Range;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -89,6 +90,7 @@ impl Playout {
 
 #[derive(Debug, Clone)]
 struct Waiting {
+    number: u64,
     /// Its first sample, counted on across wraps; none for what isn't audio.
     audio: Option<(u64, Codec, Bytes)>,
 }
@@ -101,7 +103,8 @@ pub struct Buffer {
     most: u64,
     /// How deep it is now, in samples.
     delay: u64,
-    waiting: BTreeMap<u64, Waiting>,
+    /// In the order of their numbers.
+    waiting: VecDeque<Waiting>,
     /// Which sample arrives (undelayed) at which moment; the quickest packet sets it.
     anchor: Option<(u64, u64)>,
     /// The timestamp of the last packet that came, and where it lies.
@@ -138,7 +141,7 @@ impl Buffer {
             least,
             most,
             delay: least,
-            waiting: BTreeMap::new(),
+            waiting: VecDeque::new(),
             anchor: None,
             last_timestamp: (0, 0),
             taken: None,
@@ -214,18 +217,23 @@ impl Buffer {
             }
             self.spare = (u64::MAX, now);
         }
-        self.put(number, Waiting { audio: Some((at, codec, payload)) });
+        self.put(Waiting { number, audio: Some((at, codec, payload)) });
     }
 
     /// A packet came that isn't audio (an event): its number isn't missing.
     pub fn pass(&mut self, number: u64) {
         if self.taken.is_none_or(|taken| number > taken) {
-            self.put(number, Waiting { audio: None });
+            self.put(Waiting { number, audio: None });
         }
     }
 
-    fn put(&mut self, number: u64, packet: Waiting) {
-        self.waiting.entry(number).or_insert(packet);
+    fn put(&mut self, packet: Waiting) {
+        // Mostly it's the newest.
+        let newer = self.waiting.iter().rev().take_while(|other| other.number >= packet.number).count();
+        let place = self.waiting.len() - newer;
+        if self.waiting.get(place).is_none_or(|other| other.number != packet.number) {
+            self.waiting.insert(place, packet);
+        }
         if self.waiting.len() > CAPACITY {
             self.take_first();
         }
@@ -240,7 +248,7 @@ impl Buffer {
     }
 
     fn take_first(&mut self) {
-        if let Some((number, _)) = self.waiting.pop_first() {
+        if let Some(Waiting { number, .. }) = self.waiting.pop_front() {
             self.count_gap(number);
             self.playout.played += 1;
             self.taken = Some(number);
@@ -260,7 +268,7 @@ impl Buffer {
     /// When the next frame could be due that has something in it; none if nothing waits.
     pub fn next_due(&self) -> Option<SimTime> {
         let (place, moment) = self.anchor?;
-        let first = self.waiting.values().find_map(|packet| packet.audio.as_ref())?.0.max(self.played_until);
+        let first = self.waiting.iter().find_map(|packet| packet.audio.as_ref())?.0.max(self.played_until);
         let due = (moment + self.delay).saturating_add_signed(first as i64 - place as i64);
         Some(SimTime(due * NANOS_OF_A_SAMPLE))
     }
@@ -271,26 +279,29 @@ impl Buffer {
     }
 
     /// The frame that begins now, some of it made up perhaps; none if nothing was sent for it, or nothing is here.
-    pub fn frame(&mut self, now: SimTime) -> Option<[i16; FRAME]> {
+    pub fn frame(&mut self, now: SimTime) -> Option<&[i16; FRAME]> {
         let (place, moment) = self.anchor?;
         let begin = place as i64 + samples_at(now) as i64 - moment as i64 - self.delay as i64;
         let begin = u64::try_from(begin).ok()?;
         let end = begin + FRAME as u64;
-        let mut out = [0; FRAME];
         // What a deeper buffer would play a second time.
         let mut at = begin.max(self.played_until).min(end);
+        let window = |from: u64, until: u64| (from - begin) as usize..(until - begin) as usize;
         let mut sounds = false;
+        if !self.waiting.is_empty() {
+            self.concealer.frame().fill(0);
+        }
         while at < end {
-            let Some((&number, packet)) = self.waiting.first_key_value() else { break };
-            let Some((start, codec, payload)) = packet.audio.as_ref() else {
+            let Some(Waiting { number, audio }) = self.waiting.front() else { break };
+            let Some((start, codec, payload)) = audio else {
                 self.take_first();
                 continue;
             };
             let (start, over) = (*start, start + payload.len() as u64);
             if start > at {
                 let until = start.min(end);
-                if self.missing_before(number) > 0 {
-                    self.conceal(&mut out[(at - begin) as usize..(until - begin) as usize]);
+                if self.missing_before(*number) > 0 {
+                    self.conceal(window(at, until));
                     sounds = true;
                 } else {
                     self.concealer.forget_gap();
@@ -300,9 +311,9 @@ impl Buffer {
             }
             if over > at {
                 let until = over.min(end);
-                let window = &mut out[(at - begin) as usize..(until - begin) as usize];
-                codec.decode_into(&payload[(at - start) as usize..(until - start) as usize], window);
-                self.concealer.resume(window);
+                let samples = &mut self.concealer.frame()[window(at, until)];
+                codec.decode_into(&payload[(at - start) as usize..(until - start) as usize], samples);
+                self.concealer.resume(window(at, until));
                 self.starved = 0;
                 sounds = true;
                 at = until;
@@ -316,20 +327,16 @@ impl Buffer {
             self.starved += end - at;
         }
         self.played_until = self.played_until.max(at);
-        if !sounds {
-            return None;
-        }
-        self.concealer.played(&out);
-        Some(out)
+        sounds.then(|| self.concealer.played())
     }
 
-    fn conceal(&mut self, out: &mut [i16]) {
+    fn conceal(&mut self, window: Range<usize>) {
         let starved = std::mem::take(&mut self.starved);
         if starved > 0 {
             self.concealer.skip(starved as usize);
         }
-        self.concealer.conceal(out);
-        self.playout.concealed += out.len() as u64;
+        self.playout.concealed += window.len() as u64;
+        self.concealer.conceal(window);
     }
 }
 
@@ -371,7 +378,7 @@ mod tests {
                         insert(buffer, ms(at), number, frame);
                     }
                 }
-                buffer.frame(ms(n * 20))
+                buffer.frame(ms(n * 20)).copied()
             })
             .collect()
     }

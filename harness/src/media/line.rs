@@ -4,12 +4,15 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddrV4;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::Notify;
+use tokio::sync::futures::Notified;
 use tokio::task::AbortHandle;
+use tokio::time::Sleep;
 
 use super::latch::{Latch, reports_at};
 use super::ports::Ports;
@@ -404,23 +407,34 @@ async fn beat(shared: Rc<Shared>, way: Way) {
     }
     let mut tick = shared.host.now();
     shared.state.borrow_mut().played = tick;
+    // Both are used again for each tick.
+    let mut timer = pin!(tokio::time::sleep_until(kernel_here().instant(tick)));
+    let mut changed = pin!(shared.changed.notified());
     loop {
         let next = turn(&shared, &way, tick).await;
-        tick = rest(&shared, tick, next).await;
+        tick = rest(&shared, tick, next, timer.as_mut(), changed.as_mut()).await;
     }
 }
 
 /// Waits for a tick of the grid, or for the first one after a change.
-async fn rest(shared: &Shared, from: SimTime, next: SimTime) -> SimTime {
+async fn rest<'a>(
+    shared: &'a Shared,
+    from: SimTime,
+    next: SimTime,
+    mut timer: Pin<&mut Sleep>,
+    mut changed: Pin<&mut Notified<'a>>,
+) -> SimTime {
     shared.planned.set(next);
-    let wake = kernel_here().instant(next);
+    timer.as_mut().reset(kernel_here().instant(next));
     tokio::select! {
         biased;
-        () = tokio::time::sleep_until(wake) => {}
-        () = shared.changed.notified() => {
+        () = &mut timer => {}
+        () = &mut changed => {
+            changed.set(shared.changed.notified());
             let soon = on_the_grid(from, shared.host.now()).max(from + FRAME_TIME).min(next);
             shared.planned.set(soon);
-            tokio::time::sleep_until(kernel_here().instant(soon)).await;
+            timer.set(tokio::time::sleep_until(kernel_here().instant(soon)));
+            timer.await;
             return soon;
         }
     }
@@ -450,7 +464,8 @@ async fn turn(shared: &Shared, way: &Way, tick: SimTime) -> SimTime {
             && !state.behaviour.dumb
             && let Some(to) = to
         {
-            let samples = said(shared, state, tick);
+            let mut samples = [0; FRAME];
+            say(shared, state, tick, &mut samples);
             packet = state.stream.frame_to_send(tick, &samples).map(|packet| (packet, to));
         }
         if !state.behaviour.deaf && !state.closed {
@@ -499,31 +514,29 @@ pub(super) fn catch_up(
         }
         after = SimTime(tick.0 - back * frame_time);
         if let Some(frame) = stream.frame_to_play(after) {
-            play(after, &frame);
+            play(after, frame);
         }
     }
     if let Some(frame) = stream.frame_to_play(tick) {
-        play(tick, &frame);
+        play(tick, frame);
     }
 }
 
-/// What goes out: the frame that is over now.
-fn said(shared: &Shared, state: &mut State, tick: SimTime) -> [i16; FRAME] {
-    let mut samples = [0; FRAME];
+/// Puts what goes out into silence: the frame that is over now.
+fn say(shared: &Shared, state: &mut State, tick: SimTime, samples: &mut [i16; FRAME]) {
     if state.muted {
-        return samples;
+        return;
     }
     if let Some((sound, since)) = &state.playing {
-        sound.fill(tick.since(*since).as_nanos() as u64 / 125_000, &mut samples);
-        return samples;
+        sound.fill(tick.since(*since).as_nanos() as u64 / 125_000, samples);
+        return;
     }
     let from = SimTime(tick.0.saturating_sub(FRAME_TIME.as_nanos() as u64));
-    let lost = shared.microphone.said(from, &mut samples).is_err();
+    let lost = shared.microphone.said(from, samples).is_err();
     if lost && !std::mem::replace(&mut state.microphone_lost, lost) {
         shared.tell(state, LineEvent::MicrophoneLost);
     }
     state.microphone_lost = lost;
-    samples
 }
 
 /// Tells of silence, once; says when it would, if nothing comes until then.

@@ -1,9 +1,11 @@
 //! A conference: its members' audio is mixed, and each hears all the others.
 
-use std::cell::{Cell, RefCell};
+use std::borrow::Cow;
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddrV4;
+use std::pin::pin;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -94,9 +96,9 @@ struct Member {
     changed: SimTime,
     /// The last tick up to which what came was heard.
     heard: SimTime,
-    /// The frame that is heard now, and the last one that those weren't sent yet who aren't sent every frame.
-    frame: Option<[i16; FRAME]>,
+    /// The last frame that those weren't sent yet who aren't sent every frame, and whether it's heard now.
     lately: Option<[i16; FRAME]>,
+    says_it_now: bool,
     tasks: Vec<AbortHandle>,
 }
 
@@ -159,8 +161,8 @@ impl Conference {
             ear: None,
             changed,
             heard: changed,
-            frame: None,
             lately: None,
+            says_it_now: false,
             tasks,
         };
         shared.members.borrow_mut().insert(id, member);
@@ -371,11 +373,15 @@ async fn beat(shared: Rc<Shared>) {
     }
     let mut tick = shared.host.now();
     let mut outgoing = Vec::new();
+    // Both are used again for each tick.
+    let mut timer = pin!(tokio::time::sleep_until(kernel_here().instant(tick)));
+    let mut changed = pin!(shared.changed.notified());
     loop {
         if shared.members.borrow().is_empty() {
             // Nobody is there: no reason to wake up until somebody is.
             while shared.members.borrow().is_empty() {
-                shared.changed.notified().await;
+                changed.as_mut().await;
+                changed.set(shared.changed.notified());
             }
             tick = on_the_grid(tick, shared.host.now());
             tokio::time::sleep_until(kernel_here().instant(tick)).await;
@@ -390,12 +396,15 @@ async fn beat(shared: Rc<Shared>) {
             }
         }
         let mut target = next;
+        timer.as_mut().reset(kernel_here().instant(next));
         tokio::select! {
             biased;
-            () = tokio::time::sleep_until(kernel_here().instant(next)) => {}
-            () = shared.changed.notified() => {
+            () = &mut timer => {}
+            () = &mut changed => {
+                changed.set(shared.changed.notified());
                 target = on_the_grid(tick, shared.host.now()).max(tick + FRAME_TIME).min(next);
-                tokio::time::sleep_until(kernel_here().instant(target)).await;
+                timer.set(tokio::time::sleep_until(kernel_here().instant(target)));
+                timer.as_mut().await;
             }
         }
         let now = shared.host.now();
@@ -412,74 +421,92 @@ struct Outgoing {
 impl Member {
     /// Takes what came since the last tick.
     fn listen(&mut self, tick: SimTime) {
-        self.frame = None;
-        let Member { stream, ear, frame, lately, .. } = self;
+        let Member { stream, ear, lately, .. } = self;
         let mut ear = ear.as_mut().filter(|ear| ear.listens());
+        let mut now = false;
         catch_up(stream, self.heard, tick, |at, said| {
             *lately = Some(*said);
-            if at == tick {
-                *frame = Some(*said);
-            } else if let Some(ear) = &mut ear {
+            now = at == tick;
+            if let Some(ear) = ear.as_mut().filter(|_| at != tick) {
                 ear.hear(at, Some(said));
             }
         });
         if let Some(ear) = ear {
-            ear.hear(tick, frame.as_ref());
+            ear.hear(tick, lately.as_ref().filter(|_| now));
         }
+        self.says_it_now = now;
         self.heard = tick;
     }
 
     /// What others may hear of her: all that she says, or what wasn't heard yet of it.
     fn says(&self, lately: bool) -> Option<&[i16; FRAME]> {
-        if lately { self.lately.as_ref() } else { self.frame.as_ref() }
-    }
-
-    fn talks(&self, lately: bool) -> Option<&[i16; FRAME]> {
-        self.says(lately).filter(|_| self.heard_by == HeardBy::All)
+        self.lately.as_ref().filter(|_| lately || self.says_it_now)
     }
 }
 
 /// What is said in a room, for whoever hears it.
 struct Said {
-    mix: Mix,
-    speaking: usize,
-    /// Who whispers, to whom, and what: seldom anybody.
-    whispers: Vec<(MemberId, [i16; FRAME])>,
+    voices: Vec<Voice>,
+    /// All who talk, together: made when somebody hears several.
+    mix: OnceCell<Mix>,
+}
+
+struct Voice {
+    of: MemberId,
+    heard_by: HeardBy,
+    frame: [i16; FRAME],
 }
 
 impl Said {
     fn by(members: &BTreeMap<MemberId, Member>, lately: bool) -> Said {
-        let mut said = Said { mix: Mix::default(), speaking: 0, whispers: Vec::new() };
-        for member in members.values() {
-            match (member.says(lately), member.heard_by) {
-                (Some(frame), HeardBy::All) => {
-                    said.mix.add(frame);
-                    said.speaking += 1;
-                }
-                (Some(frame), HeardBy::Only(one)) => said.whispers.push((one, *frame)),
-                (Some(_), HeardBy::Nobody) | (None, _) => {}
-            }
-        }
-        said
+        let voice = |(of, member): (&MemberId, &Member)| {
+            let frame = *member.says(lately)?;
+            Some(Voice { of: *of, heard_by: member.heard_by, frame })
+        };
+        Said { voices: members.iter().filter_map(voice).collect(), mix: OnceCell::new() }
     }
 
-    /// Whether there's anything for her, whose own talk this is.
-    fn has_something_for(&self, id: MemberId, own: Option<&[i16; FRAME]>) -> bool {
-        self.speaking > usize::from(own.is_some()) || self.whispers.iter().any(|(to, _)| *to == id)
+    fn whispers(&self, id: MemberId) -> impl Iterator<Item = &[i16; FRAME]> {
+        self.voices.iter().filter(move |voice| voice.heard_by == HeardBy::Only(id)).map(|voice| &voice.frame)
+    }
+
+    fn talk(&self) -> impl Iterator<Item = &Voice> {
+        self.voices.iter().filter(|voice| voice.heard_by == HeardBy::All)
+    }
+
+    /// Whether there's anything for her.
+    fn has_something_for(&self, id: MemberId) -> bool {
+        self.talk().any(|voice| voice.of != id) || self.whispers(id).next().is_some()
     }
 
     /// What she hears, with the music that is hers alone.
-    fn heard_by(&self, id: MemberId, own: Option<&[i16; FRAME]>, music: Option<&[i16; FRAME]>) -> [i16; FRAME] {
-        let samples = own.map_or_else(|| self.mix.all(), |own| self.mix.without(own));
-        let whispers = self.whispers.iter().filter(|(to, _)| *to == id).map(|(_, frame)| frame);
-        let mut more = music.into_iter().chain(whispers).peekable();
+    fn heard_by(&self, id: MemberId, music: Option<&[i16; FRAME]>) -> Cow<'_, [i16; FRAME]> {
+        let mut more = music.into_iter().chain(self.whispers(id)).peekable();
         if more.peek().is_none() {
-            return samples;
+            return self.talk_heard_by(id);
         }
         let mut all = Mix::default();
-        all.add(&samples);
+        all.add(&self.talk_heard_by(id));
         more.for_each(|frame| all.add(frame));
-        all.all()
+        Cow::Owned(all.all())
+    }
+
+    fn talk_heard_by(&self, id: MemberId) -> Cow<'_, [i16; FRAME]> {
+        let mut others = self.talk().filter(|voice| voice.of != id);
+        match (others.next(), others.next()) {
+            (None, _) => Cow::Borrowed(&[0; FRAME]),
+            // Mostly two are in a room: there's nothing to mix.
+            (Some(other), None) => Cow::Borrowed(&other.frame),
+            _ => {
+                let mix = self.mix.get_or_init(|| {
+                    let mut mix = Mix::default();
+                    self.talk().for_each(|voice| mix.add(&voice.frame));
+                    mix
+                });
+                let own = self.talk().find(|voice| voice.of == id);
+                Cow::Owned(own.map_or_else(|| mix.all(), |own| mix.without(&own.frame)))
+            }
+        }
     }
 }
 
@@ -489,30 +516,33 @@ impl Said {
 /// said since. It need not wake for each frame that comes.
 fn mix(shared: &Shared, tick: SimTime, outgoing: &mut Vec<Outgoing>) -> SimTime {
     let mut members = shared.members.borrow_mut();
+    let every_frame =
+        |member: &Member| shared.cadence.every_frame(tick, member.changed) || member.stream.is_pressing();
+    let mut anybody_every_frame = false;
     for member in members.values_mut() {
         member.listen(tick);
+        anybody_every_frame |= every_frame(member);
     }
     let spares = tick.since(shared.spared.get()) >= REST;
-    let now = Said::by(&members, false);
+    let now = anybody_every_frame.then(|| Said::by(&members, false));
     let since = spares.then(|| Said::by(&members, true));
     let alone = members.len() == 1;
     let mut next = tick + ALONE;
     for (id, member) in members.iter_mut() {
-        let full = shared.cadence.every_frame(tick, member.changed) || member.stream.is_pressing();
+        let full = every_frame(member);
         let lonely = alone && member.playing.is_none();
-        let said = if full { Some(&now) } else { since.as_ref() };
+        let said = if full { now.as_ref() } else { since.as_ref() };
         let mut packet = None;
         if let Some(said) = said
             && let Some(to) = member.latch.as_ref().and_then(Latch::to)
         {
-            let own = member.talks(!full);
             let rested = || member.stream.last_sent().is_none_or(|last| tick.since(last) >= ALONE);
-            if full || !lonely || said.has_something_for(*id, own) || rested() {
+            if full || !lonely || said.has_something_for(*id) || rested() {
                 let mut music = None;
                 if let Some((sound, since)) = &member.playing {
                     sound.fill(tick.since(*since).as_nanos() as u64 / 125_000, music.insert([0; FRAME]));
                 }
-                let samples = said.heard_by(*id, own, music.as_ref());
+                let samples = said.heard_by(*id, music.as_ref());
                 packet = member.stream.frame_to_send(tick, &samples).map(|packet| (packet, to));
             }
         }

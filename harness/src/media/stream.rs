@@ -145,7 +145,7 @@ pub enum Heard {
 /// let packet = alice.frame_to_send(SimTime::ZERO, &[1000; 160]).unwrap();
 /// assert_eq!(bob.receive(SimTime::ZERO, packet), Heard::Media);
 /// assert_eq!(bob.frame_to_play(SimTime(40_000_000)), None, "not yet");
-/// assert_eq!(bob.frame_to_play(SimTime(60_000_000)), Some([988; 160]));
+/// assert_eq!(bob.frame_to_play(SimTime(60_000_000)), Some(&[988; 160]));
 /// # Ok::<(), std::net::AddrParseError>(())
 /// ```
 #[derive(Debug, Clone)]
@@ -162,7 +162,6 @@ pub struct Stream {
     sent: u64,
     octets: u64,
     keys: dtmf::Sender,
-    scratch: Vec<u8>,
 
     source: Option<Reception>,
     /// Another that may take the source's place: who, and its next number.
@@ -174,6 +173,8 @@ pub struct Stream {
     expects_since: Option<SimTime>,
     buffer: Buffer,
     noise: Option<noise::Description>,
+    /// What was last heard of it.
+    hiss: [i16; FRAME],
     events: dtmf::Receiver,
     digits: String,
     before: Totals,
@@ -212,7 +213,6 @@ impl Stream {
             sent: 0,
             octets: 0,
             keys: dtmf::Sender::default(),
-            scratch: Vec::with_capacity(HEADER + FRAME),
             source: None,
             candidate: None,
             last_heard: SimTime::ZERO,
@@ -221,6 +221,7 @@ impl Stream {
             expects_since: None,
             buffer: Buffer::default(),
             noise: None,
+            hiss: [0; FRAME],
             events: dtmf::Receiver::default(),
             digits: String::new(),
             before: Totals::default(),
@@ -331,35 +332,35 @@ impl Stream {
 
     /// The packet for the frame that ends now; none if nothing is to be sent.
     pub fn frame_to_send(&mut self, now: SimTime, samples: &[i16; FRAME]) -> Option<Bytes> {
-        let remote = self.remote.filter(|remote| remote.direction.sends())?;
+        let remote = self.remote.as_ref().filter(|remote| remote.direction.sends())?;
         let timestamp = self.clock.wrapping_add((now.0 / NANOS_OF_A_SAMPLE) as u32);
-        let mut payload = std::mem::take(&mut self.scratch);
-        payload.clear();
         let event = remote.telephone_event.and_then(|event| Some((event, self.keys.frame(timestamp)?)));
-        let (payload_type, timestamp, marker) = match event {
+        let mut datagram = Vec::with_capacity(HEADER + FRAME);
+        match event {
             Some((payload_type, packet)) => {
-                payload.extend_from_slice(&packet.payload.write());
-                (payload_type, packet.timestamp, packet.marker)
+                datagram.extend_from_slice(&self.header(payload_type, packet.timestamp, packet.marker));
+                datagram.extend_from_slice(&packet.payload.write());
             }
             None => {
-                remote.codec.encode(samples, &mut payload);
                 // A talkspurt begins where frames were left out (RFC 3551 4.1).
                 let spurt = self.last_sent.is_none_or(|last| now.since(last) > FRAME_TIME + FRAME_TIME / 2);
-                (remote.payload_type, timestamp, spurt)
+                datagram.extend_from_slice(&self.header(remote.payload_type, timestamp, spurt));
+                remote.codec.encode(samples, &mut datagram);
             }
-        };
-        let mut packet = Vec::with_capacity(HEADER + payload.len());
-        packet.extend([2 << 6, u8::from(marker) << 7 | payload_type]);
-        packet.extend(self.sequence.to_be_bytes());
-        packet.extend(timestamp.to_be_bytes());
-        packet.extend(self.ssrc.to_be_bytes());
-        packet.extend_from_slice(&payload);
+        }
         self.sequence = self.sequence.wrapping_add(1);
         self.last_sent = Some(now);
         self.sent += 1;
-        self.octets += payload.len() as u64;
-        self.scratch = payload;
-        Some(packet.into())
+        self.octets += (datagram.len() - HEADER) as u64;
+        Some(datagram.into())
+    }
+
+    /// The header of the next packet.
+    fn header(&self, payload_type: u8, timestamp: u32, marker: bool) -> [u8; HEADER] {
+        let [s0, s1] = self.sequence.to_be_bytes();
+        let [t0, t1, t2, t3] = timestamp.to_be_bytes();
+        let [w0, w1, w2, w3] = self.ssrc.to_be_bytes();
+        [2 << 6, u8::from(marker) << 7 | payload_type, s0, s1, t0, t1, t2, t3, w0, w1, w2, w3]
     }
 
     /// Takes a datagram in.
@@ -442,10 +443,13 @@ impl Stream {
     }
 
     /// The frame that is heard from now on; none if nothing is to be played: nothing was sent for it, or nothing came.
-    pub fn frame_to_play(&mut self, now: SimTime) -> Option<[i16; FRAME]> {
-        self.remote.filter(|remote| remote.direction.receives())?;
+    pub fn frame_to_play(&mut self, now: SimTime) -> Option<&[i16; FRAME]> {
+        self.remote.as_ref().filter(|remote| remote.direction.receives())?;
         let frame = self.buffer.frame(now);
-        frame.or_else(|| self.noise.as_ref().map(|noise| noise.frame(&mut self.random)))
+        frame.or_else(|| {
+            self.hiss = self.noise.as_ref()?.frame(&mut self.random);
+            Some(&self.hiss)
+        })
     }
 
     /// When [`frame_to_play`](Stream::frame_to_play) may find something, at the earliest; none if nothing waits.
@@ -710,7 +714,7 @@ mod tests {
         let last = Packet::read(alice.frame_to_send(ms(100), &LOUD).unwrap()).unwrap();
         let noise = Packet { payload_type: 13, payload: noise::Description::white(40).write(), ..last };
         bob.receive(ms(100), noise.write());
-        let frames: Vec<_> = (6..20).filter_map(|n| bob.frame_to_play(ms(n * 20))).collect();
+        let frames: Vec<_> = (6..20).filter_map(|n| bob.frame_to_play(ms(n * 20)).copied()).collect();
         assert_eq!(frames.len(), 14);
         assert!(frames[13].iter().any(|&sample| sample != 0) && frames[13].iter().all(|&sample| sample.abs() < 600));
         assert_eq!(bob.stats().loss_share, 0.0);

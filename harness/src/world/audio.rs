@@ -111,8 +111,14 @@ fn tones(hz: [f64; 2], level: f64, first: u64, out: &mut [i16]) {
 }
 
 /// Tones of so many hertz, and their multiples, begin anew after 100 ms.
-const PERIODIC: f64 = 10.0;
+const PERIODIC: i64 = 10;
 const PERIOD: usize = RATE as usize / 10;
+
+/// In whole numbers, since a remainder of floats is no instruction but a loop.
+fn is_periodic(hz: f64) -> bool {
+    let whole = hz as i64;
+    whole as f64 == hz && whole % PERIODIC == 0
+}
 
 thread_local! {
     /// The periods of the pairs of tones that were asked for: voices go on all day.
@@ -163,7 +169,7 @@ impl Sound {
     pub fn fill(&self, first: u64, out: &mut [i16]) {
         match self {
             Sound::Silence => out.fill(0),
-            Sound::Tones { hz, level } if hz.iter().all(|hz| hz % PERIODIC == 0.0) => {
+            Sound::Tones { hz, level } if hz.iter().all(|hz| is_periodic(*hz)) => {
                 let period = period_of(*hz, *level);
                 let mut at = (first % PERIOD as u64) as usize;
                 let mut rest = out;

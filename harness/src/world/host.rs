@@ -19,7 +19,7 @@ use super::disk::Filesystem;
 use super::fault::{FaultId, in_words};
 use super::files::{self, CAPACITY, WaitsFor};
 use super::interpose::{self, Life};
-use super::kernel::{Kernel, Mode, kernel_here};
+use super::kernel::{Kernel, Mode, kernel_here, now_here};
 use super::random::Random;
 use super::sound::Devices;
 
@@ -231,7 +231,7 @@ impl Host {
 
     /// The moment that it is, as the universe counts. For logs and measurements; programs have [`Host::wall_clock`].
     pub fn now(&self) -> SimTime {
-        self.kernel().now()
+        now_here()
     }
 
     /// The time of day as this host's clock shows it.

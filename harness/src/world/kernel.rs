@@ -224,6 +224,11 @@ pub(crate) fn kernel_here() -> Rc<Kernel> {
     KERNEL.with(|kernel| kernel.borrow().clone()).expect("a host is used on the thread of its universe, while it lasts")
 }
 
+/// The moment that it is in the universe that lives on this thread.
+pub(crate) fn now_here() -> SimTime {
+    moment().unwrap_or_else(|| kernel_here().now())
+}
+
 pub(crate) fn set_kernel(kernel: Option<Rc<Kernel>>) {
     time_passed();
     KERNEL.with(|slot| *slot.borrow_mut() = kernel);

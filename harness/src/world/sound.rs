@@ -8,13 +8,14 @@
 use std::fs::OpenOptions;
 use std::io::{self, Seek as _, SeekFrom, Write as _};
 use std::path::Path;
+use std::rc::Rc;
 use std::time::Duration;
 
 use crate::trace::{HostId, SimTime};
 
 use super::audio::{DeviceLost, Forgotten, Microphone, RATE, Sound, Speaker, wav};
-use super::host::{Host, Power};
-use super::kernel::{Mode, kernel_here};
+use super::host::{Host, HostState, Power};
+use super::kernel::{Mode, kernel_here, now_here};
 
 /// What is said in live mode, in the host's folder.
 const SAID: &str = "microphone.wav";
@@ -68,10 +69,11 @@ fn lost(_: DeviceLost) -> io::Error {
     io::Error::new(io::ErrorKind::NotConnected, "the microphone is gone")
 }
 
-fn alive(host: HostId, epoch: u32) -> io::Result<()> {
+/// The host whose devices they are, if it runs.
+fn running(host: HostId, epoch: u32) -> io::Result<Rc<HostState>> {
     let state = kernel_here().host(host);
     if state.epoch() == epoch && state.power() == Power::Up {
-        Ok(())
+        Ok(state)
     } else {
         Err(io::Error::new(io::ErrorKind::ConnectionAborted, "the host doesn't run"))
     }
@@ -97,12 +99,10 @@ impl HostMicrophone {
         }
         let mut read = Vec::with_capacity(samples);
         loop {
-            alive(self.host, self.epoch)?;
             {
-                let kernel = kernel_here();
-                let state = kernel.host(self.host);
+                let state = running(self.host, self.epoch)?;
                 let mut devices = state.devices.borrow_mut();
-                read.extend(devices.microphone.read(kernel.now(), samples - read.len()).map_err(lost)?);
+                read.extend(devices.microphone.read(now_here(), samples - read.len()).map_err(lost)?);
             }
             if read.len() == samples {
                 return Ok(read);
@@ -120,9 +120,8 @@ impl HostMicrophone {
     /// # Errors
     /// As [`HostMicrophone::read`].
     pub fn said(&self, from: SimTime, out: &mut [i16]) -> io::Result<()> {
-        alive(self.host, self.epoch)?;
+        let state = running(self.host, self.epoch)?;
         self.feed_from_file()?;
-        let state = kernel_here().host(self.host);
         let said = state.devices.borrow_mut().microphone.said(from, out);
         said.map_err(lost)
     }
@@ -130,8 +129,11 @@ impl HostMicrophone {
     /// In live mode a file is what is said.
     fn feed_from_file(&self) -> io::Result<()> {
         let kernel = kernel_here();
+        if kernel.mode() == Mode::Simulated {
+            return Ok(());
+        }
         let state = kernel.host(self.host);
-        if kernel.mode() == Mode::Live && !std::mem::replace(&mut state.devices.borrow_mut().fed_from_file, true) {
+        if !std::mem::replace(&mut state.devices.borrow_mut().fed_from_file, true) {
             let file = kernel.files().join(state.name()).join(SAID);
             if file.exists() {
                 let said = wav::read(&std::fs::read(&file)?).map_err(|error| {
@@ -157,24 +159,22 @@ impl HostSpeaker {
     /// # Errors
     /// The host doesn't run, or (live) the WAV file can't be written.
     pub fn play(&self, samples: &[i16]) -> io::Result<SimTime> {
-        self.play_from(kernel_here().now(), samples)
+        self.play_from(now_here(), samples)
     }
 
     /// The same, for a program that keeps a clock of its own: they sounded from a moment on that is over.
     pub(crate) fn play_from(&self, at: SimTime, samples: &[i16]) -> io::Result<SimTime> {
-        alive(self.host, self.epoch)?;
-        let kernel = kernel_here();
-        let state = kernel.host(self.host);
+        let state = running(self.host, self.epoch)?;
         let mut devices = state.devices.borrow_mut();
-        if kernel.mode() == Mode::Live {
-            devices.speaker.remember(None);
+        let kernel = kernel_here();
+        if kernel.mode() == Mode::Simulated {
+            return Ok(devices.speaker.play(at, samples));
         }
+        devices.speaker.remember(None);
         let until = devices.speaker.play(at, samples);
-        if kernel.mode() == Mode::Live {
-            let folder = kernel.files().join(state.name());
-            std::fs::create_dir_all(&folder)?;
-            devices.write_heard(&folder.join(HEARD), until)?;
-        }
+        let folder = kernel.files().join(state.name());
+        std::fs::create_dir_all(&folder)?;
+        devices.write_heard(&folder.join(HEARD), until)?;
         Ok(until)
     }
 }

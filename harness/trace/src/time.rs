@@ -30,6 +30,7 @@ impl SimTime {
     }
 
     /// The time that passed between `earlier` and this moment; zero if `earlier` is later.
+    #[inline]
     pub fn since(self, earlier: SimTime) -> Duration {
         Duration::from_nanos(self.0.saturating_sub(earlier.0))
     }
@@ -47,6 +48,7 @@ impl Add<Duration> for SimTime {
     type Output = SimTime;
 
     /// Saturates at the end of time: a schedule that lies 584 years ahead never comes.
+    #[inline]
     fn add(self, rhs: Duration) -> SimTime {
         let nanos = u64::try_from(rhs.as_nanos()).unwrap_or(u64::MAX);
         SimTime(self.0.saturating_add(nanos))
@@ -62,6 +64,7 @@ impl AddAssign<Duration> for SimTime {
 impl Sub for SimTime {
     type Output = Duration;
 
+    #[inline]
     fn sub(self, rhs: SimTime) -> Duration {
         self.since(rhs)
     }
