@@ -231,30 +231,30 @@ impl Packet {
     pub fn encode(&self, out: &mut Vec<u8>) {
         let mut headers = [0; 48];
         let length = self.headers(&mut headers);
-        self.encode_with(&mut headers[..length], out);
+        self.encode_with(&headers[..length], out);
     }
 
     /// The same, with its [headers](Packet::headers) at hand.
-    pub(crate) fn encode_with(&self, headers: &mut [u8], out: &mut Vec<u8>) {
+    pub(crate) fn encode_with(&self, headers: &[u8], out: &mut Vec<u8>) {
         out.clear();
         match (&self.fragment, &self.body) {
             (Some(fragment), _) => self.encode_fragment(fragment, out),
             (None, Body::PortUnreachable { src, dst }) => self.encode_unreachable(*src, *dst, out),
             (None, Body::Udp(payload)) => {
+                out.extend_from_slice(headers);
+                out.extend_from_slice(payload);
                 // RFC 768: a sum of zero is sent as all ones, zero says "none".
-                let sum = match self.transport_checksum(17, &headers[IPV4_HEADER..], payload) {
+                let sum = match self.transport_checksum(17, &out[IPV4_HEADER..]) {
                     0 => 0xffff,
                     sum => sum,
                 };
-                headers[IPV4_HEADER + 6..IPV4_HEADER + 8].copy_from_slice(&sum.to_be_bytes());
-                out.extend_from_slice(headers);
-                out.extend_from_slice(payload);
+                out[IPV4_HEADER + 6..IPV4_HEADER + 8].copy_from_slice(&sum.to_be_bytes());
             }
             (None, Body::Tcp(segment)) => {
-                let sum = self.transport_checksum(6, &headers[IPV4_HEADER..], &segment.payload);
-                headers[IPV4_HEADER + 16..IPV4_HEADER + 18].copy_from_slice(&sum.to_be_bytes());
                 out.extend_from_slice(headers);
                 out.extend_from_slice(&segment.payload);
+                let sum = self.transport_checksum(6, &out[IPV4_HEADER..]);
+                out[IPV4_HEADER + 16..IPV4_HEADER + 18].copy_from_slice(&sum.to_be_bytes());
             }
         }
         if let Some(bit) = self.corrupt {
@@ -285,13 +285,13 @@ impl Packet {
         out[IPV4_HEADER + 2..IPV4_HEADER + 4].copy_from_slice(&sum.to_be_bytes());
     }
 
-    /// The sum over the pseudo header, the transport's own and the payload.
-    fn transport_checksum(&self, protocol: u8, header: &[u8], payload: &[u8]) -> u16 {
+    /// The sum over the pseudo header, and the transport's own with the payload behind it.
+    fn transport_checksum(&self, protocol: u8, transport: &[u8]) -> u16 {
         let [a, b, c, d] = self.src.ip().octets();
         let [e, f, g, h] = self.dst.ip().octets();
-        let [hi, lo] = ((header.len() + payload.len()) as u16).to_be_bytes();
+        let [hi, lo] = (transport.len() as u16).to_be_bytes();
         let pseudo = [a, b, c, d, e, f, g, h, 0, protocol, hi, lo];
-        checksum(sum_words(sum_words(0, &pseudo), header), payload)
+        checksum(sum_words(0, &pseudo), transport)
     }
 }
 
@@ -361,8 +361,8 @@ fn sum_words(start: u64, bytes: &[u8]) -> u64 {
 /// The Internet checksum (RFC 1071).
 fn checksum(start: u64, bytes: &[u8]) -> u16 {
     let mut sum = sum_words(start, bytes);
-    while sum > 0xffff {
-        sum = (sum & 0xffff) + (sum >> 16);
+    for bits in [32, 16, 16, 16] {
+        sum = (sum & ((1 << bits) - 1)) + (sum >> bits);
     }
     !u16::from_be(sum as u16)
 }
@@ -397,7 +397,7 @@ mod tests {
             let mut bytes = Vec::new();
             packet.encode(&mut bytes);
             assert_eq!(checksum(0, &bytes[..20]), 0);
-            assert_eq!(packet.transport_checksum(17, &bytes[20..], &[]), 0);
+            assert_eq!(packet.transport_checksum(17, &bytes[20..]), 0);
         }
     }
 
@@ -429,7 +429,7 @@ mod tests {
         packet.corrupt = Some(77);
         let mut bytes = Vec::new();
         packet.encode(&mut bytes);
-        assert_ne!(packet.transport_checksum(17, &bytes[20..], &[]), 0);
+        assert_ne!(packet.transport_checksum(17, &bytes[20..]), 0);
         assert_eq!(checksum(0, &bytes[..20]), 0, "the IP header is whole: the packet reaches its receiver");
     }
 

@@ -1001,7 +1001,7 @@ impl Wire {
         let length = packet.headers(&mut headers);
         self.kernel.hash().sent(now, packet.id, &headers[..length], packet.carried());
         if self.kernel.is_tapped() {
-            packet.encode_with(&mut headers[..length], &mut self.bytes);
+            packet.encode_with(&headers[..length], &mut self.bytes);
             self.show(now, packet, from, None, Stage::Sent);
         }
     }
