@@ -4,7 +4,7 @@
 
 use std::ops::Range;
 
-use super::FRAME;
+use super::{FRAME, Frame};
 
 /// The shortest pitch period that is looked for: 5 ms, 200 Hz.
 const SHORTEST: usize = 40;
@@ -18,10 +18,10 @@ const HISTORY: usize = LONGEST + COMPARED;
 const TEN_MS: usize = 80;
 
 /// What is played and was last, and what to play for want of more.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Concealer {
     /// The frame that is being made and the two before it, in turn: nothing is copied to be remembered.
-    frames: [[i16; FRAME]; 3],
+    frames: [Frame; 3],
     /// Which of them is being made.
     making: usize,
     /// One period, whose end flows into its beginning.
@@ -30,23 +30,22 @@ pub struct Concealer {
     concealed: usize,
 }
 
-impl Default for Concealer {
-    fn default() -> Concealer {
-        Concealer { frames: [[0; FRAME]; 3], making: 0, period: Vec::new(), concealed: 0 }
-    }
-}
-
 impl Concealer {
     /// How long a gap can be concealed, in samples: 60 ms.
     pub const LONGEST_GAP: usize = 6 * TEN_MS;
 
-    /// The frame that is being made: what was in it before is of no use.
-    pub fn frame(&mut self) -> &mut [i16; FRAME] {
+    /// Begins the next frame.
+    pub fn begin(&mut self) {
+        *self.frame() = Frame::Silence;
+    }
+
+    /// The frame that is being made.
+    pub fn frame(&mut self) -> &mut Frame {
         &mut self.frames[self.making]
     }
 
     /// The frame is made and played, lost or not: the next gap is concealed from it.
-    pub fn played(&mut self) -> &[i16; FRAME] {
+    pub fn played(&mut self) -> &Frame {
         let played = self.making;
         self.making = (played + 1) % self.frames.len();
         &self.frames[played]
@@ -58,7 +57,8 @@ impl Concealer {
             self.find_period();
         }
         for n in window {
-            self.frames[self.making][n] = self.next().round() as i16;
+            let made_up = self.next().round() as i16;
+            self.frame().samples_mut()[n] = made_up;
             self.concealed += 1;
         }
     }
@@ -83,7 +83,7 @@ impl Concealer {
             let share = (n + 1) as f64 / (seam + 1) as f64;
             let made_up = self.next();
             self.concealed += 1;
-            let sample = &mut self.frames[self.making][good.start + n];
+            let sample = &mut self.frame().samples_mut()[good.start + n];
             *sample = (f64::from(*sample) * share + made_up * (1.0 - share)).round() as i16;
         }
         self.concealed = 0;
@@ -109,11 +109,11 @@ impl Concealer {
 
     /// The newest samples of the two frames that were played last.
     fn history(&self) -> [i16; HISTORY] {
-        let of = |ago: usize| &self.frames[(self.making + self.frames.len() - ago) % self.frames.len()];
+        let of = |ago: usize| self.frames[(self.making + self.frames.len() - ago) % self.frames.len()].samples();
         let mut history = [0; HISTORY];
         let (before, last) = history.split_at_mut(HISTORY - FRAME);
         before.copy_from_slice(&of(2)[2 * FRAME - HISTORY..]);
-        last.copy_from_slice(of(1));
+        last.copy_from_slice(&of(1));
         history
     }
 
@@ -157,7 +157,7 @@ mod tests {
     fn after_half_a_second() -> Concealer {
         let mut concealer = Concealer::default();
         for n in 0..25 {
-            HUM.fill(n * FRAME as u64, concealer.frame());
+            HUM.fill(n * FRAME as u64, concealer.frame().samples_mut());
             concealer.played();
         }
         concealer
@@ -168,7 +168,7 @@ mod tests {
         let mut made_up = Vec::new();
         while made_up.len() < samples {
             concealer.conceal(0..FRAME);
-            made_up.extend_from_slice(concealer.frame());
+            made_up.extend_from_slice(concealer.frame().samples_mut());
         }
         made_up
     }
@@ -199,14 +199,14 @@ mod tests {
         let mut concealer = after_half_a_second();
         concealer.conceal(0..FRAME);
         concealer.played();
-        HUM.fill(26 * FRAME as u64, concealer.frame());
-        let said = *concealer.frame();
+        HUM.fill(26 * FRAME as u64, concealer.frame().samples_mut());
+        let said = *concealer.frame().samples_mut();
         concealer.resume(0..FRAME);
-        let good = *concealer.frame();
+        let good = *concealer.frame().samples_mut();
         assert_ne!(good[..20], said[..20]);
         assert_eq!(good[80..], said[80..], "10 ms at most");
         concealer.resume(0..FRAME);
-        assert_eq!(*concealer.frame(), good, "where there was no gap nothing is done");
+        assert_eq!(*concealer.frame().samples_mut(), good, "where there was no gap nothing is done");
     }
 
     #[test]

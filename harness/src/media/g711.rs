@@ -2,6 +2,8 @@
 
 /// What a sample of silence is in μ-law.
 pub const MU_LAW_SILENCE: u8 = 0xFF;
+/// The other code that is silence in μ-law.
+const MU_LAW_MINUS_ZERO: u8 = 0x7F;
 /// What a sample of silence is in A-law.
 pub const A_LAW_SILENCE: u8 = 0xD5;
 
@@ -73,6 +75,17 @@ impl Codec {
         match self {
             Codec::Pcmu => codes.for_each(|(code, &sample)| *code = mu_law(sample)),
             Codec::Pcma => codes.for_each(|(code, &sample)| *code = a_law(sample)),
+        }
+    }
+
+    /// Writes the codes that decoded and encoded samples have: their own, but for the second of μ-law's two zeros.
+    pub fn code_again(self, codes: &[u8], out: &mut [u8]) {
+        let zero = match self {
+            Codec::Pcmu => MU_LAW_MINUS_ZERO,
+            Codec::Pcma => A_LAW_SILENCE,
+        };
+        for (again, &code) in out.iter_mut().zip(codes) {
+            *again = if code == zero { self.silence() } else { code };
         }
     }
 
@@ -233,6 +246,8 @@ mod tests {
                 codec.encode(&[codec.decode(byte)], &mut again);
                 // μ-law has two zeros.
                 let same = if (codec, byte) == (Codec::Pcmu, 0x7F) { 0xFF } else { byte };
+                assert_eq!(again, [same], "{codec:?} {byte:#04x}");
+                codec.code_again(&[byte], &mut again);
                 assert_eq!(again, [same], "{codec:?} {byte:#04x}");
             }
         }

@@ -13,7 +13,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::conceal::Concealer;
-use super::{Codec, FRAME};
+use super::{Codec, FRAME, Frame};
 use crate::trace::SimTime;
 
 /// A sample's time.
@@ -279,7 +279,7 @@ impl Buffer {
     }
 
     /// The frame that begins now, some of it made up perhaps; none if nothing was sent for it, or nothing is here.
-    pub fn frame(&mut self, now: SimTime) -> Option<&[i16; FRAME]> {
+    pub fn frame(&mut self, now: SimTime) -> Option<&Frame> {
         let (place, moment) = self.anchor?;
         let begin = place as i64 + samples_at(now) as i64 - moment as i64 - self.delay as i64;
         let begin = u64::try_from(begin).ok()?;
@@ -289,7 +289,7 @@ impl Buffer {
         let window = |from: u64, until: u64| (from - begin) as usize..(until - begin) as usize;
         let mut sounds = false;
         if !self.waiting.is_empty() {
-            self.concealer.frame().fill(0);
+            self.concealer.begin();
         }
         while at < end {
             let Some(Waiting { number, audio }) = self.waiting.front() else { break };
@@ -311,9 +311,10 @@ impl Buffer {
             }
             if over > at {
                 let until = over.min(end);
-                let samples = &mut self.concealer.frame()[window(at, until)];
-                codec.decode_into(&payload[(at - start) as usize..(until - start) as usize], samples);
-                self.concealer.resume(window(at, until));
+                let window = window(at, until);
+                let coded = &payload[(at - start) as usize..(until - start) as usize];
+                self.concealer.frame().put(window.start, *codec, coded);
+                self.concealer.resume(window);
                 self.starved = 0;
                 sounds = true;
                 at = until;
@@ -378,7 +379,7 @@ mod tests {
                         insert(buffer, ms(at), number, frame);
                     }
                 }
-                buffer.frame(ms(n * 20)).copied()
+                buffer.frame(ms(n * 20)).map(|frame| frame.samples())
             })
             .collect()
     }
@@ -491,7 +492,7 @@ mod tests {
                     }
                 }
                 if let Some(frame) = buffer.frame(ms(n * 20)) {
-                    samples.extend(frame);
+                    samples.extend(frame.samples());
                 }
             }
             let mut expected = Vec::new();

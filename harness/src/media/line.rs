@@ -19,7 +19,7 @@ use super::ports::Ports;
 use super::stream::{FRAME_TIME, Heard, Remote, Stream, StreamStats};
 use super::way::Way;
 use super::webrtc::Peer;
-use super::{FRAME, cadence};
+use super::{FRAME, Frame, cadence};
 use crate::trace::SimTime;
 use crate::world::audio::Sound;
 use crate::world::kernel::kernel_here;
@@ -472,7 +472,7 @@ async fn turn(shared: &Shared, way: &Way, tick: SimTime) -> SimTime {
             let ago = shared.host.now().since(tick);
             catch_up(&mut state.stream, state.played, tick, |at, frame| {
                 // A host that is down plays nothing, and this task ends with it.
-                let _ = shared.speaker.play_from(at + ago, frame);
+                let _ = shared.speaker.play_from(at + ago, &frame.samples());
             });
         }
         state.played = tick;
@@ -498,12 +498,7 @@ async fn turn(shared: &Shared, way: &Way, tick: SimTime) -> SimTime {
 /// Takes what is to be played from a stream, frame by frame, on the ticks behind `after` up to this one. Who rests
 /// between the frames that it sends doesn't wake for those that come; it was awake a second ago, though, or asleep with
 /// its host, and what came before that is missed.
-pub(super) fn catch_up(
-    stream: &mut Stream,
-    after: SimTime,
-    tick: SimTime,
-    mut play: impl FnMut(SimTime, &[i16; FRAME]),
-) {
+pub(super) fn catch_up(stream: &mut Stream, after: SimTime, tick: SimTime, mut play: impl FnMut(SimTime, &Frame)) {
     let frame_time = FRAME_TIME.as_nanos() as u64;
     let mut after = after.max(SimTime(tick.0.saturating_sub(LONGEST_REST.as_nanos() as u64)));
     while let Some(due) = stream.next_to_play().filter(|due| *due < tick) {
@@ -513,11 +508,11 @@ pub(super) fn catch_up(
             break;
         }
         after = SimTime(tick.0 - back * frame_time);
-        if let Some(frame) = stream.frame_to_play(after) {
+        if let Some(frame) = stream.frame_heard(after) {
             play(after, frame);
         }
     }
-    if let Some(frame) = stream.frame_to_play(tick) {
+    if let Some(frame) = stream.frame_heard(tick) {
         play(tick, frame);
     }
 }

@@ -4,7 +4,7 @@
 //! samples and datagrams come out.
 //!
 //! - [`g711`]: the codecs. [`rtp`], [`rtcp`]: packets, and what a receiver knows of a source. [`noise`]: comfort noise.
-//! - [`dtmf`]: digits as events. [`jitter`]: the playout buffer, with concealment. [`mos`]: the E-model.
+//! - [`Frame`]: 20 ms of sound. [`dtmf`]: digits as events. [`jitter`]: the playout buffer, with concealment. [`mos`]: the E-model.
 //! - [`sdp`]: descriptions, offers and answers. [`mixer`]: everybody but oneself.
 //! - [`tone`]: whose voice is heard. [`cadence`]: how many frames are really sent.
 //! - [`stream`](Stream): all of that for one end of a call.
@@ -16,6 +16,7 @@
 pub mod cadence;
 mod conceal;
 pub mod dtmf;
+mod frame;
 pub mod g711;
 pub mod jitter;
 mod latch;
@@ -37,6 +38,7 @@ mod way;
 pub mod webrtc;
 
 pub use cadence::Cadence;
+pub use frame::Frame;
 pub use g711::Codec;
 pub use line::{AudioLine, Behaviour, LineEvent, TIMEOUT};
 pub use one_stream::OneStream;

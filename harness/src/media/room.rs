@@ -1,6 +1,5 @@
 //! A conference: its members' audio is mixed, and each hears all the others.
 
-use std::borrow::Cow;
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::BTreeMap;
 use std::io;
@@ -20,7 +19,7 @@ use super::ports::Ports;
 use super::stream::{FRAME_TIME, Heard, Remote, Stream, StreamStats};
 use super::way::Way;
 use super::webrtc::Peer;
-use super::{FRAME, cadence};
+use super::{FRAME, Frame, cadence};
 use crate::trace::SimTime;
 use crate::world::audio::Sound;
 use crate::world::kernel::kernel_here;
@@ -97,7 +96,7 @@ struct Member {
     /// The last tick up to which what came was heard.
     heard: SimTime,
     /// The last frame that those weren't sent yet who aren't sent every frame, and whether it's heard now.
-    lately: Option<[i16; FRAME]>,
+    lately: Option<Frame>,
     says_it_now: bool,
     tasks: Vec<AbortHandle>,
 }
@@ -425,21 +424,21 @@ impl Member {
         let mut ear = ear.as_mut().filter(|ear| ear.listens());
         let mut now = false;
         catch_up(stream, self.heard, tick, |at, said| {
-            *lately = Some(*said);
+            *lately = Some(said.clone());
             now = at == tick;
             if let Some(ear) = ear.as_mut().filter(|_| at != tick) {
-                ear.hear(at, Some(said));
+                ear.hear(at, Some(&said.samples()));
             }
         });
         if let Some(ear) = ear {
-            ear.hear(tick, lately.as_ref().filter(|_| now));
+            ear.hear(tick, lately.as_ref().filter(|_| now).map(Frame::samples).as_ref());
         }
         self.says_it_now = now;
         self.heard = tick;
     }
 
     /// What others may hear of her: all that she says, or what wasn't heard yet of it.
-    fn says(&self, lately: bool) -> Option<&[i16; FRAME]> {
+    fn says(&self, lately: bool) -> Option<&Frame> {
         self.lately.as_ref().filter(|_| lately || self.says_it_now)
     }
 }
@@ -454,19 +453,21 @@ struct Said {
 struct Voice {
     of: MemberId,
     heard_by: HeardBy,
-    frame: [i16; FRAME],
+    frame: Frame,
 }
 
 impl Said {
     fn by(members: &BTreeMap<MemberId, Member>, lately: bool) -> Said {
-        let voice = |(of, member): (&MemberId, &Member)| {
-            let frame = *member.says(lately)?;
-            Some(Voice { of: *of, heard_by: member.heard_by, frame })
-        };
-        Said { voices: members.iter().filter_map(voice).collect(), mix: OnceCell::new() }
+        let mut voices = Vec::with_capacity(members.len());
+        for (of, member) in members {
+            if let Some(frame) = member.says(lately) {
+                voices.push(Voice { of: *of, heard_by: member.heard_by, frame: frame.clone() });
+            }
+        }
+        Said { voices, mix: OnceCell::new() }
     }
 
-    fn whispers(&self, id: MemberId) -> impl Iterator<Item = &[i16; FRAME]> {
+    fn whispers(&self, id: MemberId) -> impl Iterator<Item = &Frame> {
         self.voices.iter().filter(move |voice| voice.heard_by == HeardBy::Only(id)).map(|voice| &voice.frame)
     }
 
@@ -479,32 +480,35 @@ impl Said {
         self.talk().any(|voice| voice.of != id) || self.whispers(id).next().is_some()
     }
 
-    /// What she hears, with the music that is hers alone.
-    fn heard_by(&self, id: MemberId, music: Option<&[i16; FRAME]>) -> Cow<'_, [i16; FRAME]> {
+    /// What she hears, with the music that is hers alone: somebody's frame, or one that is mixed of several.
+    fn heard_by<'a>(&'a self, id: MemberId, music: Option<&Frame>, mixed: &'a mut Frame) -> &'a Frame {
         let mut more = music.into_iter().chain(self.whispers(id)).peekable();
         if more.peek().is_none() {
-            return self.talk_heard_by(id);
+            return self.talk_heard_by(id, mixed);
         }
         let mut all = Mix::default();
-        all.add(&self.talk_heard_by(id));
-        more.for_each(|frame| all.add(frame));
-        Cow::Owned(all.all())
+        all.add(&self.talk_heard_by(id, mixed).samples());
+        more.for_each(|frame| all.add(&frame.samples()));
+        *mixed = Frame::Samples(all.all());
+        mixed
     }
 
-    fn talk_heard_by(&self, id: MemberId) -> Cow<'_, [i16; FRAME]> {
+    fn talk_heard_by<'a>(&'a self, id: MemberId, mixed: &'a mut Frame) -> &'a Frame {
         let mut others = self.talk().filter(|voice| voice.of != id);
         match (others.next(), others.next()) {
-            (None, _) => Cow::Borrowed(&[0; FRAME]),
+            (None, _) => &Frame::Silence,
             // Mostly two are in a room: there's nothing to mix.
-            (Some(other), None) => Cow::Borrowed(&other.frame),
+            (Some(other), None) => &other.frame,
             _ => {
                 let mix = self.mix.get_or_init(|| {
                     let mut mix = Mix::default();
-                    self.talk().for_each(|voice| mix.add(&voice.frame));
+                    self.talk().for_each(|voice| mix.add(&voice.frame.samples()));
                     mix
                 });
                 let own = self.talk().find(|voice| voice.of == id);
-                Cow::Owned(own.map_or_else(|| mix.all(), |own| mix.without(&own.frame)))
+                let heard = own.map_or_else(|| mix.all(), |own| mix.without(&own.frame.samples()));
+                *mixed = Frame::Samples(heard);
+                mixed
             }
         }
     }
@@ -516,8 +520,7 @@ impl Said {
 /// said since. It need not wake for each frame that comes.
 fn mix(shared: &Shared, tick: SimTime, outgoing: &mut Vec<Outgoing>) -> SimTime {
     let mut members = shared.members.borrow_mut();
-    let every_frame =
-        |member: &Member| shared.cadence.every_frame(tick, member.changed) || member.stream.is_pressing();
+    let every_frame = |member: &Member| shared.cadence.every_frame(tick, member.changed) || member.stream.is_pressing();
     let mut anybody_every_frame = false;
     for member in members.values_mut() {
         member.listen(tick);
@@ -538,12 +541,14 @@ fn mix(shared: &Shared, tick: SimTime, outgoing: &mut Vec<Outgoing>) -> SimTime 
         {
             let rested = || member.stream.last_sent().is_none_or(|last| tick.since(last) >= ALONE);
             if full || !lonely || said.has_something_for(*id) || rested() {
-                let mut music = None;
-                if let Some((sound, since)) = &member.playing {
-                    sound.fill(tick.since(*since).as_nanos() as u64 / 125_000, music.insert([0; FRAME]));
-                }
-                let samples = said.heard_by(*id, music.as_ref());
-                packet = member.stream.frame_to_send(tick, &samples).map(|packet| (packet, to));
+                let music = member.playing.as_ref().map(|(sound, since)| {
+                    let mut samples = [0; FRAME];
+                    sound.fill(tick.since(*since).as_nanos() as u64 / 125_000, &mut samples);
+                    Frame::Samples(samples)
+                });
+                let mut mixed = Frame::Silence;
+                let frame = said.heard_by(*id, music.as_ref(), &mut mixed);
+                packet = member.stream.frame_to_hand_on(tick, frame).map(|packet| (packet, to));
             }
         }
         let report = member.stream.report_to_send(tick).zip(member.reports.as_ref().and_then(Latch::to));

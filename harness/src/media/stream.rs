@@ -12,7 +12,7 @@ use super::noise;
 use super::rtcp::{self, Report, Rtcp};
 use super::rtp::{Arrival, HEADER, Packet, Reception, RtpError};
 use super::sdp::{self, Direction};
-use super::{Codec, FRAME};
+use super::{Codec, FRAME, Frame};
 use crate::trace::SimTime;
 use crate::world::Random;
 
@@ -145,7 +145,7 @@ pub enum Heard {
 /// let packet = alice.frame_to_send(SimTime::ZERO, &[1000; 160]).unwrap();
 /// assert_eq!(bob.receive(SimTime::ZERO, packet), Heard::Media);
 /// assert_eq!(bob.frame_to_play(SimTime(40_000_000)), None, "not yet");
-/// assert_eq!(bob.frame_to_play(SimTime(60_000_000)), Some(&[988; 160]));
+/// assert_eq!(bob.frame_to_play(SimTime(60_000_000)), Some([988; 160]));
 /// # Ok::<(), std::net::AddrParseError>(())
 /// ```
 #[derive(Debug, Clone)]
@@ -174,7 +174,7 @@ pub struct Stream {
     buffer: Buffer,
     noise: Option<noise::Description>,
     /// What was last heard of it.
-    hiss: [i16; FRAME],
+    hiss: Frame,
     events: dtmf::Receiver,
     digits: String,
     before: Totals,
@@ -221,7 +221,7 @@ impl Stream {
             expects_since: None,
             buffer: Buffer::default(),
             noise: None,
-            hiss: [0; FRAME],
+            hiss: Frame::Silence,
             events: dtmf::Receiver::default(),
             digits: String::new(),
             before: Totals::default(),
@@ -332,6 +332,15 @@ impl Stream {
 
     /// The packet for the frame that ends now; none if nothing is to be sent.
     pub fn frame_to_send(&mut self, now: SimTime, samples: &[i16; FRAME]) -> Option<Bytes> {
+        self.packet_to_send(now, |codec, out| codec.encode(samples, out))
+    }
+
+    /// The same for a frame that was heard elsewhere.
+    pub(super) fn frame_to_hand_on(&mut self, now: SimTime, frame: &Frame) -> Option<Bytes> {
+        self.packet_to_send(now, |codec, out| frame.encode(codec, out))
+    }
+
+    fn packet_to_send(&mut self, now: SimTime, encode: impl FnOnce(Codec, &mut Vec<u8>)) -> Option<Bytes> {
         let remote = self.remote.as_ref().filter(|remote| remote.direction.sends())?;
         let timestamp = self.clock.wrapping_add((now.0 / NANOS_OF_A_SAMPLE) as u32);
         let event = remote.telephone_event.and_then(|event| Some((event, self.keys.frame(timestamp)?)));
@@ -345,7 +354,7 @@ impl Stream {
                 // A talkspurt begins where frames were left out (RFC 3551 4.1).
                 let spurt = self.last_sent.is_none_or(|last| now.since(last) > FRAME_TIME + FRAME_TIME / 2);
                 datagram.extend_from_slice(&self.header(remote.payload_type, timestamp, spurt));
-                remote.codec.encode(samples, &mut datagram);
+                encode(remote.codec, &mut datagram);
             }
         }
         self.sequence = self.sequence.wrapping_add(1);
@@ -443,11 +452,16 @@ impl Stream {
     }
 
     /// The frame that is heard from now on; none if nothing is to be played: nothing was sent for it, or nothing came.
-    pub fn frame_to_play(&mut self, now: SimTime) -> Option<&[i16; FRAME]> {
+    pub fn frame_to_play(&mut self, now: SimTime) -> Option<[i16; FRAME]> {
+        self.frame_heard(now).map(Frame::samples)
+    }
+
+    /// The same, as it came.
+    pub(super) fn frame_heard(&mut self, now: SimTime) -> Option<&Frame> {
         self.remote.as_ref().filter(|remote| remote.direction.receives())?;
         let frame = self.buffer.frame(now);
         frame.or_else(|| {
-            self.hiss = self.noise.as_ref()?.frame(&mut self.random);
+            self.hiss = Frame::Samples(self.noise.as_ref()?.frame(&mut self.random));
             Some(&self.hiss)
         })
     }
@@ -714,7 +728,7 @@ mod tests {
         let last = Packet::read(alice.frame_to_send(ms(100), &LOUD).unwrap()).unwrap();
         let noise = Packet { payload_type: 13, payload: noise::Description::white(40).write(), ..last };
         bob.receive(ms(100), noise.write());
-        let frames: Vec<_> = (6..20).filter_map(|n| bob.frame_to_play(ms(n * 20)).copied()).collect();
+        let frames: Vec<_> = (6..20).filter_map(|n| bob.frame_to_play(ms(n * 20))).collect();
         assert_eq!(frames.len(), 14);
         assert!(frames[13].iter().any(|&sample| sample != 0) && frames[13].iter().all(|&sample| sample.abs() < 600));
         assert_eq!(bob.stats().loss_share, 0.0);
