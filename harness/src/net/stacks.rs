@@ -290,23 +290,24 @@ impl Stacks {
             }
             let Owner { host, port, .. } = self.owners[&inside];
             let key = (host, port, peer);
+            let segment =
+                Segment { seq: tcp.seq, ack: tcp.ack, flags: tcp.flags, window: tcp.window, payload: tcp.payload };
             let address = match self.locals.get_mut(&key) {
                 Some(local) => {
-                    if std::mem::replace(&mut local.acknowledged, tcp.flags.ack) && rides_along(src, &tcp, peer, later)
-                    {
+                    if local.acknowledged && segment.is_bare_ack() && is_told_later(inside.1, src, peer, later) {
                         continue;
                     }
-                    let numbers = tcp.payload.len() as u32 + u32::from(tcp.flags.syn) + u32::from(tcp.flags.fin);
-                    local.next = tcp.seq.wrapping_add(numbers);
+                    local.acknowledged |= segment.flags.ack;
+                    let numbers =
+                        segment.payload.len() as u32 + u32::from(segment.flags.syn) + u32::from(segment.flags.fin);
+                    local.next = segment.seq.wrapping_add(numbers);
                     local.address
                 }
                 None => address_of(host),
             };
-            if tcp.flags.syn && tcp.flags.ack {
-                self.half_open.insert(key, tcp.seq.wrapping_add(1));
+            if segment.flags.syn && segment.flags.ack {
+                self.half_open.insert(key, segment.seq.wrapping_add(1));
             }
-            let segment =
-                Segment { seq: tcp.seq, ack: tcp.ack, flags: tcp.flags, window: tcp.window, payload: tcp.payload };
             send(host, SocketAddrV4::new(address, port), peer, segment);
         }
         drop(packets);
@@ -540,20 +541,14 @@ impl Stacks {
     }
 }
 
-/// Whether a bare acknowledgement needn't leave, since a later segment of its connection says the same (RFC 1122 section
-/// 4.2.3.2).
-fn rides_along(src: Ipv4Addr, ack: &TcpSegment, peer: SocketAddrV4, later: &[turmoil_net::Packet]) -> bool {
-    let is_bare = ack.flags.ack && !ack.flags.syn && !ack.flags.fin && !ack.flags.rst && ack.payload.is_empty();
-    is_bare
-        && later.iter().any(|packet| {
-            let Transport::Tcp(tcp) = &packet.payload else { return false };
-            let is_between = packet.src == src && packet.dst == *peer.ip();
-            is_between
-                && tcp.src_port == ack.src_port
-                && tcp.dst_port == ack.dst_port
-                && tcp.flags.ack
-                && !tcp.flags.rst
-        })
+/// Whether a later segment of a connection acknowledges all that one before it does, which then needn't leave (RFC 1122
+/// section 4.2.3.2).
+fn is_told_later(inside: u16, src: Ipv4Addr, peer: SocketAddrV4, later: &[turmoil_net::Packet]) -> bool {
+    later.iter().any(|packet| {
+        let Transport::Tcp(tcp) = &packet.payload else { return false };
+        let is_between = packet.src == src && packet.dst == *peer.ip();
+        is_between && tcp.src_port == inside && tcp.dst_port == peer.port() && tcp.flags.ack && !tcp.flags.rst
+    })
 }
 
 fn following(port: u16) -> u16 {
