@@ -81,11 +81,16 @@ impl Segment {
         !self.flags.rst && (self.flags.syn || self.flags.fin || !self.payload.is_empty())
     }
 
+    /// The sequence number behind those that it takes up.
+    pub(crate) fn end(&self) -> u32 {
+        let taken = self.payload.len() as u32 + u32::from(self.flags.syn) + u32::from(self.flags.fin);
+        self.seq.wrapping_add(taken)
+    }
+
     /// An acknowledgement of `ack` speaks of all of it.
     pub(crate) fn is_covered_by(&self, ack: u32) -> bool {
-        let taken = self.payload.len() as u32 + u32::from(self.flags.syn) + u32::from(self.flags.fin);
         // Sequence numbers wrap around: half of them are behind each.
-        ack.wrapping_sub(self.seq.wrapping_add(taken)) < 1 << 31
+        ack.wrapping_sub(self.end()) < 1 << 31
     }
 }
 

@@ -298,9 +298,7 @@ impl Stacks {
                         continue;
                     }
                     local.acknowledged |= segment.flags.ack;
-                    let numbers =
-                        segment.payload.len() as u32 + u32::from(segment.flags.syn) + u32::from(segment.flags.fin);
-                    local.next = segment.seq.wrapping_add(numbers);
+                    local.next = segment.end();
                     local.address
                 }
                 None => address_of(host),
@@ -370,12 +368,7 @@ impl Stacks {
         if segment.flags.rst {
             return;
         }
-        let (seq, ack) = if segment.flags.ack {
-            (segment.ack, 0)
-        } else {
-            let numbers = segment.payload.len() as u32 + u32::from(segment.flags.syn) + u32::from(segment.flags.fin);
-            (0, segment.seq.wrapping_add(numbers))
-        };
+        let (seq, ack) = if segment.flags.ack { (segment.ack, 0) } else { (0, segment.end()) };
         let flags = TcpFlags { rst: true, ack: !segment.flags.ack, ..TcpFlags::default() };
         self.resets.push((host, local, peer, Segment { seq, ack, flags, window: 0, payload: bytes::Bytes::new() }));
     }
