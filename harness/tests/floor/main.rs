@@ -7,6 +7,7 @@ mod first_call;
 mod forms;
 mod leaving;
 mod non_agent_api;
+mod page;
 mod scene;
 #[path = "../surroundings/mod.rs"]
 mod surroundings;
