@@ -89,6 +89,21 @@ fn a_real_thread_and_a_blocking_task_fail_the_run() {
 }
 
 #[test]
+fn a_program_that_sets_tokios_clock_forward_takes_everybody_along() {
+    simulate(1, |u| async move {
+        let (hasty, other) = (u.host("hasty"), u.host("other"));
+        let before = std::time::Instant::now();
+        let seen = hasty.clone().spawn(async move {
+            hasty.now();
+            tokio::time::advance(3600 * SECOND).await;
+            (hasty.now().as_nanos(), before.elapsed())
+        });
+        assert_eq!(seen.await.unwrap(), (3_600_000_000_000, 3600 * SECOND));
+        assert_eq!((u.now().as_nanos(), other.now().as_nanos()), (3_600_000_000_000, 3_600_000_000_000));
+    });
+}
+
+#[test]
 fn a_run_that_doesnt_end_reaches_its_deadline() {
     let outcome = Universe::seeded(1).deadline(60 * SECOND).run(|_| std::future::pending::<()>());
     assert_eq!(outcome.result, Err(Cause::Deadline { limit: 60 * SECOND }));

@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicPtr, Ordering};
 use libc::{clockid_t, size_t, ssize_t, timespec};
 
 use super::random::Random;
-use crate::trace::HostId;
+use crate::trace::{HostId, SimTime};
 
 /// The monotonic clock at a universe's birth: far from zero, so that `Instant - Duration` has room.
 const MONOTONIC_AT_BIRTH: u64 = 1_000_000 * 1_000_000_000;
@@ -156,17 +156,23 @@ pub(crate) fn take_forbidden() -> Vec<Forbidden> {
 
 /// Nanoseconds since the universe's birth.
 pub(crate) fn nanos_since_birth() -> u64 {
-    if let Some(moment) = super::kernel::moment() {
+    if let Some(moment) = super::kernel::moment()
+        && super::thread::in_task()
+    {
         return moment.0;
     }
-    // tokio's clock may itself ask for the time (while the runtime is being built, or outside of it): that question
-    // is answered with the last known moment.
+    // Before it lets tasks run tokio itself asks for the time: so what was known of it is looked up anew then, for a
+    // program may have set tokio's clock forward. And that clock may itself ask (while the runtime is being built, or
+    // outside of it): that question is answered with the last known moment.
     if READING_CLOCK.replace(true) {
         return LAST_NANOS.get();
     }
     if let Some(birth) = BIRTH.get() {
         let now = tokio::time::Instant::now().into_std();
         LAST_NANOS.set(u64::try_from(now.saturating_duration_since(birth).as_nanos()).unwrap_or(u64::MAX));
+        if INSIDE.get() {
+            super::kernel::note_moment(SimTime(LAST_NANOS.get()));
+        }
     }
     READING_CLOCK.set(false);
     LAST_NANOS.get()

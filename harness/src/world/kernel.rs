@@ -153,7 +153,7 @@ impl fmt::Display for Cause {
 }
 
 thread_local! {
-    /// The moment that it is, for the length of a turn: simulated time stands still meanwhile.
+    /// The moment that it is, once somebody has asked, until the thread waits: simulated time stands still meanwhile.
     static MOMENT: Cell<Option<SimTime>> = const { Cell::new(None) };
     static KERNEL: RefCell<Option<Rc<Kernel>>> = const { RefCell::new(None) };
     static SUPERVISOR: RefCell<Option<Waker>> = const { RefCell::new(None) };
@@ -172,13 +172,17 @@ pub(crate) fn set_supervisor(waker: Option<Waker>) {
     SUPERVISOR.with(|slot| *slot.borrow_mut() = waker);
 }
 
-/// The moment that it is, if anybody has asked since the turn began.
+/// The moment that it is, if anybody has asked since the thread waited.
 pub(crate) fn moment() -> Option<SimTime> {
     MOMENT.get()
 }
 
-/// The thread has waited, or somebody else's turn begins, who may have set tokio's clock forward: what was known of the
-/// time is over.
+/// Somebody has looked: that is the moment until time passes.
+pub(super) fn note_moment(now: SimTime) {
+    MOMENT.set(Some(now));
+}
+
+/// The thread has waited: what was known of the time is over.
 pub(crate) fn time_passed() {
     MOMENT.set(None);
 }
@@ -288,7 +292,7 @@ impl Kernel {
         let nanos = tokio::time::Instant::now().saturating_duration_since(self.birth).as_nanos();
         let now = SimTime(u64::try_from(nanos).unwrap_or(u64::MAX));
         if self.mode == Mode::Simulated {
-            MOMENT.set(Some(now));
+            note_moment(now);
         }
         now
     }

@@ -121,7 +121,7 @@ fn install_panic_hook() {
                 host: interpose::current_host(),
                 message: panic_message(info.payload()),
                 location,
-                in_task: IN_TASK.try_with(Cell::get).unwrap_or(false),
+                in_task: in_task(),
             };
             let _ = PANICS.try_with(|panics| panics.borrow_mut().push(note));
             super::kernel::wake_supervisor();
@@ -156,9 +156,13 @@ fn task_terminated(meta: &tokio::runtime::TaskMeta<'_>) {
 fn before_turn(meta: &tokio::runtime::TaskMeta<'_>) {
     let life = TASKS.with(|tasks| tasks.borrow().get(&meta.id()).copied());
     interpose::set_current_life(life);
-    time_passed();
     IN_TASK.set(true);
     count_turn(life.map(|life| life.host));
+}
+
+/// Whether a task's turn is being taken.
+pub(crate) fn in_task() -> bool {
+    IN_TASK.try_with(Cell::get).unwrap_or(false)
 }
 
 /// Somebody moves: a host's task, or the test itself.
