@@ -40,6 +40,14 @@ impl Frame {
         }
     }
 
+    /// Its codes, if it's coded all through.
+    pub fn codes(&self) -> Option<(Codec, &[u8; FRAME])> {
+        match self {
+            Frame::Coded { codec, codes, sounds } if *sounds == (0..FRAME) => Some((*codec, codes)),
+            _ => None,
+        }
+    }
+
     /// Its samples.
     pub fn samples(&self) -> [i16; FRAME] {
         let mut samples = [0; FRAME];
@@ -78,13 +86,19 @@ impl Frame {
     /// ```
     pub fn encode(&self, codec: Codec, out: &mut Vec<u8>) {
         match self {
-            Frame::Coded { codec: known, codes, sounds } if *known == codec => {
+            Frame::Silence => out.resize(out.len() + FRAME, codec.silence()),
+            Frame::Coded { codec: known, codes, sounds } => {
                 let before = out.len();
                 out.resize(before + FRAME, codec.silence());
-                codec.code_again(&codes[sounds.clone()], &mut out[before..][sounds.clone()]);
+                let (codes, out) = (&codes[sounds.clone()], &mut out[before..][sounds.clone()]);
+                if *known == codec {
+                    codec.code_again(codes, out);
+                } else {
+                    let other = known.into_other(codec);
+                    out.iter_mut().zip(codes).for_each(|(other_code, &code)| *other_code = other[usize::from(code)]);
+                }
             }
             Frame::Samples(samples) => codec.encode(samples, out),
-            _ => codec.encode(&self.samples(), out),
         }
     }
 }
@@ -102,7 +116,13 @@ mod tests {
     /// Whatever the pieces are, the samples are theirs, and its code is that of its samples.
     #[test]
     fn a_frame_sounds_and_is_coded_as_its_pieces_are() {
-        let bytes: Vec<u8> = (0..=255).cycle().skip(60).take(FRAME).collect();
+        // All 256 codes in two frames.
+        for first in [0, 96] {
+            each_frame_of((first..=255).take(FRAME).collect());
+        }
+    }
+
+    fn each_frame_of(bytes: Vec<u8>) {
         let one = |codec| [(codec, 0..160)].to_vec();
         let pieces = |first, second| [(first, 10..70), (second, 70..160)].to_vec();
         let [mu, a] = Codec::ALL;
@@ -115,6 +135,10 @@ mod tests {
                 codec.decode_into(&bytes[window.clone()], &mut samples[window.clone()]);
             }
             assert_eq!(frame.samples(), samples, "{case:?}");
+            if let Some((codec, codes)) = frame.codes() {
+                assert_eq!(codes.map(|code| codec.decode(code)), samples, "{case:?}");
+            }
+            assert_eq!(frame.codes().is_some(), case.len() == 1, "{case:?}");
             for codec in Codec::ALL {
                 let mut coded = vec![7];
                 frame.encode(codec, &mut coded);

@@ -91,18 +91,19 @@ impl Codec {
 
     /// One sample, decoded.
     pub fn decode(self, byte: u8) -> i16 {
-        self.table()[usize::from(byte)]
+        self.levels()[usize::from(byte)]
     }
 
     /// Decodes as many samples as both slices have.
     pub fn decode_into(self, bytes: &[u8], out: &mut [i16]) {
-        let table = self.table();
+        let levels = self.levels();
         for (sample, &byte) in out.iter_mut().zip(bytes) {
-            *sample = table[usize::from(byte)];
+            *sample = levels[usize::from(byte)];
         }
     }
 
-    fn table(self) -> &'static [i16; 256] {
+    /// What each byte is, decoded.
+    pub fn levels(self) -> &'static [i16; 256] {
         match self {
             Codec::Pcmu => &MU_LAW,
             Codec::Pcma => &A_LAW,

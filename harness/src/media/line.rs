@@ -472,7 +472,10 @@ async fn turn(shared: &Shared, way: &Way, tick: SimTime) -> SimTime {
             let ago = shared.host.now().since(tick);
             catch_up(&mut state.stream, state.played, tick, |at, frame| {
                 // A host that is down plays nothing, and this task ends with it.
-                let _ = shared.speaker.play_from(at + ago, &frame.samples());
+                let _ = match frame.codes() {
+                    Some((codec, codes)) => shared.speaker.play_codes_from(at + ago, codec.levels(), codes),
+                    None => shared.speaker.play_from(at + ago, &frame.samples()),
+                };
             });
         }
         state.played = tick;

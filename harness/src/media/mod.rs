@@ -14,6 +14,7 @@
 //!   packets get out and in.
 
 pub mod cadence;
+mod coder;
 mod conceal;
 pub mod dtmf;
 mod frame;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use super::coder::Coder;
 use super::dtmf;
 use super::jitter::{Buffer, Depth, Playout};
 use super::mos;
@@ -162,6 +163,7 @@ pub struct Stream {
     sent: u64,
     octets: u64,
     keys: dtmf::Sender,
+    coder: Coder,
 
     source: Option<Reception>,
     /// Another that may take the source's place: who, and its next number.
@@ -213,6 +215,7 @@ impl Stream {
             sent: 0,
             octets: 0,
             keys: dtmf::Sender::default(),
+            coder: Coder::default(),
             source: None,
             candidate: None,
             last_heard: SimTime::ZERO,
@@ -332,15 +335,20 @@ impl Stream {
 
     /// The packet for the frame that ends now; none if nothing is to be sent.
     pub fn frame_to_send(&mut self, now: SimTime, samples: &[i16; FRAME]) -> Option<Bytes> {
-        self.packet_to_send(now, |codec, out| codec.encode(samples, out))
+        let frame = now.0 / FRAME_TIME.as_nanos() as u64;
+        self.packet_to_send(now, |coder, codec, out| coder.encode(frame, codec, samples, out))
     }
 
     /// The same for a frame that was heard elsewhere.
     pub(super) fn frame_to_hand_on(&mut self, now: SimTime, frame: &Frame) -> Option<Bytes> {
-        self.packet_to_send(now, |codec, out| frame.encode(codec, out))
+        self.packet_to_send(now, |_, codec, out| frame.encode(codec, out))
     }
 
-    fn packet_to_send(&mut self, now: SimTime, encode: impl FnOnce(Codec, &mut Vec<u8>)) -> Option<Bytes> {
+    fn packet_to_send(
+        &mut self,
+        now: SimTime,
+        encode: impl FnOnce(&mut Coder, Codec, &mut Vec<u8>),
+    ) -> Option<Bytes> {
         let remote = self.remote.as_ref().filter(|remote| remote.direction.sends())?;
         let timestamp = self.clock.wrapping_add((now.0 / NANOS_OF_A_SAMPLE) as u32);
         let event = remote.telephone_event.and_then(|event| Some((event, self.keys.frame(timestamp)?)));
@@ -354,7 +362,7 @@ impl Stream {
                 // A talkspurt begins where frames were left out (RFC 3551 4.1).
                 let spurt = self.last_sent.is_none_or(|last| now.since(last) > FRAME_TIME + FRAME_TIME / 2);
                 datagram.extend_from_slice(&self.header(remote.payload_type, timestamp, spurt));
-                encode(remote.codec, &mut datagram);
+                encode(&mut self.coder, remote.codec, &mut datagram);
             }
         }
         self.sequence = self.sequence.wrapping_add(1);

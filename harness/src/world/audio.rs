@@ -388,19 +388,40 @@ pub struct Speaker {
     keeps: Option<u64>,
     /// From which sample on everything is known.
     known_from: u64,
-    /// The room of what was forgotten last.
-    spare: Vec<i16>,
 }
 
 #[derive(Debug, Clone)]
 struct Chunk {
     start: u64,
-    samples: Vec<i16>,
+    played: Played,
+}
+
+/// What was played at once. Codes are left as they are until somebody wants to hear them, which is seldom.
+#[derive(Debug, Clone)]
+enum Played {
+    Samples(Box<[i16]>),
+    Codes(&'static [i16; 256], Box<[u8]>),
 }
 
 impl Chunk {
     fn end(&self) -> u64 {
-        self.start + self.samples.len() as u64
+        let samples = match &self.played {
+            Played::Samples(samples) => samples.len(),
+            Played::Codes(_, codes) => codes.len(),
+        };
+        self.start + samples as u64
+    }
+
+    /// Copies the samples from one on.
+    fn copy(&self, from: usize, out: &mut [i16]) {
+        match &self.played {
+            Played::Samples(samples) => out.copy_from_slice(&samples[from..from + out.len()]),
+            Played::Codes(levels, codes) => {
+                for (sample, &code) in out.iter_mut().zip(&codes[from..]) {
+                    *sample = levels[usize::from(code)];
+                }
+            }
+        }
     }
 }
 
@@ -414,7 +435,7 @@ impl Default for Speaker {
 impl Speaker {
     /// One that remembers the newest so much of what it played, or all of it.
     pub fn remembering(newest: Option<Duration>) -> Speaker {
-        let mut speaker = Speaker { chunks: VecDeque::new(), end: 0, keeps: None, known_from: 0, spare: Vec::new() };
+        let mut speaker = Speaker { chunks: VecDeque::new(), end: 0, keeps: None, known_from: 0 };
         speaker.remember(newest);
         speaker
     }
@@ -427,13 +448,20 @@ impl Speaker {
 
     /// Plays samples at once, or after those that are still playing, and says from when on.
     pub fn play(&mut self, now: SimTime, samples: &[i16]) -> SimTime {
-        let start = self.end.max(sample_from(now));
-        if !samples.is_empty() {
-            let mut chunk = std::mem::take(&mut self.spare);
-            chunk.clear();
-            chunk.extend_from_slice(samples);
-            self.chunks.push_back(Chunk { start, samples: chunk });
-            self.end = start + samples.len() as u64;
+        self.put(now, Played::Samples(samples.into()))
+    }
+
+    /// The same for samples that are coded, each by a byte of which `levels` says what it sounds like.
+    pub fn play_codes(&mut self, now: SimTime, levels: &'static [i16; 256], codes: &[u8]) -> SimTime {
+        self.put(now, Played::Codes(levels, codes.into()))
+    }
+
+    fn put(&mut self, now: SimTime, played: Played) -> SimTime {
+        let chunk = Chunk { start: self.end.max(sample_from(now)), played };
+        let start = chunk.start;
+        if chunk.end() > start {
+            self.end = chunk.end();
+            self.chunks.push_back(chunk);
             self.forget();
         }
         time_of(start)
@@ -445,7 +473,6 @@ impl Speaker {
         while self.chunks.front().is_some_and(|chunk| chunk.end() <= horizon) {
             let forgotten = self.chunks.pop_front().expect("there is a first one");
             self.known_from = forgotten.end();
-            self.spare = forgotten.samples;
         }
     }
 
@@ -471,8 +498,7 @@ impl Speaker {
         let begin = self.chunks.partition_point(|chunk| chunk.end() <= first);
         for chunk in self.chunks.range(begin..).take_while(|chunk| chunk.start < after) {
             let (start, end) = (chunk.start.max(first), chunk.end().min(after));
-            heard[(start - first) as usize..(end - first) as usize]
-                .copy_from_slice(&chunk.samples[(start - chunk.start) as usize..(end - chunk.start) as usize]);
+            chunk.copy((start - chunk.start) as usize, &mut heard[(start - first) as usize..(end - first) as usize]);
         }
         Ok(heard)
     }
@@ -862,16 +888,33 @@ mod tests {
         assert_eq!(heard, [[1; 8].as_slice(), &[2; 8], &[3; 8], &[0, 4]].concat());
     }
 
+    /// A code that sounds like nothing else.
+    static LEVELS: [i16; 256] = {
+        let mut levels = [0; 256];
+        let mut code = 0;
+        while code < 256 {
+            levels[code] = code as i16 * -100;
+            code += 1;
+        }
+        levels
+    };
+
     #[test]
     fn any_window_of_what_was_played_can_be_heard() {
         let mut speaker = Speaker::default();
         let mut played = Vec::new();
         for n in 0..50 {
-            let chunk: Vec<i16> = (0..160).map(|i| n * 160 + i).collect();
-            speaker.play(ms(20 * n as u64), &chunk);
-            played.extend(chunk);
+            if n % 3 == 1 {
+                let codes: Vec<u8> = (0..160).map(|i| (n * 7 + i) as u8).collect();
+                speaker.play_codes(ms(20 * n as u64), &LEVELS, &codes);
+                played.extend(codes.iter().map(|&code| LEVELS[usize::from(code)]));
+            } else {
+                let chunk: Vec<i16> = (0..160).map(|i| n * 160 + i).collect();
+                speaker.play(ms(20 * n as u64), &chunk);
+                played.extend(chunk);
+            }
         }
-        for (first, after) in [(0, 8000), (159, 161), (160, 160), (1, 7999), (7999, 8000), (100, 90)] {
+        for (first, after) in [(0, 8000), (159, 161), (160, 160), (170, 200), (319, 321), (1, 7999), (7999, 8000), (100, 90)] {
             let heard = speaker.heard(time_of(first), time_of(after)).expect("remembered");
             assert_eq!(heard, played[first as usize..after.max(first) as usize], "{first}..{after}");
         }

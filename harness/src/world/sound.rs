@@ -164,14 +164,23 @@ impl HostSpeaker {
 
     /// The same, for a program that keeps a clock of its own: they sounded from a moment on that is over.
     pub(crate) fn play_from(&self, at: SimTime, samples: &[i16]) -> io::Result<SimTime> {
+        self.put(|speaker| speaker.play(at, samples))
+    }
+
+    /// The same for samples that are coded, as [`Speaker::play_codes`] takes them.
+    pub(crate) fn play_codes_from(&self, at: SimTime, levels: &'static [i16; 256], codes: &[u8]) -> io::Result<SimTime> {
+        self.put(|speaker| speaker.play_codes(at, levels, codes))
+    }
+
+    fn put(&self, play: impl FnOnce(&mut Speaker) -> SimTime) -> io::Result<SimTime> {
         let state = running(self.host, self.epoch)?;
         let mut devices = state.devices.borrow_mut();
         let kernel = kernel_here();
         if kernel.mode() == Mode::Simulated {
-            return Ok(devices.speaker.play(at, samples));
+            return Ok(play(&mut devices.speaker));
         }
         devices.speaker.remember(None);
-        let until = devices.speaker.play(at, samples);
+        let until = play(&mut devices.speaker);
         let folder = kernel.files().join(state.name());
         std::fs::create_dir_all(&folder)?;
         devices.write_heard(&folder.join(HEARD), until)?;
