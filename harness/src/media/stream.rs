@@ -344,11 +344,7 @@ impl Stream {
         self.packet_to_send(now, |_, codec, out| frame.encode(codec, out))
     }
 
-    fn packet_to_send(
-        &mut self,
-        now: SimTime,
-        encode: impl FnOnce(&mut Coder, Codec, &mut Vec<u8>),
-    ) -> Option<Bytes> {
+    fn packet_to_send(&mut self, now: SimTime, encode: impl FnOnce(&mut Coder, Codec, &mut Vec<u8>)) -> Option<Bytes> {
         let remote = self.remote.as_ref().filter(|remote| remote.direction.sends())?;
         let timestamp = self.clock.wrapping_add((now.0 / NANOS_OF_A_SAMPLE) as u32);
         let event = remote.telephone_event.and_then(|event| Some((event, self.keys.frame(timestamp)?)));

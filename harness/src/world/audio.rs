@@ -914,7 +914,9 @@ mod tests {
                 played.extend(chunk);
             }
         }
-        for (first, after) in [(0, 8000), (159, 161), (160, 160), (170, 200), (319, 321), (1, 7999), (7999, 8000), (100, 90)] {
+        for (first, after) in
+            [(0, 8000), (159, 161), (160, 160), (170, 200), (319, 321), (1, 7999), (7999, 8000), (100, 90)]
+        {
             let heard = speaker.heard(time_of(first), time_of(after)).expect("remembered");
             assert_eq!(heard, played[first as usize..after.max(first) as usize], "{first}..{after}");
         }

@@ -168,7 +168,12 @@ impl HostSpeaker {
     }
 
     /// The same for samples that are coded, as [`Speaker::play_codes`] takes them.
-    pub(crate) fn play_codes_from(&self, at: SimTime, levels: &'static [i16; 256], codes: &[u8]) -> io::Result<SimTime> {
+    pub(crate) fn play_codes_from(
+        &self,
+        at: SimTime,
+        levels: &'static [i16; 256],
+        codes: &[u8],
+    ) -> io::Result<SimTime> {
         self.put(|speaker| speaker.play_codes(at, levels, codes))
     }
 
