@@ -14,8 +14,9 @@ export class Editor {
   #settings;
   #diagnostics = new Map();
   #waiting = [];
-  /** What the server says it could not read. */
+  /** What the server says it could not read, and what it did. */
   errors = [];
+  notes = [];
 
   /** Opens a folder with the settings that lie in it, and waits until the server has read the glue. */
   static async open(folder) {
@@ -30,7 +31,7 @@ export class Editor {
     connection.onRequest('client/registerCapability', () => null);
     const indexed = new Promise((resolve) => connection.onRequest('workspace/semanticTokens/refresh', () => resolve(null)));
     connection.onNotification('window/logMessage', ({ type, message }) => {
-      if (type === 1) editor.errors.push(message);
+      (type === 1 ? editor.errors : editor.notes).push(message);
     });
     connection.onNotification('textDocument/publishDiagnostics', ({ uri, diagnostics }) => {
       editor.#diagnostics.set(uri, diagnostics);

@@ -13,7 +13,7 @@ import { Editor } from './client.mjs';
 const own = fileURLToPath(new URL('../../features/', import.meta.url));
 const root = mkdtempSync(join(tmpdir(), 'busyhour-editor-'));
 const folder = join(root, 'qa');
-const opened = [];
+const editors = [];
 let editor;
 
 function busyhour(cwd, ...args) {
@@ -25,7 +25,7 @@ function busyhour(cwd, ...args) {
 async function open(place) {
   busyhour(place, 'steps', '--format', 'vscode');
   const editor = await Editor.open(place);
-  opened.push(editor);
+  editors.push(editor);
   assert.deepEqual(editor.errors, []);
   return editor;
 }
@@ -37,16 +37,19 @@ function featuresIn(place) {
 before(async () => {
   busyhour(root, 'init', 'qa');
   editor = await Editor.open(folder);
-  opened.push(editor);
+  editors.push(editor);
 });
 
 after(() => {
-  opened.forEach((editor) => editor.close());
+  editors.forEach((editor) => editor.close());
   rmSync(root, { recursive: true, force: true });
 });
 
 test('the extension reads every phrase and every kind of argument', async () => {
   assert.deepEqual(editor.errors, []);
+  const glue = readFileSync(join(folder, '.vscode/busyhour_steps.rs'), 'utf8');
+  const phrases = glue.match(/^fn step_/gm).length;
+  assert.ok(editor.notes.includes(`* Found ${phrases} step definitions in those glue files`), editor.notes.join('\n'));
 });
 
 test('nothing is underlined in the features of a new folder', async () => {
@@ -89,7 +92,7 @@ phrase = "{caller:agent} gets through to {callee:agent}"
 steps = ["When {caller} calls {callee}", "And {callee} answers"]
 `,
   );
-  const opened = await open(place);
+  const editor = await open(place);
   const text = `# language: de
 Funktionalität: Auf Deutsch
 
@@ -99,18 +102,20 @@ Funktionalität: Auf Deutsch
     Und bob puts the call on hold
     Dann alice hört nichts
 `;
-  const underlined = await opened.underlined('features/deutsch.feature', text);
+  const underlined = await editor.underlined('features/deutsch.feature', text);
   assert.deepEqual(underlined.map(({ message }) => message), ['Undefined step: alice hört nichts']);
 });
 
 test('nothing is underlined in any of the features beside this test', async () => {
   const place = join(root, 'own');
   cpSync(own, join(place, 'features'), { recursive: true });
-  const opened = await open(place);
+  const editor = await open(place);
   const underlined = [];
-  for (const file of featuresIn(own)) {
+  const files = featuresIn(own);
+  assert.ok(files.length > 20, `${files}`);
+  for (const file of files) {
     const text = readFileSync(join(own, file), 'utf8');
-    for (const { message, range } of await opened.underlined(`features/${file}`, text)) {
+    for (const { message, range } of await editor.underlined(`features/${file}`, text)) {
       underlined.push(`${file}:${range.start.line + 1}: ${message}`);
     }
   }

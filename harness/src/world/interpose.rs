@@ -27,8 +27,6 @@ thread_local! {
     static CURRENT: Cell<Option<Life>> = const { Cell::new(None) };
     static READING_CLOCK: Cell<bool> = const { Cell::new(false) };
     static BIRTH: Cell<Option<std::time::Instant>> = const { Cell::new(None) };
-    /// What tokio's clock said last, and how many nanoseconds after the birth that is.
-    static LAST_READ: Cell<Option<std::time::Instant>> = const { Cell::new(None) };
     static LAST_NANOS: Cell<u64> = const { Cell::new(0) };
     /// How long refused sleeps would have taken: libraries that sleep until a moment has come look at the clock
     /// afterwards, and sleep again, for ever, if it hasn't.
@@ -82,7 +80,6 @@ impl Interposed {
         };
         STATE.with(|state| *state.borrow_mut() = Some(inside));
         CURRENT.set(None);
-        LAST_READ.set(None);
         LAST_NANOS.set(0);
         OVERSLEPT.set(0);
         INSIDE.set(true);
@@ -172,9 +169,7 @@ pub(crate) fn nanos_since_birth() -> u64 {
     }
     if let Some(birth) = BIRTH.get() {
         let now = tokio::time::Instant::now().into_std();
-        if LAST_READ.replace(Some(now)) != Some(now) {
-            LAST_NANOS.set(u64::try_from(now.saturating_duration_since(birth).as_nanos()).unwrap_or(u64::MAX));
-        }
+        LAST_NANOS.set(u64::try_from(now.saturating_duration_since(birth).as_nanos()).unwrap_or(u64::MAX));
         if INSIDE.get() {
             super::kernel::note_moment(SimTime(LAST_NANOS.get()));
         }

@@ -12,21 +12,7 @@ use bytes::Bytes;
 const SECOND: Duration = Duration::from_secs(1);
 
 fn reply(status: &str) -> Bytes {
-    let screen = Screen {
-        session: "ok".into(),
-        status: status.into(),
-        sub_status: String::new(),
-        pause_code: String::new(),
-        lead_id: 0,
-        call_id: String::new(),
-        phone_number: String::new(),
-        customer: String::new(),
-        third: String::new(),
-        phone_in_session: true,
-        callbacks: 0,
-        pop_url: String::new(),
-        wanted: Vec::new(),
-    };
+    let screen = Screen { session: "ok".into(), status: status.into(), phone_in_session: true, ..Screen::default() };
     let mut line = serde_json::to_value(screen).unwrap();
     line["result"] = "ok".into();
     line["session_name"] = "s1".into();

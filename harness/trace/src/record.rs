@@ -160,7 +160,7 @@ pub struct Seeds {
     pub scenario: u64,
 }
 
-/// Numbers of 64 bits as text, for `#[serde(with = "as_text")]`.
+/// Seeds as text, for `#[serde(with = "as_text")]`: numbers of 64 bits are more than many a reader of JSON takes.
 pub mod as_text {
     use serde::{Deserialize, Deserializer, Serializer};
 

@@ -228,19 +228,5 @@ impl Core {
 
 /// What a screen is shown whose session is over.
 fn disabled() -> Screen {
-    Screen {
-        session: "disabled".to_owned(),
-        status: String::new(),
-        sub_status: String::new(),
-        pause_code: String::new(),
-        lead_id: 0,
-        call_id: String::new(),
-        phone_number: String::new(),
-        customer: String::new(),
-        third: String::new(),
-        phone_in_session: false,
-        callbacks: 0,
-        pop_url: String::new(),
-        wanted: Vec::new(),
-    }
+    Screen { session: "disabled".to_owned(), ..Screen::default() }
 }

@@ -244,7 +244,7 @@ pub enum Done {
 }
 
 /// How an agent stands.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Screen {
     /// `ok`, or `disabled` when she has logged in elsewhere or was logged out.
     pub session: String,
